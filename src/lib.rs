@@ -1,0 +1,5 @@
+//! Greffe: an event-sourced, provable ledger for the dematerialised exchanges of French local government.
+//!
+//! The map of this code is `docs/ARCHITECTURE.md`; the bytes it writes are in `docs/FORMAT.md`.
+
+pub mod tlog;

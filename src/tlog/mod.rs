@@ -1,0 +1,1 @@
+//! Transparency log, exactly as C2SP writes it. Pure: no I/O, imports nothing of ours.

@@ -1,5 +1,34 @@
 //! What can be written to a Greffe ledger.
 //!
 //! Pure: no I/O, no clock of its own. Bytes come in, values and verdicts come out.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`ident`], [`horodatage`] | identifiers, instants and days, checked when made |
+//! | [`json`] | I-JSON, the one reading of a payload |
+//! | [`dsse`], [`key`] | envelopes, keys, the frozen verification rule |
+//! | [`leaf`] | the stored record |
+//! | [`piece`] | how an event cites a file |
+//! | [`event`], [`catalogue`] | CloudEvents and the types with their `data` |
+//! | [`authority`], [`dossier`] | who may sign what; life cycles |
+//! | [`refusal`] | why something is not admitted, with its stable code |
+//!
+//! `schemas/` holds the JSON Schemas of every type's `data`, generated from the structs; a test keeps them fresh.
 
+pub mod authority;
+pub mod catalogue;
+pub mod dossier;
+pub mod dsse;
+pub mod event;
+pub mod horodatage;
 pub mod ident;
+pub mod json;
+pub mod key;
+pub mod leaf;
+pub mod piece;
+pub mod refusal;
+
+pub use catalogue::{Data, EventType};
+pub use event::Event;
+pub use refusal::{Code, Refusal};
+pub use uuid::Uuid;

@@ -1,0 +1,299 @@
+//! Envelopes: DSSE v1 (github.com/secure-systems-lab/dsse), the JSON form.
+//!
+//! ```json
+//! {"payloadType":"application/vnd.greffe.event+json",
+//!  "payload":"<base64 of the event>",
+//!  "signatures":[{"keyid":"ed25519:<64 hex>","sig":"<base64 of 64 bytes>"}]}
+//! ```
+//!
+//! Each signature is over `PAE(payloadType, payload)`. One to four signatures, the author's first. The JSON
+//! around the payload is not kept: the leaf holds keys, signatures and payload (`leaf`), and an equivalent
+//! envelope can be written again from it. Who must sign what is `authority`'s matter.
+
+use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD};
+use serde::{Deserialize, Serialize};
+
+use crate::json;
+use crate::key::{KeyId, SecretKey, Signature};
+use crate::refusal::{Code, Refusal};
+
+/// The `payloadType` of every envelope.
+pub const PAYLOAD_TYPE: &str = "application/vnd.greffe.event+json";
+
+/// Largest payload, in bytes: with four signatures a leaf then stays under the 65,535 bytes of a
+/// C2SP entry (tlog-tiles, "Log entries").
+pub const PAYLOAD_BYTES_MAX: usize = 60_000;
+
+/// Largest envelope, in bytes: the base64 of the largest payload, four signatures, and room for white space.
+pub const ENVELOPE_BYTES_MAX: usize = 96 * 1024;
+
+/// Most signatures on one envelope.
+pub const SIGNATURES_MAX: usize = 4;
+
+/// An event's bytes and the signatures on them. At least one signature, no key twice; **not** verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    payload: Vec<u8>,
+    signatures: Vec<(KeyId, Signature)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Wire {
+    #[serde(rename = "payloadType")]
+    payload_type: String,
+    payload: String,
+    signatures: Vec<WireSignature>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireSignature {
+    keyid: String,
+    sig: String,
+}
+
+impl Envelope {
+    /// Reads an envelope: its size, its JSON, the I-JSON of its payload. Signatures are not verified here.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
+        if bytes.len() > ENVELOPE_BYTES_MAX {
+            let detail = format!("the envelope has {} bytes, the limit is {ENVELOPE_BYTES_MAX}", bytes.len());
+            return Err(Refusal::new(Code::TooLarge, detail));
+        }
+        json::check_object(bytes).map_err(|refusal| match refusal.code {
+            Code::JsonMalformed => Refusal::new(Code::DsseMalformed, refusal.detail),
+            _ => refusal.at("envelope"),
+        })?;
+        let wire: Wire =
+            serde_json::from_slice(bytes).map_err(|error| Refusal::new(Code::DsseMalformed, error.to_string()))?;
+        if wire.payload_type != PAYLOAD_TYPE {
+            let detail = format!("payloadType must be {PAYLOAD_TYPE}, got {:?}", wire.payload_type);
+            return Err(Refusal::new(Code::PayloadType, detail).at("payloadType"));
+        }
+        let payload = decode_base64(&wire.payload, "payload")?;
+        check_payload(&payload)?;
+        let signatures = wire
+            .signatures
+            .iter()
+            .take(SIGNATURES_MAX + 1)
+            .enumerate()
+            .map(|(at, signature)| signature.read(at))
+            .collect::<Result<Vec<_>, _>>()?;
+        Self::new(payload, signatures)
+    }
+
+    /// Puts a payload and its signatures together.
+    pub fn new(payload: Vec<u8>, signatures: Vec<(KeyId, Signature)>) -> Result<Self, Refusal> {
+        if signatures.is_empty() {
+            return Err(Refusal::new(Code::SignatureMissing, "the envelope holds no signature").at("signatures"));
+        }
+        if signatures.len() > SIGNATURES_MAX {
+            let detail = format!("an envelope holds at most {SIGNATURES_MAX} signatures");
+            return Err(Refusal::new(Code::SignatureExtra, detail).at("signatures"));
+        }
+        for (at, (key, _)) in signatures.iter().enumerate() {
+            if signatures[..at].iter().any(|(earlier, _)| earlier == key) {
+                let detail = format!("{key} signs twice");
+                return Err(Refusal::new(Code::SignatureRepeated, detail).at(format!("signatures[{at}].keyid")));
+            }
+        }
+        Ok(Self { payload, signatures })
+    }
+
+    /// Signs a payload with each key in turn.
+    pub fn sign(payload: Vec<u8>, keys: &[&SecretKey]) -> Result<Self, Refusal> {
+        let message = pae(PAYLOAD_TYPE, &payload);
+        let signatures = keys.iter().map(|key| (key.id(), key.sign(&message))).collect();
+        Self::new(payload, signatures)
+    }
+
+    /// The event's bytes, as they were signed.
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// Keys and signatures, in order, the author's first.
+    pub fn signatures(&self) -> &[(KeyId, Signature)] {
+        &self.signatures
+    }
+
+    /// The keys, in order.
+    pub fn signers(&self) -> impl Iterator<Item = KeyId> + '_ {
+        self.signatures.iter().map(|(key, _)| *key)
+    }
+
+    /// Verifies every signature by the frozen rule (`key`).
+    pub fn verify(&self) -> Result<(), Refusal> {
+        let message = pae(PAYLOAD_TYPE, &self.payload);
+        for (at, (key, signature)) in self.signatures.iter().enumerate() {
+            if !key.verify(&message, signature) {
+                let detail = format!("the signature of {key} does not verify over the payload");
+                return Err(Refusal::new(Code::SignatureInvalid, detail).at(format!("signatures[{at}].sig")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the envelope apart.
+    pub fn into_parts(self) -> (Vec<u8>, Vec<(KeyId, Signature)>) {
+        (self.payload, self.signatures)
+    }
+
+    /// Writes the envelope as JSON, standard base64 with padding.
+    pub fn to_json(&self) -> String {
+        let signatures = self
+            .signatures
+            .iter()
+            .map(|(key, signature)| WireSignature { keyid: key.to_string(), sig: BASE64.encode(&signature.0) })
+            .collect();
+        let wire = Wire { payload_type: PAYLOAD_TYPE.to_owned(), payload: BASE64.encode(&self.payload), signatures };
+        // Strings and a list of strings: nothing in it can fail to serialise.
+        serde_json::to_string(&wire).unwrap_or_default()
+    }
+}
+
+impl WireSignature {
+    fn read(&self, at: usize) -> Result<(KeyId, Signature), Refusal> {
+        let key = self.keyid.parse().map_err(|error: crate::key::KeyError| {
+            Refusal::new(Code::DsseMalformed, error.to_string()).at(format!("signatures[{at}].keyid"))
+        })?;
+        let field = format!("signatures[{at}].sig");
+        let bytes = decode_base64(&self.sig, &field)?;
+        let signature = bytes.try_into().map_err(|bytes: Vec<u8>| {
+            Refusal::new(Code::DsseMalformed, format!("a signature has 64 bytes, got {}", bytes.len())).at(field)
+        })?;
+        Ok((key, Signature(signature)))
+    }
+}
+
+/// The payload's own rules: size and I-JSON.
+pub fn check_payload(payload: &[u8]) -> Result<(), Refusal> {
+    if payload.len() > PAYLOAD_BYTES_MAX {
+        let detail = format!("the event has {} bytes, the limit is {PAYLOAD_BYTES_MAX}", payload.len());
+        return Err(Refusal::new(Code::TooLarge, detail).at("payload"));
+    }
+    json::check_object(payload).map_err(|refusal| refusal.at("payload"))
+}
+
+/// DSSE: "Either standard or URL-safe encoding is allowed". Padding may be left out; stray bits may not be set.
+fn decode_base64(text: &str, field: &str) -> Result<Vec<u8>, Refusal> {
+    let url_safe = text.bytes().any(|b| b == b'-' || b == b'_');
+    let encoding = match (url_safe, text.ends_with('=')) {
+        (false, true) => BASE64,
+        (false, false) => BASE64_NOPAD,
+        (true, true) => BASE64URL,
+        (true, false) => BASE64URL_NOPAD,
+    };
+    encoding
+        .decode(text.as_bytes())
+        .map_err(|error| Refusal::new(Code::Base64Invalid, format!("not base64: {error}")).at(field))
+}
+
+/// Pre-authentication encoding: `DSSEv1 SP len(type) SP type SP len(body) SP body`, lengths in ASCII decimal.
+pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+    let head = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len());
+    let mut message = Vec::with_capacity(head.len() + payload.len());
+    message.extend_from_slice(head.as_bytes());
+    message.extend_from_slice(payload);
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    fn code_of(envelope: &str) -> Option<Code> {
+        Envelope::parse(envelope.as_bytes()).err().map(|refusal| refusal.code)
+    }
+
+    fn signed(payload: &str) -> String {
+        Envelope::sign(payload.into(), &[&SecretKey::from_seed(&[1; 32])]).unwrap().to_json()
+    }
+
+    #[test]
+    fn pae_is_the_one_of_the_dsse_specification() {
+        // DSSE v1, "Test Vectors".
+        assert_eq!(
+            pae("http://example.com/HelloWorld", b"hello world"),
+            b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+        );
+        assert_eq!(pae("", b""), b"DSSEv1 0  0 ");
+    }
+
+    #[test]
+    fn what_is_not_an_envelope_is_refused_with_its_own_code() {
+        let good = signed(r#"{"a":1}"#);
+        assert_eq!(code_of(&good), None);
+        let key = SecretKey::from_seed(&[1; 32]).id();
+        let signature = BASE64.encode(&[0; 64]);
+        let with = |payload: &str, signatures: &str| {
+            format!(r#"{{"payloadType":"{PAYLOAD_TYPE}","payload":"{payload}","signatures":[{signatures}]}}"#)
+        };
+        let one = format!(r#"{{"keyid":"{key}","sig":"{signature}"}}"#);
+        let other =
+            |seed: u8| format!(r#"{{"keyid":"{}","sig":"{signature}"}}"#, SecretKey::from_seed(&[seed; 32]).id());
+        let five = (1..=5).map(other).collect::<Vec<_>>().join(",");
+        let table = [
+            ("".to_owned(), Code::DsseMalformed),
+            ("[]".to_owned(), Code::DsseMalformed),
+            (r#"{"payload":"e30="}"#.to_owned(), Code::DsseMalformed),
+            (good.replace("\"payload\"", "\"payloadType\""), Code::JsonDuplicateName),
+            (good.replace("greffe.event", "other"), Code::PayloadType),
+            (with("e30*", &one), Code::Base64Invalid),
+            (with("e31=", &one), Code::Base64Invalid),
+            (with("W10=", &one), Code::JsonMalformed),
+            (with("e30=", ""), Code::SignatureMissing),
+            (with("e30=", &format!("{one},{one}")), Code::SignatureRepeated),
+            (with("e30=", &five), Code::SignatureExtra),
+            (with("e30=", r#"{"keyid":"ed25519:00","sig":""}"#), Code::DsseMalformed),
+            (with("e30=", &format!(r#"{{"keyid":"{key}","sig":"AAAA"}}"#)), Code::DsseMalformed),
+            (with("e30=", &format!(r#"{{"keyid":"{key}","sig":"?"}}"#)), Code::Base64Invalid),
+            (signed(&format!("{{\"a\":\"{}\"}}", "x".repeat(PAYLOAD_BYTES_MAX))), Code::TooLarge),
+            (" ".repeat(ENVELOPE_BYTES_MAX + 1), Code::TooLarge),
+            (signed(r#"{"a":1,"a":1}"#), Code::JsonDuplicateName),
+            (signed(r#"{"a":1.5}"#), Code::JsonNumber),
+        ];
+        for (envelope, expected) in table {
+            assert_eq!(code_of(&envelope), Some(expected), "{}", &envelope[..envelope.len().min(200)]);
+        }
+    }
+
+    #[test]
+    fn url_safe_and_unpadded_base64_read_the_same() {
+        let payload = r#"{"a":"~~??>>"}"#;
+        let standard = signed(payload);
+        let url_safe =
+            standard.replace(&BASE64.encode(payload.as_bytes()), &BASE64URL_NOPAD.encode(payload.as_bytes()));
+        assert_eq!(
+            Envelope::parse(standard.as_bytes()).unwrap().payload(),
+            Envelope::parse(url_safe.as_bytes()).unwrap().payload()
+        );
+    }
+
+    #[test]
+    fn one_bad_signature_among_good_ones_is_found() {
+        let keys = [SecretKey::from_seed(&[1; 32]), SecretKey::from_seed(&[2; 32])];
+        let envelope = Envelope::sign(b"{}".to_vec(), &[&keys[0], &keys[1]]).unwrap();
+        assert_eq!(envelope.verify(), Ok(()));
+        let (payload, mut signatures) = envelope.into_parts();
+        signatures[1].1 = signatures[0].1;
+        let refusal = Envelope::new(payload, signatures).unwrap().verify().unwrap_err();
+        assert_eq!((refusal.code, refusal.field.as_deref()), (Code::SignatureInvalid, Some("signatures[1].sig")));
+    }
+
+    proptest! {
+        #[test]
+        fn an_envelope_is_read_as_it_was_written(text in "[ -~]{0,50}", seeds in proptest::collection::hash_set(any::<[u8; 32]>(), 1..=4)) {
+            let keys: Vec<_> = seeds.iter().map(SecretKey::from_seed).collect();
+            let payload = serde_json::json!({ "text": text }).to_string().into_bytes();
+            let envelope = Envelope::sign(payload, &keys.iter().collect::<Vec<_>>()).unwrap();
+            prop_assert_eq!(&Envelope::parse(envelope.to_json().as_bytes()).unwrap(), &envelope);
+            prop_assert_eq!(envelope.verify(), Ok(()));
+        }
+
+        #[test]
+        fn hostile_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = Envelope::parse(&bytes);
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Events: CloudEvents 1.0 in structured JSON, with the attribute `registre`.
+//!
+//! Reading goes from bytes to a value that holds together: attributes are well-formed, the type is known,
+//! `data` is what the type says, and the subject is a dossier of the type's family. Whether the event may
+//! stand in the log (signatures, rights, time, life cycle) is decided elsewhere. The bytes stay as they are:
+//! [`Event::write`] makes new ones for a poster, nothing is ever re-serialised.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::catalogue::{Data, EventType};
+use crate::dsse;
+use crate::horodatage::Horodatage;
+use crate::ident::{IdActe, Organisation, Origin, Subject};
+use crate::refusal::{Code, Refusal};
+
+/// How long before its recording an event may have been signed, in milliseconds: 7 days.
+pub const TIME_PAST_MS_MAX: u64 = 7 * 24 * 3_600 * 1_000;
+
+/// How far in the future an event may have been signed, in milliseconds: 5 minutes between two clocks.
+pub const TIME_FUTURE_MS_MAX: u64 = 5 * 60 * 1_000;
+
+/// One signed statement by an organisation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Chosen by the poster, version 7; with `source` the identity of the event.
+    pub id: Uuid,
+    /// Who speaks.
+    pub source: Organisation,
+    /// Which dossier it is about.
+    pub subject: Subject,
+    /// The same, read.
+    pub dossier: DossierId,
+    /// When it was signed.
+    pub time: Horodatage,
+    /// The log it was written for.
+    pub registre: Origin,
+    /// What it says.
+    pub data: Data,
+}
+
+/// A dossier's identifier, by family.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum DossierId {
+    /// The log itself.
+    Registre(Origin),
+    /// A member.
+    Adherent(Organisation),
+    /// An act.
+    Acte(IdActe),
+}
+
+impl DossierId {
+    /// Reads a subject.
+    pub fn of(subject: &Subject) -> Result<Self, String> {
+        let identifier = subject.identifier();
+        match subject.family() {
+            Subject::REGISTRE => identifier.parse().map(Self::Registre).map_err(|e| e.to_string()),
+            Subject::ADHERENT if identifier.contains(':') => {
+                format!("urn:iso6523:{identifier}").parse().map(Self::Adherent).map_err(|e| e.to_string())
+            }
+            Subject::ADHERENT => {
+                format!("urn:siren:{identifier}").parse().map(Self::Adherent).map_err(|e| e.to_string())
+            }
+            Subject::ACTE => identifier.parse().map(Self::Acte).map_err(|e| e.to_string()),
+            other => Err(format!("the family {other:?} is not known")),
+        }
+    }
+}
+
+/// Attributes as they stand in JSON; all optional here so that a missing one can be named.
+#[derive(Deserialize)]
+struct Attributes<'a> {
+    #[serde(borrow)]
+    specversion: Option<&'a RawValue>,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    source: Option<&'a RawValue>,
+    #[serde(borrow, rename = "type")]
+    event_type: Option<&'a RawValue>,
+    #[serde(borrow)]
+    subject: Option<&'a RawValue>,
+    #[serde(borrow)]
+    time: Option<&'a RawValue>,
+    #[serde(borrow)]
+    datacontenttype: Option<&'a RawValue>,
+    #[serde(borrow)]
+    registre: Option<&'a RawValue>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+}
+
+/// What of an event's identity can be read, however wrong the rest: for the record of a refusal.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClaimedIdentity {
+    /// `source`, where it is one.
+    pub source: Option<Organisation>,
+    /// `id`, where it is a UUID.
+    pub id: Option<Uuid>,
+}
+
+impl ClaimedIdentity {
+    /// Reads what can be read.
+    pub fn of(payload: &[u8]) -> Self {
+        let Ok(attributes) = serde_json::from_slice::<Attributes>(payload) else { return Self::default() };
+        Self {
+            source: attributes.source.and_then(|raw| serde_json::from_str(raw.get()).ok()),
+            id: attributes.id.and_then(|raw| serde_json::from_str(raw.get()).ok()),
+        }
+    }
+}
+
+impl Event {
+    /// Reads a payload: I-JSON, attributes, type, `data`, subject.
+    pub fn parse(payload: &[u8]) -> Result<Self, Refusal> {
+        dsse::check_payload(payload)?;
+        let attributes: Attributes =
+            serde_json::from_slice(payload).map_err(|error| Refusal::new(Code::JsonMalformed, error.to_string()))?;
+        let specversion: String = attribute("specversion", attributes.specversion)?;
+        if specversion != "1.0" {
+            return Err(wrong("specversion", "must be \"1.0\""));
+        }
+        let datacontenttype: String = attribute("datacontenttype", attributes.datacontenttype)?;
+        if datacontenttype != "application/json" {
+            return Err(wrong("datacontenttype", "must be \"application/json\""));
+        }
+        let id: String = attribute("id", attributes.id)?;
+        let id = read_id(&id)?;
+        let source = attribute("source", attributes.source)?;
+        let registre = attribute("registre", attributes.registre)?;
+        let time = attribute("time", attributes.time)?;
+        let subject: Subject = attribute("subject", attributes.subject)?;
+        let name: String = attribute("type", attributes.event_type)?;
+        let event_type: EventType = name
+            .parse()
+            .map_err(|()| Refusal::new(Code::TypeUnknown, format!("the type {name:?} is not known here")).at("type"))?;
+        if subject.family() != event_type.family() {
+            let detail = format!("the subject of {name} is {}/…", event_type.family());
+            return Err(wrong("subject", detail));
+        }
+        let dossier = DossierId::of(&subject).map_err(|detail| wrong("subject", detail))?;
+        let raw_data = attributes
+            .data
+            .ok_or_else(|| Refusal::new(Code::AttributeMissing, "the attribute data is missing").at("data"))?;
+        let data = event_type.read(raw_data)?;
+        let event = Self { id, source, subject, dossier, time, registre, data };
+        event.check()?;
+        Ok(event)
+    }
+
+    /// Rules between fields that each hold on their own.
+    fn check(&self) -> Result<(), Refusal> {
+        match (&self.data, &self.dossier) {
+            (Data::RegistreOuvert(data), DossierId::Registre(origin)) => {
+                if *origin != data.origine || self.registre != data.origine {
+                    return Err(wrong("registre", "registre, subject and data.origine name the same log"));
+                }
+                if data.operateur.organisation != self.source {
+                    return Err(wrong("source", "the operator opens its own log"));
+                }
+                data.check()
+            }
+            (Data::RegistreRefus(_), DossierId::Registre(origin)) if *origin == self.registre => Ok(()),
+            (Data::AdherentInscrit(data), DossierId::Adherent(organisation)) if *organisation == data.organisation => {
+                data.check()
+            }
+            (Data::CleEnrolee(data), DossierId::Adherent(organisation)) if *organisation == data.organisation => {
+                data.check()
+            }
+            (Data::ActeTransmis(data), DossierId::Acte(id)) => data.check(id),
+            (Data::ActeAccuseReception(data), DossierId::Acte(_)) => data.check(),
+            _ => Err(wrong("subject", "the subject and data name the same dossier")),
+        }
+    }
+
+    /// Whether it was signed near enough to `recorded_at` (Unix ms).
+    pub fn check_time(&self, recorded_at_ms: u64) -> Result<(), Refusal> {
+        let time = self.time.unix_ms();
+        let late = time.saturating_add(TIME_PAST_MS_MAX) < recorded_at_ms;
+        let early = time > recorded_at_ms.saturating_add(TIME_FUTURE_MS_MAX);
+        if late || early {
+            let now = Horodatage::from_unix_ms(recorded_at_ms);
+            let detail = format!("signed at {}, now {now}: admitted are 7 days before and 5 minutes after", self.time);
+            return Err(Refusal::new(Code::TimeOutOfRange, detail).at("time"));
+        }
+        Ok(())
+    }
+
+    /// Whether it was written for this log.
+    pub fn check_registre(&self, origin: &Origin) -> Result<(), Refusal> {
+        if self.registre == *origin {
+            Ok(())
+        } else {
+            let detail = format!("the event is for {}, this log is {origin}", self.registre);
+            Err(Refusal::new(Code::RegistreWrong, detail).at("registre"))
+        }
+    }
+
+    /// Writes new bytes: what a poster signs.
+    pub fn write(
+        id: Uuid,
+        source: &Organisation,
+        subject: &Subject,
+        time: Horodatage,
+        registre: &Origin,
+        data: &Data,
+    ) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Wire<'a> {
+            specversion: &'static str,
+            id: Uuid,
+            source: &'a Organisation,
+            #[serde(rename = "type")]
+            event_type: &'static str,
+            subject: &'a Subject,
+            time: Horodatage,
+            datacontenttype: &'static str,
+            registre: &'a Origin,
+            data: &'a Data,
+        }
+        let wire = Wire {
+            specversion: "1.0",
+            id,
+            source,
+            event_type: data.event_type().as_str(),
+            subject,
+            time,
+            datacontenttype: "application/json",
+            registre,
+            data,
+        };
+        // Texts, numbers and lists: nothing in it can fail to serialise.
+        serde_json::to_vec(&wire).unwrap_or_default()
+    }
+}
+
+fn wrong(name: &str, detail: impl Into<String>) -> Refusal {
+    Refusal::new(Code::AttributeInvalid, detail).at(name)
+}
+
+fn attribute<T: serde::de::DeserializeOwned>(name: &'static str, raw: Option<&RawValue>) -> Result<T, Refusal> {
+    let raw =
+        raw.ok_or_else(|| Refusal::new(Code::AttributeMissing, format!("the attribute {name} is missing")).at(name))?;
+    serde_json::from_str(raw.get()).map_err(|error| wrong(name, error.to_string()))
+}
+
+/// A version 7 UUID (RFC 9562 §5.7) in its canonical form, lowercase with hyphens.
+fn read_id(text: &str) -> Result<Uuid, Refusal> {
+    Uuid::try_parse(text)
+        .ok()
+        .filter(|id| id.get_version_num() == 7 && id.hyphenated().to_string() == text)
+        .ok_or_else(|| wrong("id", "id is a version 7 UUID, lowercase with hyphens"))
+}

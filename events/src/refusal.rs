@@ -1,0 +1,155 @@
+//! Refusals: why something is not admitted, with a code that never changes meaning.
+//!
+//! The code is for programs, the titles (English and French) for people, the detail for whoever
+//! debugs. Nothing here decides; each module that decides returns these.
+
+use std::fmt;
+
+/// One reason, with its facts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which rule was broken.
+    pub code: Code,
+    /// What exactly was seen, in English, bounded, never a secret and never the submitted content.
+    pub detail: String,
+    /// The place, where there is one: an attribute or a path into `data` such as `data.pieces[2].sha256`.
+    pub field: Option<String>,
+}
+
+/// Longest detail, in characters: it may quote hostile input.
+const DETAIL_CHARS_MAX: usize = 400;
+
+impl Refusal {
+    /// A refusal without a place.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        let detail: String = detail.into();
+        let detail = match detail.char_indices().nth(DETAIL_CHARS_MAX) {
+            Some((cut, _)) => format!("{}…", &detail[..cut]),
+            None => detail,
+        };
+        Self { code, detail, field: None }
+    }
+
+    /// The same, with its place.
+    #[must_use]
+    pub fn at(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.field {
+            Some(field) => write!(f, "{}: {} ({field})", self.code, self.detail),
+            None => write!(f, "{}: {}", self.code, self.detail),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+macro_rules! codes {
+    ($($variant:ident $text:literal $english:literal $french:literal;)*) => {
+        /// Every code. A code is never reused for another meaning.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $(#[doc = $english] $variant,)*
+        }
+
+        impl Code {
+            /// All codes, in the order in which admission looks for them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The stable text.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// The title in English.
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$variant => $english,)* }
+            }
+
+            /// The title in French, for the people who run a mairie.
+            pub fn titre(self) -> &'static str {
+                match self { $(Self::$variant => $french,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    TooLarge "too-large" "The submission is larger than the limit" "L'envoi dépasse la taille permise";
+    DsseMalformed "dsse-malformed" "The submission is not a DSSE envelope" "L'envoi n'est pas une enveloppe DSSE";
+    PayloadType "payload-type" "The envelope does not hold a Greffe event" "L'enveloppe ne contient pas un événement Greffe";
+    Base64Invalid "base64-invalid" "A base64 text is not valid" "Un texte en base64 n'est pas valide";
+    JsonMalformed "json-malformed" "The JSON is malformed" "Le JSON est mal formé";
+    JsonDuplicateName "json-duplicate-name" "A name stands twice in one object (RFC 7493 §2.3)" "Un nom figure deux fois dans un même objet JSON";
+    JsonTooDeep "json-too-deep" "The JSON is nested too deeply" "Le JSON est imbriqué trop profondément";
+    JsonNumber "json-number" "A number is not an integer within ±(2^53−1) (RFC 7493 §2.2)" "Un nombre n'est pas un entier de 53 bits";
+    JsonString "json-string" "A string holds a surrogate or a noncharacter (RFC 7493 §2.1)" "Un texte contient un caractère interdit";
+    SignatureMissing "signature-missing" "A required signature is missing" "Il manque une signature";
+    SignatureExtra "signature-extra" "There are more signatures than the type admits" "Il y a une signature de trop";
+    SignatureRepeated "signature-repeated" "The same key signs twice" "La même clé signe deux fois";
+    SignatureInvalid "signature-invalid" "A signature does not verify" "Une signature est fausse";
+    AttributeMissing "attribute-missing" "A CloudEvents attribute is missing" "Il manque un attribut de l'événement";
+    AttributeInvalid "attribute-invalid" "A CloudEvents attribute is not as it must be" "Un attribut de l'événement n'est pas valide";
+    RegistreWrong "registre-wrong" "The event names another log" "L'événement nomme un autre registre";
+    TimeOutOfRange "time-out-of-range" "The signing time is too old or in the future" "L'heure de signature est trop ancienne ou dans le futur";
+    TypeUnknown "type-unknown" "The event type is not known" "Le type d'événement n'est pas connu";
+    DataMissing "data-missing" "A mandatory field is missing" "Il manque un champ obligatoire";
+    DataInvalid "data-invalid" "A field is not as it must be" "Un champ n'est pas valide";
+    KeyUnknown "key-unknown" "The key is not enrolled" "La clé n'est pas enrôlée";
+    KeyNotInForce "key-not-in-force" "The key is outside its validity period" "La clé n'est pas en cours de validité";
+    KeyOtherOrganisation "key-other-organisation" "The key belongs to another organisation" "La clé appartient à un autre organisme";
+    KeyNotEntitled "key-not-entitled" "The key's roles do not allow this event" "Le rôle de la clé ne permet pas cet événement";
+    KeyWeak "key-weak" "The public key is not canonical, has torsion, or is the identity" "La clé publique est invalide";
+    KeyAlreadyEnrolled "key-already-enrolled" "A public key is enrolled once, ever" "Cette clé publique a déjà été enrôlée";
+    IdReused "id-reused" "This source already used this id for another event" "Cet identifiant a déjà servi à un autre événement";
+    PieceMissing "piece-missing" "A cited piece has not been uploaded by this organisation" "Une pièce citée n'a pas été déposée";
+    PieceMismatch "piece-mismatch" "A piece differs from what is said of it" "Une pièce ne correspond pas à sa description";
+    NotOwner "not-owner" "Only an owner of the dossier may do this" "Seul le titulaire du dossier peut faire cela";
+    RegistreDejaOuvert "registre-deja-ouvert" "The log is open already" "Le registre est déjà ouvert";
+    RegistreFerme "registre-ferme" "The log is not open: its first event must open it" "Le registre n'est pas ouvert";
+    AdherentInconnu "adherent-inconnu" "The organisation is not a member" "L'organisme n'est pas adhérent";
+    AdherentDejaInscrit "adherent-deja-inscrit" "The organisation is a member already" "L'organisme est déjà adhérent";
+    ActeInconnu "acte-inconnu" "The act was never transmitted here" "Cet acte n'a jamais été transmis ici";
+    ActeDejaTransmis "acte-deja-transmis" "The act was transmitted already" "Cet acte a déjà été transmis";
+    AccuseDejaEnregistre "accuse-deja-enregistre" "This acknowledgement is recorded already" "Cet accusé de réception est déjà enregistré";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::str::FromStr for Code {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == text).ok_or(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn no_two_codes_share_a_text() {
+        let texts: HashSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(texts.len(), Code::ALL.len());
+        assert!(
+            texts.iter().all(|text| text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'))
+        );
+    }
+
+    #[test]
+    fn a_detail_that_quotes_hostile_input_is_cut() {
+        let refusal = Refusal::new(Code::DataInvalid, "é".repeat(10_000));
+        assert!(refusal.detail.chars().count() <= DETAIL_CHARS_MAX + 1);
+    }
+}

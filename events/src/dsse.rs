@@ -234,7 +234,7 @@ mod tests {
             |seed: u8| format!(r#"{{"keyid":"{}","sig":"{signature}"}}"#, SecretKey::from_seed(&[seed; 32]).id());
         let five = (1..=5).map(other).collect::<Vec<_>>().join(",");
         let table = [
-            ("".to_owned(), Code::DsseMalformed),
+            (String::new(), Code::DsseMalformed),
             ("[]".to_owned(), Code::DsseMalformed),
             (r#"{"payload":"e30="}"#.to_owned(), Code::DsseMalformed),
             (good.replace("\"payload\"", "\"payloadType\""), Code::JsonDuplicateName),

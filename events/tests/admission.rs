@@ -1,5 +1,6 @@
 //! What may be said, by whom, and when: the events of one small log, and everything that must not pass.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+// Builders take literals by value: that is how the tables read best.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::needless_pass_by_value)]
 
 use std::collections::HashMap;
 

@@ -2,5 +2,6 @@
 //!
 //! The map of this code is `docs/ARCHITECTURE.md`; the bytes it writes are in `docs/FORMAT.md`.
 
+pub mod ledger;
 pub mod store;
 pub mod tlog;

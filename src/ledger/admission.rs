@@ -1,0 +1,147 @@
+//! Admission: what happens to one submission (DESIGN §6), in order, the first failure wins.
+//!
+//! ```text
+//! parallel, before the queue (prepare):   size → DSSE, I-JSON → signatures → attributes, type, data → cited pieces
+//! in sequence, by the sequencer (decide): identity recorded already → the verdicts above → registre, time
+//!                                         → keys and rights → id reused → pieces → the dossier's life cycle
+//! ```
+//!
+//! Verdicts of the parallel part travel with the submission and are pronounced in DESIGN's order. Who asks again for
+//! what is recorded gets the receipt, at any time later. Pure but for the reads of [`Facts`].
+
+use greffe_events::authority::{KeyRecord, KnownKeys, authorise};
+use greffe_events::dossier::Dossier;
+use greffe_events::dsse::Envelope;
+use greffe_events::ident::{Organisation, Origin};
+use greffe_events::key::KeyId;
+use greffe_events::piece::Empreinte;
+use greffe_events::{Code, Event, Refusal, Uuid};
+
+use super::index::{IndexError, IndexWriter, KnownIdentity, Place};
+use super::pieces::{PieceError, Pieces};
+
+/// A submission after everything that needs no order: its signatures are good.
+#[derive(Debug)]
+pub struct Prepared {
+    /// What was posted.
+    pub envelope: Envelope,
+    /// The event, or why it is none.
+    pub event: Result<Event, Refusal>,
+    /// Whether its pieces are there and citable.
+    pub pieces: Result<(), Refusal>,
+    /// When its last byte had been read, Unix ms.
+    pub received_at_ms: u64,
+}
+
+/// The parallel part: reads and verifies. A refusal here is of something that nobody signed.
+pub fn prepare(envelope: &[u8], received_at_ms: u64, pieces: &Pieces) -> Result<Result<Prepared, Refusal>, PieceError> {
+    let envelope = match Envelope::parse(envelope).and_then(|envelope| envelope.verify().map(|()| envelope)) {
+        Ok(envelope) => envelope,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let event = Event::parse(envelope.payload());
+    let pieces = match &event {
+        Ok(event) => pieces.check_cited(&event.source, &event.data)?,
+        Err(_) => Ok(()),
+    };
+    Ok(Ok(Prepared { envelope, event, pieces, received_at_ms }))
+}
+
+/// What a decision reads of the earlier leaves, those of its own batch included.
+pub trait Facts {
+    /// Why it could not be read.
+    type Error;
+
+    /// The event with this identity.
+    fn identity(&self, source: &Organisation, id: Uuid) -> Result<Option<KnownIdentity>, Self::Error>;
+    /// The record of a key.
+    fn key(&self, key: &KeyId) -> Result<Option<KeyRecord>, Self::Error>;
+    /// Dossier, previous leaf and rank.
+    fn place(&self, event: &Event) -> Result<Place, Self::Error>;
+}
+
+impl Facts for IndexWriter {
+    type Error = IndexError;
+
+    fn identity(&self, source: &Organisation, id: Uuid) -> Result<Option<KnownIdentity>, IndexError> {
+        Self::identity(self, source, id)
+    }
+
+    fn key(&self, key: &KeyId) -> Result<Option<KeyRecord>, IndexError> {
+        Self::key(self, key)
+    }
+
+    fn place(&self, event: &Event) -> Result<Place, IndexError> {
+        Self::place(self, event)
+    }
+}
+
+/// What becomes of a submission.
+#[derive(Debug)]
+pub enum Decision {
+    /// It becomes a leaf.
+    Admitted {
+        /// Its place.
+        place: Place,
+        /// State of its dossier after it.
+        after: Dossier,
+    },
+    /// It is a leaf already: the same bytes.
+    Known(u64),
+    /// It is refused; by whose enrolled key it was signed, if by one.
+    Refused(Refusal, Option<KeyId>),
+}
+
+/// The sequential part.
+pub fn decide<F: Facts>(
+    prepared: &Prepared,
+    origin: &Origin,
+    recorded_at_ms: u64,
+    facts: &F,
+) -> Result<Decision, F::Error> {
+    let signers: Vec<KeyId> = prepared.envelope.signers().collect();
+    let event = match &prepared.event {
+        Ok(event) => event,
+        Err(refusal) => return refuse(refusal.clone(), &signers, facts),
+    };
+    let known = facts.identity(&event.source, event.id)?;
+    let is_same = known.is_some_and(|known| known.payload == Empreinte::of(prepared.envelope.payload()));
+    if let Some(known) = known
+        && is_same
+        && signers.first() == Some(&known.author)
+    {
+        return Ok(Decision::Known(known.index));
+    }
+    if let Err(refusal) = event.check_registre(origin).and_then(|()| event.check_time(recorded_at_ms)) {
+        return refuse(refusal, &signers, facts);
+    }
+    let keys = KnownKeys::look_up(event, &signers, |key| facts.key(key))?;
+    let place = facts.place(event)?;
+    if let Err(refusal) = authorise(event, &signers, &keys, place.dossier.as_ref(), recorded_at_ms) {
+        return refuse(refusal, &signers, facts);
+    }
+    if let Some(known) = known {
+        if is_same {
+            // Not its author, but entitled to have written it.
+            return Ok(Decision::Known(known.index));
+        }
+        let detail = format!("{} already used {} for the event at index {}", event.source, event.id, known.index);
+        return refuse(Refusal::new(Code::IdReused, detail).at("id"), &signers, facts);
+    }
+    if let Err(refusal) = &prepared.pieces {
+        return refuse(refusal.clone(), &signers, facts);
+    }
+    match Dossier::after(place.dossier.as_ref(), event) {
+        Ok(after) => Ok(Decision::Admitted { place, after }),
+        Err(refusal) => refuse(refusal, &signers, facts),
+    }
+}
+
+fn refuse<F: Facts>(refusal: Refusal, signers: &[KeyId], facts: &F) -> Result<Decision, F::Error> {
+    for key in signers {
+        if facts.key(key)?.is_some() {
+            return Ok(Decision::Refused(refusal, Some(*key)));
+        }
+    }
+    Ok(Decision::Refused(refusal, None))
+}

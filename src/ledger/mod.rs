@@ -1,0 +1,371 @@
+//! The write path: from a posted envelope to a leaf with its receipt (DESIGN §§6, 7).
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`folder`] | which file stands where |
+//! | [`pieces`] | files, kept before any event cites them |
+//! | [`admission`] | what happens to one submission, in order |
+//! | [`sequencer`] | order, durability, checkpoint, receipts: one thread |
+//! | [`index`] | derived: what admission and proofs read of the earlier leaves |
+//! | [`head`] | the signed head, and receipts |
+//! | [`guard`], [`clock`] | refuse to write a second history, or a false time |
+//! | [`refus`] | refusals as leaves |
+//! | [`opening`] | the first leaf of a new ledger |
+//!
+//! [`Ledger`] is the whole as others use it. It never reads a view.
+
+pub mod admission;
+pub mod clock;
+pub mod folder;
+pub mod guard;
+pub mod head;
+pub mod index;
+pub mod opening;
+pub mod pieces;
+pub mod refus;
+pub mod sequencer;
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use greffe_events::catalogue::{Data, RegistreOuvert};
+use greffe_events::leaf::Leaf;
+use greffe_events::{Event, Refusal};
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use self::admission::Prepared;
+use self::clock::ClockWatch;
+use self::folder::{Folder, FolderError, read_secret_key};
+use self::guard::GuardError;
+use self::head::{Head, Receipt};
+use self::index::{IndexError, IndexReader, IndexWriter};
+use self::pieces::{PieceError, Pieces};
+use self::refus::{NodeVoice, RefusalRate};
+use self::sequencer::{Answer, Fatal, QUEUE_MAX, Sequencer, Submission, Unavailable, make_receipt, sign_head};
+use crate::store::sqlite::SqliteStore;
+use crate::store::{EventStore, READ_LEAVES_MAX, StoreError};
+use crate::tlog::{
+    Edge, Hash, KeyName, NoteSigner, TILE_WIDTH, TileNodes, TileReader, Verifier, consistency_proof, inclusion_proof,
+    leaf_hash, root,
+};
+
+/// Why a ledger can't be opened or read.
+#[derive(Debug, Error)]
+pub enum LedgerError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The derived index.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// A file of the folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The rollback guard.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
+    /// A piece.
+    #[error(transparent)]
+    Piece(#[from] PieceError),
+    /// Leaf 0 is not an opening.
+    #[error("the store is no ledger of ours: {0}")]
+    NotOpened(String),
+    /// A key of the folder is not the one that leaf 0 names.
+    #[error("{path} is not the key that the log's first event names")]
+    OtherKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The tree.
+    #[error(transparent)]
+    Sequencer(#[from] Fatal),
+    /// The system refused a thread.
+    #[error("can't start a thread: {0}")]
+    Thread(std::io::Error),
+}
+
+/// How a ledger is opened.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where it is.
+    pub folder: Folder,
+    /// The rollback guard; none: beside the folder.
+    pub guard: Option<PathBuf>,
+    /// The operator says that the store is the newest state, although the guard is missing or says otherwise.
+    pub accept_store: bool,
+}
+
+/// Progress of a start: leaves indexed, of how many.
+pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);
+
+/// A ledger that is open for writing. Shared by everything that serves it.
+pub struct Ledger {
+    store: Arc<dyn EventStore>,
+    index: IndexReader,
+    pieces: Pieces,
+    opening: RegistreOuvert,
+    verifier: Verifier,
+    queue: Mutex<Option<mpsc::Sender<Submission>>>,
+    head: watch::Receiver<Arc<Head>>,
+    threads: Mutex<Vec<JoinHandle<Result<(), Fatal>>>>,
+    guard_thread: Mutex<Option<JoinHandle<()>>>,
+    _lock: File,
+}
+
+impl Ledger {
+    /// Opens the ledger of a folder: locks it, checks the guard, catches the index up, starts the sequencer.
+    pub fn open(options: &Options, progress: Progress) -> Result<Self, LedgerError> {
+        let folder = &options.folder;
+        let lock = folder.lock()?;
+        let store: Arc<dyn EventStore> = Arc::new(SqliteStore::open(folder.root())?);
+        let opening = read_opening(store.as_ref())?;
+        let log_key = named_key(folder.log_key(), opening.log_key().ok())?;
+        let node_key = named_key(folder.node_key(), Some(opening.noeud))?;
+        let not_opened = |error: &dyn std::fmt::Display| LedgerError::NotOpened(error.to_string());
+        let name = KeyName::new(opening.origine.as_str()).map_err(|error| not_opened(&error))?;
+        let signer = NoteSigner::new(name, log_key.signing_key().clone()).map_err(|error| not_opened(&error))?;
+        let verifier = Verifier::parse(&opening.vkey).map_err(|error| not_opened(&error))?;
+
+        let size = store.head()?;
+        let mut index = IndexWriter::open(&folder.index(), size, |at| read_hash(store.as_ref(), at))?;
+        let edge = catch_up(store.as_ref(), &mut index, size, progress)?;
+        let guard = options.guard.clone().unwrap_or_else(|| folder.default_guard());
+        if !options.accept_store {
+            let root_at = |at: u64| root_at(at, &index);
+            guard::check(&guard, &verifier, size, root_at)?;
+        }
+        let head = sign_head(&edge, &signer, opening.origine.as_str())?;
+        let guard_failed = Arc::new(AtomicBool::new(false));
+        // Before the first answer, so that a fresh start is guarded from its first leaf on.
+        folder::replace_file(&guard, head.checkpoint.as_bytes())
+            .map_err(|source| GuardError::Io { path: guard.clone(), source })?;
+        let (head_sender, head) = watch::channel(Arc::new(head));
+        let guard_thread = guard::keep(guard, folder.checkpoint(), head_sender.subscribe(), Arc::clone(&guard_failed))
+            .map_err(LedgerError::Thread)?;
+        // The first value counts as seen by new receivers: say it once more for the folder's own copy.
+        head_sender.send_modify(|_| ());
+        let voice = NodeVoice {
+            key: node_key,
+            operator: opening.operateur.organisation.clone(),
+            origin: opening.origine.clone(),
+        };
+        let sequencer = Sequencer {
+            store: Arc::clone(&store),
+            index,
+            edge,
+            signer,
+            voice,
+            head: head_sender,
+            guard_failed,
+            clock: ClockWatch::default(),
+            started: Instant::now(),
+            rate: RefusalRate::default(),
+        };
+        let (queue, waiting) = mpsc::channel(QUEUE_MAX);
+        let thread = std::thread::Builder::new()
+            .name("sequenceur".to_owned())
+            .spawn(move || sequencer.run(waiting))
+            .map_err(LedgerError::Thread)?;
+        Ok(Self {
+            store,
+            index: IndexReader::new(folder.index()),
+            pieces: Pieces::open(folder.pieces())?,
+            opening,
+            verifier,
+            queue: Mutex::new(Some(queue)),
+            head,
+            threads: Mutex::new(vec![thread]),
+            guard_thread: Mutex::new(Some(guard_thread)),
+            _lock: lock,
+        })
+    }
+
+    /// What leaf 0 says.
+    pub fn opening(&self) -> &RegistreOuvert {
+        &self.opening
+    }
+
+    /// The log's public key.
+    pub fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    /// The leaves.
+    pub fn store(&self) -> &Arc<dyn EventStore> {
+        &self.store
+    }
+
+    /// The derived index.
+    pub fn index(&self) -> &IndexReader {
+        &self.index
+    }
+
+    /// The files.
+    pub fn pieces(&self) -> &Pieces {
+        &self.pieces
+    }
+
+    /// The signed head.
+    pub fn head(&self) -> Arc<Head> {
+        self.head.borrow().clone()
+    }
+
+    /// Tells of every new head.
+    pub fn subscribe(&self) -> watch::Receiver<Arc<Head>> {
+        self.head.clone()
+    }
+
+    /// Reads and verifies an envelope: CPU-bound, in no order with others.
+    pub fn prepare(&self, envelope: &[u8], received_at_ms: u64) -> Result<Result<Prepared, Refusal>, PieceError> {
+        admission::prepare(envelope, received_at_ms, &self.pieces)
+    }
+
+    /// Queues a submission; its answer comes when it is durable, or refused.
+    pub async fn submit(&self, prepared: Prepared) -> Answer {
+        let (answer, told) = oneshot::channel();
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(queue) = queue else { return Answer::Unavailable(Unavailable::Stopping) };
+        match queue.try_send(Submission { prepared, answer }) {
+            Ok(()) => told.await.unwrap_or(Answer::Unavailable(Unavailable::Stopping)),
+            Err(mpsc::error::TrySendError::Full(_)) => Answer::Unavailable(Unavailable::QueueFull),
+            Err(mpsc::error::TrySendError::Closed(_)) => Answer::Unavailable(Unavailable::Stopping),
+        }
+    }
+
+    /// Whether the sequencer works. False after a fatal error: the process should end.
+    pub fn is_writing(&self) -> bool {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).iter().all(|thread| !thread.is_finished())
+    }
+
+    /// One leaf.
+    pub fn leaf(&self, index: u64) -> Result<Option<Vec<u8>>, LedgerError> {
+        if index >= self.head().size {
+            return Ok(None);
+        }
+        Ok(self.store.read(index, 1)?.into_iter().next())
+    }
+
+    /// The receipt of a leaf, against the newest head.
+    pub fn receipt(&self, index: u64) -> Result<Option<Receipt>, LedgerError> {
+        let head = self.head();
+        let Some(leaf) = self.leaf(index)? else { return Ok(None) };
+        let hashes = self.inclusion(index, head.size)?;
+        Ok(Some(make_receipt(index, &leaf, hashes, &head)?))
+    }
+
+    /// The inclusion proof of leaf `index` in the tree of `size` leaves, which is published.
+    pub fn inclusion(&self, index: u64, size: u64) -> Result<Vec<Hash>, LedgerError> {
+        let nodes = TileNodes::new(size, &self.index);
+        inclusion_proof(index, size, &nodes).map_err(|error| Fatal::Tree(error.to_string()).into())
+    }
+
+    /// The proof that the tree of `to` leaves, which is published, extends the one of `from`.
+    pub fn consistency(&self, from: u64, to: u64) -> Result<Vec<Hash>, LedgerError> {
+        let nodes = TileNodes::new(to, &self.index);
+        consistency_proof(from, to, &nodes).map_err(|error| Fatal::Tree(error.to_string()).into())
+    }
+
+    /// The first `width` hashes of a tile that is published.
+    pub fn tile(&self, level: u8, n: u64, width: u16) -> Result<Vec<Hash>, LedgerError> {
+        Ok((&self.index).tile(level, n, width)?)
+    }
+
+    /// The `width` leaves of an entry bundle that is published.
+    pub fn bundle(&self, n: u64, width: u16) -> Result<Vec<Vec<u8>>, LedgerError> {
+        let (mut at, end) = (n * u64::from(TILE_WIDTH), n * u64::from(TILE_WIDTH) + u64::from(width));
+        let mut leaves = Vec::with_capacity(usize::from(width));
+        while at < end {
+            let some = self.store.read(at, usize::try_from(end - at).unwrap_or(READ_LEAVES_MAX))?;
+            if some.is_empty() {
+                break;
+            }
+            at += some.len() as u64;
+            leaves.extend(some);
+        }
+        Ok(leaves)
+    }
+
+    /// Takes no more, finishes what is queued, writes the guard a last time.
+    pub fn close(&self) -> Result<(), LedgerError> {
+        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut result = Ok(());
+        for thread in threads {
+            let ended = thread.join().unwrap_or_else(|_| Err(Fatal::Tree("the sequencer panicked".to_owned())));
+            result = result.and(ended);
+        }
+        if let Some(thread) = self.guard_thread.lock().unwrap_or_else(PoisonError::into_inner).take()
+            && thread.join().is_err()
+        {
+            result = result.and(Err(Fatal::Tree("the guard's thread panicked".to_owned())));
+        }
+        Ok(result?)
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::error!(%error, "the ledger did not close well");
+        }
+    }
+}
+
+/// Reads leaf 0.
+pub fn read_opening(store: &dyn EventStore) -> Result<RegistreOuvert, LedgerError> {
+    let leaf = store.read(0, 1)?.into_iter().next();
+    let leaf = leaf.ok_or_else(|| LedgerError::NotOpened("it holds no leaf".to_owned()))?;
+    let leaf = Leaf::decode(&leaf).map_err(|error| LedgerError::NotOpened(error.to_string()))?;
+    match Event::parse(leaf.envelope.payload()) {
+        Ok(Event { data: Data::RegistreOuvert(opening), .. }) => Ok(opening),
+        Ok(_) => Err(LedgerError::NotOpened("its first event does not open a log".to_owned())),
+        Err(refusal) => Err(LedgerError::NotOpened(refusal.to_string())),
+    }
+}
+
+fn named_key(
+    path: PathBuf,
+    named: Option<greffe_events::key::KeyId>,
+) -> Result<greffe_events::key::SecretKey, LedgerError> {
+    let key = read_secret_key(&path)?;
+    if Some(key.id()) == named { Ok(key) } else { Err(LedgerError::OtherKey { path }) }
+}
+
+fn read_hash(store: &dyn EventStore, at: u64) -> Result<Hash, LedgerError> {
+    let leaf = store.read(at, 1)?.into_iter().next();
+    leaf.map(|leaf| leaf_hash(&leaf)).ok_or_else(|| LedgerError::NotOpened(format!("leaf {at} is missing")))
+}
+
+/// Brings the index to the store's size; returns the tree's right edge.
+fn catch_up(
+    store: &dyn EventStore,
+    index: &mut IndexWriter,
+    size: u64,
+    progress: Progress,
+) -> Result<Edge, LedgerError> {
+    let mut edge = index.edge()?;
+    while index.size() < size {
+        let leaves = store.read(index.size(), READ_LEAVES_MAX)?;
+        let Some(last) = leaves.last().map(|leaf| leaf_hash(leaf)) else {
+            return Err(LedgerError::NotOpened(format!("the store ends at {} of {size} leaves", index.size())));
+        };
+        index.begin()?;
+        for leaf in &leaves {
+            index.catch_up(leaf)?;
+            edge.push(leaf_hash(leaf));
+        }
+        index.commit(&mut edge, last)?;
+        progress(index.size(), size);
+    }
+    Ok(edge)
+}
+
+fn root_at(at: u64, index: &IndexWriter) -> Result<Hash, LedgerError> {
+    let nodes = TileNodes::new(at, index);
+    root(at, &nodes).map_err(|error| Fatal::Tree(error.to_string()).into())
+}

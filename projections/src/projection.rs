@@ -1,0 +1,64 @@
+//! What a view declares about itself.
+
+use rusqlite::{Connection, ErrorCode, Transaction};
+use thiserror::Error;
+
+/// A read model: tables, and what each event does to them.
+///
+/// A projection is a function of the log: the same leaves give the same rows, in any batches, today or in ten years.
+/// It reads no clock, no file and no other view, and keeps **no state but its tables** (hence `&self`): the runner may
+/// roll a batch back and apply it again.
+pub trait Projection: Send + Sync {
+    /// Lowercase letters, digits and `_`; names the file.
+    fn name(&self) -> &'static str;
+
+    /// Raised with every change of the tables or of what an event does to them.
+    fn version(&self) -> u32;
+
+    /// Makes the empty tables and their indexes.
+    fn create_tables(&self, conn: &Connection) -> rusqlite::Result<()>;
+
+    /// All tables that hold what the view says; they make its digest. Only virtual tables and their shadows may be left
+    /// out, if they hold nothing that these do not.
+    fn tables(&self) -> &'static [&'static str];
+
+    /// Brings the tables from before the leaf at `index` to after it.
+    fn apply(&self, tx: &Transaction<'_>, index: u64, leaf: &[u8]) -> Result<(), ApplyError>;
+}
+
+/// Why an event could not be applied.
+#[derive(Debug, Error)]
+pub enum ApplyError {
+    /// The leaf is not what the projection can read; it stays so however often it is tried.
+    #[error("{0}")]
+    Leaf(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A statement failed: a constraint, a type, or the disk.
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+impl ApplyError {
+    /// A leaf that can't be read, with its reason.
+    pub fn leaf(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Leaf(cause.into())
+    }
+
+    /// Whether the file or the machine is at fault rather than the event: the view is then not stopped at it.
+    pub(crate) fn is_machine_fault(error: &rusqlite::Error) -> bool {
+        matches!(
+            error.sqlite_error_code(),
+            Some(
+                ErrorCode::DatabaseBusy
+                    | ErrorCode::DatabaseLocked
+                    | ErrorCode::OutOfMemory
+                    | ErrorCode::ReadOnly
+                    | ErrorCode::OperationInterrupted
+                    | ErrorCode::SystemIoFailure
+                    | ErrorCode::DatabaseCorrupt
+                    | ErrorCode::NotADatabase
+                    | ErrorCode::DiskFull
+                    | ErrorCode::CannotOpen
+            )
+        )
+    }
+}

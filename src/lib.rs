@@ -2,4 +2,5 @@
 //!
 //! The map of this code is `docs/ARCHITECTURE.md`; the bytes it writes are in `docs/FORMAT.md`.
 
+pub mod formats;
 pub mod tlog;

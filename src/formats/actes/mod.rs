@@ -9,14 +9,26 @@
 //! ```
 //!
 //! Source: schema `actesv1_1.xsd`, namespace [`ESPACE`], of which two incompatible generations share
-//! the name . Reading keeps the bytes, reads what can be read and says what could
-//! not, as deviations; it errs only where an act could not be identified. Writing follows the second
+//! the name (see [`message::Generation`]). Reading keeps the bytes, reads what can be read and says what could
+//! not, as [`Ecart`]s; it errs only where an act could not be identified. Writing follows the second
 //! generation to the letter.
 //!
 //! This module does not validate against the XSD, does not know matters or attachment types (versioned data of
 //! the ministry), and does not decide whether an act is admissible: that is a life cycle's business.
 
 pub mod archive;
+pub mod enveloppe;
+pub mod lecture;
+pub mod lot;
+pub mod message;
+pub mod nom;
+pub mod sonde;
+pub mod xml;
+
+mod code;
+mod ecart;
+
+pub use ecart::{Ecart, Motif, Severite};
 
 /// Namespace of the messages, the same for both generations of the schema.
 pub const ESPACE: &str = "http://www.interieur.gouv.fr/ACTES#v1.1-20040216";

@@ -17,6 +17,7 @@
 //! the ministry), and does not decide whether an act is admissible: that is a life cycle's business.
 
 pub mod archive;
+pub mod ecriture;
 pub mod enveloppe;
 pub mod lecture;
 pub mod lot;

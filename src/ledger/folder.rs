@@ -105,7 +105,7 @@ impl Folder {
 
     /// The rollback guard's usual place: beside the folder.
     pub fn default_guard(&self) -> PathBuf {
-        let mut name = self.root.file_name().map(ToOwned::to_owned).unwrap_or_else(|| "greffe".into());
+        let mut name = self.root.file_name().map_or_else(|| "greffe".into(), ToOwned::to_owned);
         name.push(".garde");
         self.root.with_file_name(name)
     }

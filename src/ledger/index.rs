@@ -207,10 +207,14 @@ impl IndexWriter {
     }
 
     /// Ends the batch, whose leaves the store has; `edge` holds them already.
+    ///
+    /// # Panics
+    ///
+    /// If the tree and the index do not hold the same number of leaves: going on would sign a wrong root.
     pub fn commit(&mut self, edge: &mut Edge, last: Hash) -> Result<(), IndexError> {
         let sized = edge.size();
         assert_eq!(sized, self.size, "the tree and the index hold the same leaves");
-        let write = || -> rusqlite::Result<()> {
+        let mut write = || -> rusqlite::Result<()> {
             let mut tile = self.connection.prepare_cached("INSERT OR REPLACE INTO tuiles VALUES (?1, ?2, ?3)")?;
             for full in edge.take_completed() {
                 tile.execute(params![full.level, full.n, encode_tile(&full.hashes)])?;

@@ -241,7 +241,9 @@ impl Sequencer {
                 let index = self.record_refusal(payload, key, &refusal, recorded_at_ms, batch)?;
                 Outcome::Refused(refusal, Some(index))
             }
-            (Decision::Refused(refusal, _), _) | (_, Err(refusal)) => Outcome::Refused(refusal.clone(), None),
+            (Decision::Refused(refusal, _), _) => Outcome::Refused(refusal, None),
+            // An event that could not be read is never admitted.
+            (Decision::Admitted { .. }, Err(refusal)) => Outcome::Refused(refusal.clone(), None),
         })
     }
 

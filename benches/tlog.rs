@@ -67,7 +67,9 @@ fn growing(c: &mut Criterion) {
     let batch: Vec<Hash> = (MILLION..MILLION + BATCH).map(leaf).collect();
     group.throughput(Throughput::Elements(BATCH));
     let grow = |mut edge: Edge| {
-        batch.iter().for_each(|hash| edge.push(*hash));
+        for hash in &batch {
+            edge.push(*hash);
+        }
         edge
     };
     group.bench_function("push 1,024 leaves and root", |b| {
@@ -116,7 +118,7 @@ fn signing(c: &mut Criterion) {
     group.throughput(Throughput::Elements(1));
     group.bench_function("sign", |b| b.iter(|| checkpoint.sign(black_box(&signer)).unwrap().to_string()));
     group.bench_function("open", |b| {
-        b.iter(|| Checkpoint::open(black_box(note.as_bytes()), signer.verifier()).unwrap())
+        b.iter(|| Checkpoint::open(black_box(note.as_bytes()), signer.verifier()).unwrap());
     });
     group.finish();
 }

@@ -150,7 +150,8 @@ fn malformed_notes_are_refused_with_their_cause() {
 #[test]
 fn sixteen_signatures_at_least_are_accepted() {
     // signed-note: "MUST accept at least up to 16 signatures"; as large as ML-DSA-44 cosignatures are.
-    let unknown: String = (0..16).map(|n| format!("— witness{n} {}\n", BASE64.encode(&[n; 2_432]))).collect();
+    let unknown: Vec<_> = (0..16).map(|n| format!("— witness{n} {}\n", BASE64.encode(&[n; 2_432]))).collect();
+    let unknown = unknown.concat();
     let note = format!("{GO_TEXT}\n{unknown}{GO_LINE}\n");
     let opened = open(note.as_bytes(), &[go_key()]).unwrap();
     assert_eq!((opened.note.signatures().len(), opened.verified.len()), (17, 1));

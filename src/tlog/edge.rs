@@ -180,14 +180,12 @@ impl<R: TileReader> Nodes for EdgeNodes<'_, R> {
     type Error = NodeError<R::Error>;
 
     fn node(&self, level: u8, n: u64) -> Result<Hash, Self::Error> {
-        let place = Place::of(level, n);
-        let not_in_tree = NodeError::NotInTree { level, n, size: self.edge.size };
-        if let Some(subtree) = self.edge.subtree(place.tile_level, place.tile_n) {
-            return subtree.node(place.height, place.position).ok_or(not_in_tree);
+        let place = Place::in_tree(level, n, self.edge.size)?;
+        let in_memory = self.edge.subtree(place.tile_level, place.tile_n);
+        match in_memory.and_then(|subtree| subtree.node(place.height, place.position)) {
+            Some(node) => Ok(node),
+            // In the tree and not at the edge: its tile is full.
+            None => self.full.node(&place, TILE_WIDTH),
         }
-        if place.tile_n >= hashes_at(self.edge.size, place.tile_level) >> TILE_HEIGHT {
-            return Err(not_in_tree);
-        }
-        self.full.node(&place, TILE_WIDTH)?.ok_or(not_in_tree)
     }
 }

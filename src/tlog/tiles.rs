@@ -14,7 +14,6 @@
 //! here: where tiles are kept (a [`TileReader`] of the caller), and the growing right side ([`super::edge`]).
 
 use std::cell::RefCell;
-use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use super::hash::{Hash, node_hash};
@@ -90,18 +89,10 @@ impl<R: TileReader> Nodes for TileNodes<R> {
     type Error = NodeError<R::Error>;
 
     fn node(&self, level: u8, n: u64) -> Result<Hash, Self::Error> {
-        let place = Place::of(level, n);
-        let not_in_tree = NodeError::NotInTree { level, n, size: self.size };
+        let place = Place::in_tree(level, n, self.size)?;
         let hashes = hashes_at(self.size, place.tile_level);
-        let width = match place.tile_n.cmp(&(hashes >> TILE_HEIGHT)) {
-            Ordering::Less => TILE_WIDTH,
-            Ordering::Equal => partial_width(hashes),
-            Ordering::Greater => 0,
-        };
-        if width == 0 {
-            return Err(not_in_tree);
-        }
-        self.tiles.node(&place, width)?.ok_or(not_in_tree)
+        let is_full = place.tile_n < hashes >> TILE_HEIGHT;
+        self.tiles.node(&place, if is_full { TILE_WIDTH } else { partial_width(hashes) })
     }
 }
 
@@ -125,11 +116,15 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn of(level: u8, n: u64) -> Self {
+    /// The place of node (`level`, `n`), when all its leaves are among the `size` first.
+    pub(super) fn in_tree<E>(level: u8, n: u64, size: u64) -> Result<Self, NodeError<E>> {
+        if n >= size.unbounded_shr(level.into()) {
+            return Err(NodeError::NotInTree { level, n, size });
+        }
         let (tile_level, height) = (level / TILE_HEIGHT, level % TILE_HEIGHT);
         // 2^(8 − height) nodes of that height in a tile: the lowest bits of n are the position among them.
         let position = usize::from(n.to_le_bytes()[0] & (u8::MAX >> height));
-        Self { tile_level, tile_n: n >> (TILE_HEIGHT - height), height, position }
+        Ok(Self { tile_level, tile_n: n >> (TILE_HEIGHT - height), height, position })
     }
 }
 
@@ -198,21 +193,17 @@ impl<R: TileReader> RebuiltTiles<R> {
         Self { reader, rebuilt: RefCell::default() }
     }
 
-    /// The node at `place`, in a tile of which the first `width` hashes count.
-    pub(super) fn node(&self, place: &Place, width: u16) -> Result<Option<Hash>, NodeError<R::Error>> {
+    /// The node at `place`, in a tile of which the first `width` hashes are in the tree.
+    pub(super) fn node(&self, place: &Place, width: u16) -> Result<Hash, NodeError<R::Error>> {
         let &Place { tile_level: level, tile_n: n, height, position } = place;
+        let too_narrow = |actual| NodeError::TileTooNarrow { level, n, expected: width, actual };
         if let Some(subtree) = self.rebuilt.borrow().get(&(level, n)) {
-            return Ok(subtree.node(height, position));
+            return subtree.node(height, position).ok_or_else(|| too_narrow(subtree.hashes().len()));
         }
         let hashes = self.reader.tile(level, n, width).map_err(NodeError::Reader)?;
-        let hashes = hashes.get(..usize::from(width)).ok_or(NodeError::TileTooNarrow {
-            level,
-            n,
-            expected: width,
-            actual: hashes.len(),
-        })?;
+        let hashes = hashes.get(..usize::from(width)).ok_or_else(|| too_narrow(hashes.len()))?;
         let subtree = Subtree::from_hashes(hashes);
-        let node = subtree.node(height, position);
+        let node = subtree.node(height, position).ok_or_else(|| too_narrow(hashes.len()))?;
         let mut rebuilt = self.rebuilt.borrow_mut();
         if rebuilt.len() >= MAX_REBUILT_TILES {
             rebuilt.clear();

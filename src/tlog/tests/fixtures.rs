@@ -33,19 +33,31 @@ fn probes(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// A Go `[]byte` in JSON: base64, null or missing for an empty one. What is not 32 bytes long can't be a [`Hash`]; its
-/// digest stands for it, so that the verifier and not the decoder has to refuse it.
-fn hash(value: &Value) -> Hash {
-    let bytes = BASE64.decode(value.as_str().unwrap_or_default().as_bytes()).unwrap();
-    Hash::try_from(bytes.as_slice()).unwrap_or_else(|_| Hash::from_bytes(Sha256::digest(&bytes).into()))
+/// A Go `[]byte` in JSON: base64, null or missing for an empty one.
+fn hash(value: &Value) -> Result<Hash, HashError> {
+    Hash::try_from(BASE64.decode(value.as_str().unwrap_or_default().as_bytes()).unwrap().as_slice())
+}
+
+/// What is not 32 bytes long can't be a [`Hash`]. Where the probe's authors leave its refusal to the shape of the
+/// proof, its digest stands for it, so that our verifier and not our decoder is judged.
+fn stand_in(value: &Value) -> Hash {
+    hash(value).unwrap_or_else(|_| Hash::from_bytes(Sha256::digest(value.as_str().unwrap_or_default()).into()))
 }
 
 fn hashes(value: &Value) -> Vec<Hash> {
-    value.as_array().map(|hashes| hashes.iter().map(hash).collect()).unwrap_or_default()
+    value.as_array().map(|hashes| hashes.iter().map(stand_in).collect()).unwrap_or_default()
+}
+
+/// By the decoder or by the verifier.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+enum Refusal {
+    Hash(#[from] HashError),
+    Proof(#[from] ProofError),
 }
 
 /// Every probe of that kind must be judged as `wantErr` says; `(good, bad)` counted.
-fn judge(kind: &str, test: &str, verify: impl Fn(&Value) -> Result<(), ProofError>) {
+fn judge(kind: &str, test: &str, verify: impl Fn(&Value) -> Result<(), Refusal>) {
     let Some(fixtures) = fixtures(test) else { return };
     let mut files = Vec::new();
     probes(&fixtures.join("merkle").join(kind), &mut files);
@@ -64,8 +76,8 @@ fn judge(kind: &str, test: &str, verify: impl Fn(&Value) -> Result<(), ProofErro
 fn inclusion_probes_are_judged_as_their_authors_do() {
     judge("inclusion", "inclusion_probes_are_judged_as_their_authors_do", |probe| {
         let number = |name: &str| probe[name].as_u64().unwrap();
-        let (leaf, root) = (hash(&probe["leafHash"]), hash(&probe["root"]));
-        verify_inclusion(&leaf, number("leafIdx"), number("treeSize"), &hashes(&probe["proof"]), &root)
+        let (leaf, root) = (hash(&probe["leafHash"])?, hash(&probe["root"])?);
+        Ok(verify_inclusion(&leaf, number("leafIdx"), number("treeSize"), &hashes(&probe["proof"]), &root)?)
     });
 }
 
@@ -73,7 +85,7 @@ fn inclusion_probes_are_judged_as_their_authors_do() {
 fn consistency_probes_are_judged_as_their_authors_do() {
     judge("consistency", "consistency_probes_are_judged_as_their_authors_do", |probe| {
         let number = |name: &str| probe[name].as_u64().unwrap();
-        let (from, to) = (hash(&probe["root1"]), hash(&probe["root2"]));
-        verify_consistency(number("size1"), number("size2"), &hashes(&probe["proof"]), &from, &to)
+        let (from, to) = (stand_in(&probe["root1"]), stand_in(&probe["root2"]));
+        Ok(verify_consistency(number("size1"), number("size2"), &hashes(&probe["proof"]), &from, &to)?)
     });
 }

@@ -1,3 +1,7 @@
-//! The `greffe` command.
+//! The `greffe` command: parses its arguments, runs one command, ends with its exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    greffe::cli::run()
+}

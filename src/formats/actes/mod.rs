@@ -19,6 +19,7 @@
 pub mod archive;
 pub mod ecriture;
 pub mod enveloppe;
+pub mod evenements;
 pub mod lecture;
 pub mod lot;
 pub mod message;

@@ -1,0 +1,227 @@
+//! The HTTP client of the commands that speak to a node.
+//!
+//! Every wait and body is bounded; a problem (RFC 9457) of the node becomes an error in its own French words.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use greffe_events::dsse::Envelope;
+use greffe_events::ident::Origin;
+use greffe_events::key::SecretKey;
+use greffe_events::piece::Empreinte;
+use serde::Deserialize;
+
+use super::now_ms;
+use crate::http::auth;
+use crate::ledger::head::Receipt;
+use crate::tlog::Verifier;
+
+/// Longest wait for one answer; an upload of the largest piece over a slow line fits.
+const ANSWER_WAIT_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// Longest wait for a connection.
+const CONNECT_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// Largest answer read into memory, in bytes: a list of 1,000 acts.
+const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// A node, and what it says of itself.
+pub struct Client {
+    agent: ureq::Agent,
+    url: String,
+    origin: Origin,
+    vkey: String,
+}
+
+#[derive(Deserialize)]
+struct WellKnown {
+    origin: Origin,
+    vkey: String,
+}
+
+/// What the node answers to an event.
+pub enum Posted {
+    /// Recorded just now.
+    New(Receipt),
+    /// The same bytes were recorded before.
+    Known(Receipt),
+    /// Refused.
+    Refused(Problem),
+}
+
+/// A problem of the node.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Problem {
+    /// HTTP status.
+    pub status: u16,
+    /// Stable code.
+    pub code: String,
+    /// French title.
+    #[serde(default)]
+    pub titre: String,
+    /// Details, in English.
+    #[serde(default)]
+    pub detail: String,
+    /// Which field.
+    #[serde(default)]
+    pub champ: Option<String>,
+    /// The leaf that records the refusal, and its receipt.
+    #[serde(default)]
+    pub refus: Option<serde_json::Value>,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} [{}]", self.titre, self.code)?;
+        if let Some(champ) = &self.champ {
+            write!(f, " — {champ}")?;
+        }
+        if !self.detail.is_empty() {
+            write!(f, " : {}", self.detail)?;
+        }
+        if let Some(index) = self.refus.as_ref().and_then(|refus| refus.get("index")) {
+            write!(f, " (refus consigné à l'indice {index})")?;
+        }
+        Ok(())
+    }
+}
+
+impl Client {
+    /// Reaches a node and learns which log it keeps.
+    pub fn connect(url: &str) -> anyhow::Result<Self> {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(CONNECT_WAIT_MAX))
+            .timeout_global(Some(ANSWER_WAIT_MAX))
+            .user_agent(concat!("greffe/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .into();
+        let url = url.trim_end_matches('/').to_owned();
+        let mut answer = agent
+            .get(format!("{url}/.well-known/greffe.json"))
+            .call()
+            .with_context(|| format!("le nœud {url} ne répond pas"))?;
+        if answer.status() != 200 {
+            bail!("{url} répond {} : ce n'est pas un nœud Greffe", answer.status());
+        }
+        let text = read_text(&mut answer)?;
+        let known: WellKnown =
+            serde_json::from_str(&text).with_context(|| format!("{url} n'est pas un nœud Greffe"))?;
+        Ok(Self { agent, url, origin: known.origin, vkey: known.vkey })
+    }
+
+    /// The log's name.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The log's key, as the node itself says: good for a receipt of one's own, never for an audit.
+    pub fn claimed_verifier(&self) -> anyhow::Result<Verifier> {
+        Verifier::parse(&self.vkey).context("la clé que le nœud annonce est illisible")
+    }
+
+    fn bearer(&self, key: &SecretKey) -> String {
+        format!("Bearer {}", auth::issue(key, &self.origin, now_ms() / 1_000))
+    }
+
+    /// Posts an envelope.
+    pub fn post(&self, envelope: &Envelope) -> anyhow::Result<Posted> {
+        let mut answer = self
+            .agent
+            .post(format!("{}/v1/events", self.url))
+            .content_type("application/json")
+            .send(envelope.to_json())
+            .context("l'envoi n'a pas abouti ; refaites la même commande, rien ne sera enregistré deux fois")?;
+        let status = answer.status().as_u16();
+        let text = read_text(&mut answer)?;
+        Ok(match status {
+            201 => Posted::New(serde_json::from_str(&text).context("reçu illisible")?),
+            200 => Posted::Known(serde_json::from_str(&text).context("reçu illisible")?),
+            503 | 429 => bail!("{}", problem(status, &text)),
+            _ => Posted::Refused(problem(status, &text)),
+        })
+    }
+
+    /// Deposits a piece.
+    pub fn deposit(&self, key: &SecretKey, octets: &[u8], sha256: Empreinte, sel: Option<Empreinte>, nom: Option<&str>) -> anyhow::Result<()> {
+        let mut request = self
+            .agent
+            .put(format!("{}/v1/pieces/{sha256}", self.url))
+            .header("Authorization", self.bearer(key))
+            .content_type("application/octet-stream");
+        if let Some(sel) = sel {
+            request = request.header("Greffe-Sel", sel.to_string());
+        }
+        if let Some(nom) = nom {
+            request = request.header("Greffe-Nom", percent_encoded(nom));
+        }
+        let mut answer = request.send(octets).context("le dépôt d'une pièce n'a pas abouti")?;
+        let status = answer.status().as_u16();
+        if matches!(status, 200 | 201) {
+            return Ok(());
+        }
+        let text = read_text(&mut answer)?;
+        bail!("dépôt d'une pièce refusé : {}", problem(status, &text))
+    }
+
+    /// Reads JSON; none where the node says 404.
+    pub fn get_json(&self, key: &SecretKey, path: &str) -> anyhow::Result<Option<serde_json::Value>> {
+        let mut answer = self
+            .agent
+            .get(format!("{}{path}", self.url))
+            .header("Authorization", self.bearer(key))
+            .call()
+            .context("la lecture n'a pas abouti")?;
+        let status = answer.status().as_u16();
+        let text = read_text(&mut answer)?;
+        match status {
+            200 => serde_json::from_str(&text).map(Some).context("réponse illisible"),
+            404 => Ok(None),
+            _ => bail!("{}", problem(status, &text)),
+        }
+    }
+
+    /// Reads the bytes of a piece; none where the node says 404.
+    pub fn get_piece(&self, key: &SecretKey, reference: &str, bytes_max: u64) -> anyhow::Result<Option<Vec<u8>>> {
+        let mut answer = self
+            .agent
+            .get(format!("{}/v1/pieces/{reference}", self.url))
+            .header("Authorization", self.bearer(key))
+            .call()
+            .context("la lecture d'une pièce n'a pas abouti")?;
+        match answer.status().as_u16() {
+            200 => Ok(Some(answer.body_mut().with_config().limit(bytes_max).read_to_vec()?)),
+            404 => Ok(None),
+            status => bail!("{}", problem(status, &read_text(&mut answer)?)),
+        }
+    }
+}
+
+fn read_text(answer: &mut ureq::http::Response<ureq::Body>) -> anyhow::Result<String> {
+    answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string().context("la réponse du nœud est illisible")
+}
+
+fn problem(status: u16, text: &str) -> Problem {
+    serde_json::from_str(text).unwrap_or_else(|_| Problem {
+        status,
+        code: format!("http-{status}"),
+        titre: "Réponse inattendue".to_owned(),
+        detail: text.chars().take(200).collect(),
+        champ: None,
+        refus: None,
+    })
+}
+
+/// RFC 3986 §2.1, everything but unreserved characters.
+fn percent_encoded(text: &str) -> String {
+    use std::fmt::Write;
+    text.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a String can't fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+        out
+    })
+}

@@ -1,0 +1,133 @@
+//! The command line: one file per command; composes everything else (DESIGN §10).
+//!
+//! What people read is in French, on standard error where it is progress or advice; what programs read is on standard
+//! output. Exit codes: 0 done; 1 refused, wrong, or any doubt; 2 a wrong command line; 3 verified, but no key was
+//! pinned. Configuration: flags before the environment (`GREFFE_*`). Secrets come from files only.
+
+mod actes;
+mod client;
+mod demo;
+mod event;
+mod init;
+mod key;
+mod post;
+mod serve;
+mod token;
+mod verify;
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::{Parser, Subcommand};
+
+/// Greffe : registre probant des échanges dématérialisés des collectivités.
+#[derive(Debug, Parser)]
+#[command(name = "greffe", version, disable_help_subcommand = true)]
+struct Cli {
+    /// Écrit le journal technique en JSON, une ligne par fait.
+    #[arg(long, global = true, env = "GREFFE_LOG_JSON")]
+    log_json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Une région fictive : crée un registre, y dépose de vrais fichiers ACTES, vérifie, puis sert.
+    Demo(demo::Args),
+    /// Crée un registre : ses clés et son premier événement.
+    Init(init::Args),
+    /// Ouvre un registre et le sert en HTTP jusqu'à l'arrêt (Ctrl-C).
+    Serve(serve::Args),
+    /// Crée ou montre une clé.
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Écrit un jeton de lecture (5 minutes) signé par une clé enrôlée.
+    Token(token::Args),
+    /// Signe et dépose des événements, écrits en JSON.
+    Post(post::Args),
+    /// Actes transmis au contrôle de légalité.
+    #[command(subcommand)]
+    Actes(actes::Command),
+    /// Événements, hors ligne.
+    #[command(subcommand)]
+    Event(event::Command),
+    /// Vérifie un registre entier ou un reçu, sans faire confiance à personne.
+    Verify(verify::Args),
+}
+
+/// How a command ended.
+type Outcome = anyhow::Result<ExitCode>;
+
+/// Parses the command line and runs it.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    start_log(cli.log_json);
+    let outcome = match cli.command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Init(args) => init::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Key(command) => key::run(&command),
+        Command::Token(args) => token::run(&args),
+        Command::Post(args) => post::run(&args),
+        Command::Actes(command) => actes::run(&command),
+        Command::Event(command) => event::run(&command),
+        Command::Verify(args) => verify::run(&args),
+    };
+    outcome.unwrap_or_else(|error| {
+        say(format_args!("greffe : {error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+fn start_log(json: bool) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("GREFFE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Only a second start could fail, and there is none.
+    let _ = if json { log.json().try_init() } else { log.try_init() };
+}
+
+/// Says something to a person, on standard error.
+fn say(text: impl std::fmt::Display) {
+    // Nobody listens: nothing to be done.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Writes a result, on standard output.
+fn print(text: impl std::fmt::Display) -> anyhow::Result<()> {
+    writeln!(std::io::stdout(), "{text}").map_err(|error| anyhow::anyhow!("sortie standard : {error}"))
+}
+
+/// Now, Unix ms.
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A progress bar on standard error, for people only.
+fn progress_bar(what: &str) -> indicatif::ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return indicatif::ProgressBar::hidden();
+    }
+    let bar = indicatif::ProgressBar::new(0);
+    let style = indicatif::ProgressStyle::with_template("{msg} {bar:30} {human_pos}/{human_len} {eta}");
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar.set_message(what.to_owned());
+    bar
+}
+
+/// Where a running node is, and which keys speak to it.
+#[derive(Debug, Clone, clap::Args)]
+struct Target {
+    /// Adresse du nœud, par exemple <http://127.0.0.1:4180>
+    #[arg(long, env = "GREFFE_URL", default_value = "http://127.0.0.1:4180")]
+    url: String,
+    /// Clé qui signe, fichier PEM ; plusieurs dans l'ordre que demande le type d'événement.
+    #[arg(long, env = "GREFFE_KEY", required = true, value_name = "FICHIER")]
+    key: Vec<PathBuf>,
+}

@@ -1,0 +1,102 @@
+//! `greffe post`: signs and posts events.
+//!
+//! A file holds a signed envelope, a whole event, or a draft: `type`, `source`, `subject`, `data`; the rest is filled in.
+//! What is signed is written to `<file>.dsse.json` before it is sent, and sent again from there: a command that is
+//! repeated after a lost answer records nothing twice. The receipt goes to `<file>.recu.json`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use greffe_events::dsse::Envelope;
+use greffe_events::horodatage::Horodatage;
+use greffe_events::ident::Origin;
+use greffe_events::key::SecretKey;
+use greffe_events::{Event, Uuid};
+use serde_json::{Map, Value};
+
+use super::client::{Client, Posted};
+use super::event::{is_envelope, read_bounded};
+use super::{Outcome, Target, now_ms, print, say};
+use crate::ledger::folder::{read_secret_key, replace_file};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Événements en JSON : enveloppe signée, événement entier, ou brouillon (type, source, subject, data).
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    target: Target,
+}
+
+pub fn run(args: &Args) -> Outcome {
+    let client = Client::connect(&args.target.url)?;
+    let keys = args.target.key.iter().map(|file| read_secret_key(file)).collect::<Result<Vec<_>, _>>()?;
+    let mut all_hold = true;
+    for file in &args.files {
+        let envelope = signed(file, &keys, client.origin())?;
+        match client.post(&envelope)? {
+            Posted::New(receipt) => {
+                keep_receipt(&suffixed(file, "recu.json"), &receipt)?;
+                print(format_args!("{} : enregistré à l'indice {}", file.display(), receipt.index))?;
+            }
+            Posted::Known(receipt) => {
+                keep_receipt(&suffixed(file, "recu.json"), &receipt)?;
+                print(format_args!("{} : déjà enregistré, à l'indice {}", file.display(), receipt.index))?;
+            }
+            Posted::Refused(problem) => {
+                all_hold = false;
+                // What was refused must be changed, and then signed anew.
+                let _ = std::fs::remove_file(suffixed(file, "dsse.json"));
+                print(format_args!("{} : refusé : {problem}", file.display()))?;
+            }
+        }
+    }
+    Ok(if all_hold { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Writes a receipt where it can be found again.
+pub fn keep_receipt(path: &Path, receipt: &crate::ledger::head::Receipt) -> anyhow::Result<()> {
+    let text = serde_json::to_vec_pretty(receipt)?;
+    replace_file(path, &text).with_context(|| format!("le reçu {} n'a pas pu être écrit", path.display()))
+}
+
+fn suffixed(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn signed(file: &Path, keys: &[SecretKey], origin: &Origin) -> anyhow::Result<Envelope> {
+    let bytes = read_bounded(file)?;
+    if is_envelope(&bytes) {
+        return Ok(Envelope::parse(&bytes)?);
+    }
+    let kept = suffixed(file, "dsse.json");
+    if kept.exists() {
+        say(format_args!("{} : renvoi de ce qui était déjà signé ({})", file.display(), kept.display()));
+        return Ok(Envelope::parse(&read_bounded(&kept)?)?);
+    }
+    let event = complete(&bytes, origin).with_context(|| file.display().to_string())?;
+    Event::parse(&event).map_err(|refusal| anyhow::anyhow!("{} : {} : {refusal}", file.display(), refusal.code.titre()))?;
+    let envelope = Envelope::sign(event, &keys.iter().collect::<Vec<_>>())?;
+    replace_file(&kept, envelope.to_json().as_bytes()).with_context(|| format!("{} n'a pas pu être écrit", kept.display()))?;
+    Ok(envelope)
+}
+
+/// Fills the attributes in that a draft leaves out.
+fn complete(draft: &[u8], origin: &Origin) -> anyhow::Result<Vec<u8>> {
+    let Value::Object(mut event) = serde_json::from_slice(draft).context("ce n'est pas du JSON")? else {
+        bail!("un événement est un objet JSON");
+    };
+    let fill = |event: &mut Map<String, Value>, name: &str, value: String| {
+        event.entry(name).or_insert(Value::String(value));
+    };
+    fill(&mut event, "specversion", "1.0".to_owned());
+    fill(&mut event, "id", Uuid::now_v7().to_string());
+    fill(&mut event, "time", Horodatage::from_unix_ms(now_ms()).to_string());
+    fill(&mut event, "datacontenttype", "application/json".to_owned());
+    fill(&mut event, "registre", origin.to_string());
+    Ok(serde_json::to_vec(&Value::Object(event))?)
+}

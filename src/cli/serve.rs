@@ -1,0 +1,143 @@
+//! `greffe serve`: opens a ledger and serves it until it is told to stop, or can no longer write.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::{Outcome, print, progress_bar, say};
+use crate::http::{self, App};
+use crate::ledger::folder::Folder;
+use crate::ledger::{Ledger, Options};
+use crate::vues::Follower;
+
+/// How often the node looks whether its sequencer still works.
+const WATCH_INTERVAL: Duration = Duration::from_millis(500);
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Dossier du registre.
+    #[arg(long, env = "GREFFE_DIR")]
+    dir: PathBuf,
+    /// Adresse d'écoute. TLS et HTTP/2 sont l'affaire du mandataire (nginx, Caddy…) placé devant.
+    #[arg(long, env = "GREFFE_LISTEN", default_value = "127.0.0.1:4180")]
+    listen: SocketAddr,
+    /// Témoin de retour en arrière ; <dossier>.garde par défaut.
+    #[arg(long, env = "GREFFE_GUARD", value_name = "FICHIER")]
+    guard: Option<PathBuf>,
+    /// Ouvre même si le témoin manque ou contredit le registre. À n'employer que si vous savez que ce dossier est l'état
+    /// le plus récent : sinon le registre signerait un second historique.
+    #[arg(long)]
+    accept_store: bool,
+}
+
+pub fn run(args: &Args) -> Outcome {
+    let options = Options {
+        folder: Folder::new(&args.dir),
+        guard: args.guard.clone(),
+        accept_store: args.accept_store,
+    };
+    let node = start(&options, args.listen)?;
+    print(node.url())?;
+    say(format_args!("Le nœud sert {} sur {} ; Ctrl-C l'arrête.", args.dir.display(), node.url()));
+    node.wait()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A node that serves.
+pub struct Node {
+    runtime: tokio::runtime::Runtime,
+    served: tokio::task::JoinHandle<std::io::Result<()>>,
+    stop: watch::Sender<bool>,
+    ledger: Arc<Ledger>,
+    actes: Follower,
+    url: String,
+}
+
+/// Opens the ledger, starts its views, listens.
+pub fn start(options: &Options, listen: SocketAddr) -> anyhow::Result<Node> {
+    let bar = progress_bar("Index");
+    let ledger = Ledger::open(options, &mut |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    })?;
+    bar.finish_and_clear();
+    let ledger = Arc::new(ledger);
+    let actes = Follower::actes(&options.folder.views(), &ledger)?;
+    let app = App { ledger: Arc::clone(&ledger), actes: actes.reader(), vues: actes.health() };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("tokio")?;
+    let listener = runtime.block_on(TcpListener::bind(listen)).with_context(|| format!("écoute sur {listen}"))?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let (stop, mut stopped) = watch::channel(false);
+    let watched = Arc::clone(&ledger);
+    let served = runtime.spawn(async move {
+        let told_to_stop = async move {
+            let sequencer_ended = async {
+                while watched.is_writing() {
+                    tokio::time::sleep(WATCH_INTERVAL).await;
+                }
+            };
+            tokio::select! {
+                _ = stopped.wait_for(|stop| *stop) => {}
+                () = sequencer_ended => tracing::error!("the sequencer ended: the node stops"),
+            }
+        };
+        http::serve(listener, app, told_to_stop).await
+    });
+    Ok(Node { runtime, served, stop, ledger, actes, url })
+}
+
+impl Node {
+    /// Where it listens.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Serves until Ctrl-C or SIGTERM, or until the sequencer ends.
+    pub fn wait(mut self) -> anyhow::Result<()> {
+        let ended = self.runtime.block_on(async {
+            tokio::select! {
+                served = &mut self.served => Some(served),
+                () = asked_to_stop() => None,
+            }
+        });
+        match ended {
+            None => self.stop(),
+            Some(served) => {
+                served.context("le service HTTP s'est arrêté")??;
+                self.ledger.close().context("le registre s'est arrêté")?;
+                bail!("le registre n'écrit plus")
+            }
+        }
+    }
+
+    /// Finishes what is under way and closes the ledger.
+    pub fn stop(self) -> anyhow::Result<()> {
+        self.stop.send_replace(true);
+        self.runtime.block_on(self.served).context("le service HTTP s'est arrêté")??;
+        drop(self.actes);
+        self.ledger.close()?;
+        Ok(())
+    }
+}
+
+async fn asked_to_stop() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+        if let Ok(mut terminate) = terminate {
+            tokio::select! {
+                _ = interrupted => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = interrupted.await;
+}

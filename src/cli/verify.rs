@@ -1,0 +1,152 @@
+//! `greffe verify`: a whole history or one receipt, trusting only the log's key.
+//!
+//! Exit codes: 0 all holds against the pinned key; 1 any doubt; 3 all holds, but no key was pinned.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context, bail};
+
+use super::client::Client;
+use super::{Outcome, now_ms, print, progress_bar, say};
+use crate::audit::{Control, Report, TokenProvider, verify_folder, verify_receipt, verify_url};
+use crate::http::auth;
+use crate::ledger::folder::read_secret_key;
+use crate::tlog::Verifier;
+
+/// Largest receipt or checkpoint read, in bytes: a leaf in base64 and its proof.
+const FILE_BYTES_MAX: u64 = 256 * 1024;
+
+/// A reader token is renewed after this many seconds; it is good for five minutes.
+const TOKEN_RENEWED_AFTER_S: u64 = 120;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Adresse d'un nœud, dossier d'un registre (ou sa copie), ou reçu (.recu.json, .tlog-proof).
+    what: String,
+    /// Clé du registre, obtenue par ailleurs : le texte lui-même, ou un fichier qui le contient.
+    #[arg(long, env = "GREFFE_VKEY")]
+    vkey: Option<String>,
+    /// Point de contrôle plus ancien, gardé par vous : l'historique doit le prolonger.
+    #[arg(long, value_name = "FICHIER")]
+    since: Option<PathBuf>,
+    /// Clé enrôlée qui peut lire tout le registre (opérateur, auditeur), pour vérifier un nœud à distance.
+    #[arg(long, env = "GREFFE_KEY", value_name = "FICHIER")]
+    key: Option<PathBuf>,
+    /// Écrit le rapport en JSON sur la sortie standard.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args) -> Outcome {
+    let path = Path::new(&args.what);
+    if path.is_file() {
+        return receipt(path, args.vkey.as_deref(), args.json);
+    }
+    let report = examine(&args.what, args.vkey.as_deref(), args.key.as_deref(), args.since.as_deref())?;
+    tell(&report, args.json)
+}
+
+/// Verifies a history and says what was found; the exit code of the verdict.
+pub fn history(what: &str, vkey: Option<&str>, key: Option<&Path>, since: Option<&Path>) -> Outcome {
+    tell(&examine(what, vkey, key, since)?, false)
+}
+
+fn examine(what: &str, vkey: Option<&str>, key: Option<&Path>, since: Option<&Path>) -> anyhow::Result<Report> {
+    let pinned = vkey.map(pinned).transpose()?;
+    let since = since.map(read_bounded).transpose()?;
+    let bar = progress_bar("Vérification");
+    let mut progress = |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    };
+    let cancelled = AtomicBool::new(false);
+    let mut control = Control { progress: &mut progress, cancelled: &cancelled };
+    let report = if what.starts_with("http://") || what.starts_with("https://") {
+        let token = key.map(|key| tokens(what, key)).transpose()?;
+        verify_url(what, token, pinned.as_ref(), since.as_deref(), &mut control)?
+    } else if Path::new(what).is_dir() {
+        verify_folder(Path::new(what), pinned.as_ref(), since.as_deref(), &mut control)?
+    } else {
+        bail!("{what} n'est ni une adresse http(s), ni un dossier, ni un fichier");
+    };
+    bar.finish_and_clear();
+    Ok(report)
+}
+
+fn tell(report: &Report, json: bool) -> Outcome {
+    if json {
+        print(serde_json::to_string_pretty(report)?)?;
+    } else {
+        print(report)?;
+    }
+    say(report.verdict.titre());
+    Ok(ExitCode::from(report.verdict.exit_code()))
+}
+
+fn receipt(path: &Path, vkey: Option<&str>, json: bool) -> Outcome {
+    /// As for a history: nothing was proved against a key of the auditor's own.
+    const NOT_PINNED: u8 = 3;
+    let bytes = read_bounded(path)?;
+    let Some(vkey) = vkey else {
+        say("Un reçu ne prouve rien sans la clé du registre : donnez-la avec --vkey.");
+        return Ok(ExitCode::from(NOT_PINNED));
+    };
+    match verify_receipt(&bytes, &pinned(vkey)?) {
+        Ok(report) => {
+            if json {
+                print(serde_json::to_string_pretty(&report)?)?;
+            } else {
+                print(&report)?;
+            }
+            say("Le reçu est vérifié.");
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => {
+            print(format_args!("{} [{}]: {error}", path.display(), error.code()))?;
+            say("Le reçu n'est pas valable.");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn pinned(vkey: &str) -> anyhow::Result<Verifier> {
+    let path = Path::new(vkey);
+    let text = if path.is_file() {
+        String::from_utf8(read_bounded(path)?).context("la clé du registre n'est pas du texte")?
+    } else {
+        vkey.to_owned()
+    };
+    Verifier::parse(text.trim()).with_context(|| format!("{vkey} n'est pas une clé de registre (nom+8 hex+base64)"))
+}
+
+fn read_bounded(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
+        .with_context(|| format!("{} est illisible", path.display()))?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        bail!("{} a plus de {FILE_BYTES_MAX} octets : ce n'est ni un reçu ni un point de contrôle", path.display());
+    }
+    Ok(bytes)
+}
+
+/// Tokens of an enrolled key, renewed before they expire.
+fn tokens(url: &str, key: &Path) -> anyhow::Result<TokenProvider> {
+    let key = read_secret_key(key)?;
+    let origin = Client::connect(url)?.origin().clone();
+    let mut last: Option<(u64, String)> = None;
+    Ok(Box::new(move || {
+        let now_s = now_ms() / 1_000;
+        match &last {
+            Some((made_s, token)) if now_s.saturating_sub(*made_s) < TOKEN_RENEWED_AFTER_S => Ok(token.clone()),
+            _ => {
+                let token = auth::issue(&key, &origin, now_s);
+                last = Some((now_s, token.clone()));
+                Ok(token)
+            }
+        }
+    }))
+}

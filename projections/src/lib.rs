@@ -13,10 +13,12 @@
 //! | [`file`] | the SQLite file of a view: making, recognising, replacing |
 //! | [`digest`] | one hash over all rows, to compare two buildings of a view |
 //! | [`reader`] | reading connections, and waiting until the view has caught up |
+//! | [`actes`] | the view of acts sent to the prefecture |
 //!
 //! A view is disposable (DESIGN, promise 8): whatever is wrong with its file, the answer is to build it again.
 //! Nothing here writes events.
 
+pub mod actes;
 pub mod batch;
 pub mod digest;
 pub mod file;

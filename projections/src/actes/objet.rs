@@ -1,0 +1,82 @@
+//! The objet of an act, out of its confidential piece: `{"objet": "…"}`.
+//!
+//! The piece is somebody's file, never checked at admission. Whatever is wrong with it costs the act its objet and the
+//! view nothing: absent, erased, not I-JSON, too long, all are "no objet".
+
+use greffe_events::ident::Organisation;
+use greffe_events::json;
+use greffe_events::piece::{Empreinte, Finalite, Piece, RolePiece};
+use serde::Deserialize;
+
+/// Longest objet, in characters (ACTES, `Objet`).
+pub const OBJET_CHARS_MAX: usize = 500;
+/// Largest piece that is read for an objet, in bytes: the longest objet with every character escaped as a surrogate
+/// pair (12 bytes each), and room for the form.
+pub const OBJET_PIECE_BYTES_MAX: u64 = 8 * 1024;
+
+/// Where small confidential pieces are read.
+pub trait PieceSource: Send + Sync {
+    /// The bytes of a piece that `organisation` cited; none where it is absent or erased.
+    ///
+    /// Asked once per act, and only where the citation says at most [`OBJET_PIECE_BYTES_MAX`] bytes. A passing failure of
+    /// the disk looks like an erasure: the act then has no objet until the view is built again.
+    fn read(&self, organisation: &Organisation, reference: Empreinte) -> Option<Vec<u8>>;
+}
+
+/// The objet among the pieces that an act cites.
+pub(super) fn read(source: &dyn PieceSource, organisation: &Organisation, pieces: &[Piece]) -> Option<String> {
+    let is_objet = |piece: &&Piece| piece.role == RolePiece::Confidentiel && piece.finalite == Some(Finalite::Objet);
+    let piece = pieces.iter().find(is_objet).filter(|piece| piece.taille <= OBJET_PIECE_BYTES_MAX)?;
+    parse(&source.read(organisation, piece.reference())?)
+}
+
+fn parse(bytes: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Confidentiel {
+        objet: String,
+    }
+    if bytes.len() as u64 > OBJET_PIECE_BYTES_MAX {
+        return None;
+    }
+    json::check_object(bytes).ok()?;
+    let Confidentiel { objet } = serde_json::from_slice(bytes).ok()?;
+    let holds = !objet.trim().is_empty() && objet.chars().count() <= OBJET_CHARS_MAX;
+    holds.then_some(objet)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_one_objet_is_none() {
+        let of_chars = |count: usize, c: &str| format!(r#"{{"objet":"{}"}}"#, c.repeat(count));
+        for (piece, expected) in [
+            (r#"{"objet":"Tarifs de la cantine"}"#.to_owned(), Some("Tarifs de la cantine".to_owned())),
+            (r#" { "autre": [1], "objet": "É\u00e9 😀" } "#.to_owned(), Some("Éé 😀".to_owned())),
+            (of_chars(OBJET_CHARS_MAX, "é"), Some("é".repeat(OBJET_CHARS_MAX))),
+            (of_chars(OBJET_CHARS_MAX, "\\ud83d\\ude00"), Some("😀".repeat(OBJET_CHARS_MAX))),
+            (of_chars(OBJET_CHARS_MAX + 1, "é"), None),
+            (String::new(), None),
+            ("Tarifs".to_owned(), None),
+            (r#""Tarifs""#.to_owned(), None),
+            (r#"["Tarifs"]"#.to_owned(), None),
+            ("{}".to_owned(), None),
+            (r#"{"objet":null}"#.to_owned(), None),
+            (r#"{"objet":7}"#.to_owned(), None),
+            (r#"{"objet":["Tarifs"]}"#.to_owned(), None),
+            (r#"{"objet":""}"#.to_owned(), None),
+            (r#"{"objet":" \n"}"#.to_owned(), None),
+            (r#"{"objet":"a","objet":"b"}"#.to_owned(), None),
+            (r#"{"objet":"a"} {"objet":"b"}"#.to_owned(), None),
+            (r#"{"objet":"\ud800"}"#.to_owned(), None),
+            (r#"{"objet":"a""#.to_owned(), None),
+            ("\u{feff}{\"objet\":\"a\"}".to_owned(), None),
+            (format!("{}{}", r#"{"objet":"a","x":"#, "[".repeat(5_000)), None),
+            (format!("{{\"objet\":\"a\"}}{}", " ".repeat(10_000_000)), None),
+        ] {
+            assert_eq!(parse(piece.as_bytes()), expected, "{}", piece.chars().take(60).collect::<String>());
+        }
+        assert_eq!(parse(b"{\"objet\":\"\xe9t\xe9\"}"), None, "not UTF-8");
+    }
+}

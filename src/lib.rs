@@ -2,6 +2,7 @@
 //!
 //! The map of this code is `docs/ARCHITECTURE.md`; the bytes it writes are in `docs/FORMAT.md`.
 
+pub mod audit;
 pub mod formats;
 pub mod ledger;
 pub mod store;

@@ -1,0 +1,76 @@
+//! A folder at rest: a copy of `D` that nobody writes.
+//!
+//! Read: `registre.sqlite`, `checkpoint`, `pieces/` where it is there, and `index.sqlite` for hints alone. Nothing is
+//! written, also on read-only media.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::hint::KeptHashes;
+use super::history::{Evidence, verify_history};
+use super::leaves::{Leaves, ReadError, StoreLeaves};
+use super::report::Report;
+use super::{AuditError, Control};
+use crate::ledger::folder::Folder;
+use crate::ledger::pieces::Pieces;
+use crate::store::StoreError;
+use crate::store::sqlite::SqliteStore;
+use crate::tlog::Verifier;
+use crate::tlog::note::MAX_NOTE_BYTES;
+
+/// Verifies the ledger in `dir`. `since` is an older checkpoint, the note's bytes.
+///
+/// # Errors
+///
+/// Where there is no ledger, or the system refuses to read it. A damaged one is a report with doubts.
+pub fn verify_folder(
+    dir: &Path,
+    pinned: Option<&Verifier>,
+    since: Option<&[u8]>,
+    control: &mut Control,
+) -> Result<Report, AuditError> {
+    let folder = Folder::new(dir);
+    // Before the store: the leaves that a running node adds in between are reported, not a checkpoint without leaves.
+    let checkpoint = read_note(&folder.checkpoint())?;
+    let pieces = folder.pieces();
+    let evidence = Evidence {
+        pinned: pinned.cloned(),
+        checkpoint,
+        since: since.map(<[u8]>::to_vec),
+        pieces: pieces.is_dir().then(|| Pieces::at_rest(pieces)),
+        kept_hashes: KeptHashes::open(&folder.index()),
+    };
+    match SqliteStore::open_read_only(dir) {
+        Ok(store) => verify_history(&mut StoreLeaves(&store), evidence, control),
+        Err(error @ (StoreError::Missing { .. } | StoreError::Version { .. })) => Err(error.into()),
+        Err(error) => verify_history(&mut Unopened(error.into()), evidence, control),
+    }
+}
+
+/// A store that does not open for what is wrong with its content.
+struct Unopened(ReadError);
+
+impl Leaves for Unopened {
+    fn read(&mut self, _: u64, _: usize) -> Result<Vec<Vec<u8>>, ReadError> {
+        Err(match &self.0 {
+            ReadError::Gap { expected, found } => ReadError::Gap { expected: *expected, found: *found },
+            ReadError::Damaged(detail) => ReadError::Damaged(detail.clone()),
+            ReadError::Unavailable(detail) => ReadError::Unavailable(detail.clone()),
+        })
+    }
+}
+
+/// A note's bytes, bounded; none where there is no such file.
+pub fn read_note(path: &Path) -> Result<Option<Vec<u8>>, AuditError> {
+    let fails = |source| AuditError::Io { path: path.to_owned(), source };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(fails(source)),
+    };
+    let mut note = Vec::new();
+    // One byte more than a note has: a longer file is refused as a note, not cut into one.
+    file.take(MAX_NOTE_BYTES as u64 + 1).read_to_end(&mut note).map_err(fails)?;
+    Ok(Some(note))
+}

@@ -1,10 +1,10 @@
 //! Promise 1: whatever has a receipt survives a kill at any instant, with no repair step.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-#[path = "support/mod.rs"]
-mod support;
 #[path = "support/node.rs"]
 mod node;
+#[path = "support/mod.rs"]
+mod support;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,10 +29,15 @@ fn enrolment(operator: &SecretKey, n: u64, origin: &str) -> Envelope {
     let mut seed = [0xee; 32];
     seed[..8].copy_from_slice(&n.to_be_bytes());
     let new = SecretKey::from_seed(&seed);
-    let mut event = support::event("cle.enrolee", support::OPERATOR, "adherent/139600019", json!({
-        "organisation": support::OPERATOR, "cle": new.id(), "roles": ["transmetteur"],
-        "valable_du": "2020-01-01T00:00:00Z", "valable_jusqu": "2120-01-01T00:00:00Z",
-    }));
+    let mut event = support::event(
+        "cle.enrolee",
+        support::OPERATOR,
+        "adherent/139600019",
+        json!({
+            "organisation": support::OPERATOR, "cle": new.id(), "roles": ["transmetteur"],
+            "valable_du": "2020-01-01T00:00:00Z", "valable_jusqu": "2120-01-01T00:00:00Z",
+        }),
+    );
     event["registre"] = origin.into();
     let first = SecretKey::from_seed(&[0xaa; 32]);
     let keys = if n == 0 { vec![operator, &new] } else { vec![operator, &first, &new] };
@@ -48,7 +53,8 @@ fn every_receipt_ever_returned_is_there_after_a_kill_at_any_instant() {
     let node = Serving::start(&ledger.dir);
     let post = |url: &str, envelope: &Envelope| -> Option<Value> {
         let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let mut answer = agent.post(format!("{url}/v1/events")).content_type("application/json").send(envelope.to_json()).ok()?;
+        let mut answer =
+            agent.post(format!("{url}/v1/events")).content_type("application/json").send(envelope.to_json()).ok()?;
         let body = answer.body_mut().read_to_string().ok()?;
         match answer.status().as_u16() {
             200 | 201 => serde_json::from_str(&body).ok(),
@@ -59,12 +65,18 @@ fn every_receipt_ever_returned_is_there_after_a_kill_at_any_instant() {
     let mut member = support::member(support::OPERATOR, "operateur");
     member["registre"] = origin.into();
     post(&node.url, &Envelope::sign(member.to_string().into_bytes(), &[&operator]).unwrap()).unwrap();
-    let mut first = support::event("cle.enrolee", support::OPERATOR, "adherent/139600019", json!({
-        "organisation": support::OPERATOR, "cle": SecretKey::from_seed(&[0xaa; 32]).id(), "roles": ["transmetteur"],
-        "valable_du": "2020-01-01T00:00:00Z", "valable_jusqu": "2120-01-01T00:00:00Z",
-    }));
+    let mut first = support::event(
+        "cle.enrolee",
+        support::OPERATOR,
+        "adherent/139600019",
+        json!({
+            "organisation": support::OPERATOR, "cle": SecretKey::from_seed(&[0xaa; 32]).id(), "roles": ["transmetteur"],
+            "valable_du": "2020-01-01T00:00:00Z", "valable_jusqu": "2120-01-01T00:00:00Z",
+        }),
+    );
     first["registre"] = origin.into();
-    let first = Envelope::sign(first.to_string().into_bytes(), &[&operator, &SecretKey::from_seed(&[0xaa; 32])]).unwrap();
+    let first =
+        Envelope::sign(first.to_string().into_bytes(), &[&operator, &SecretKey::from_seed(&[0xaa; 32])]).unwrap();
     post(&node.url, &first).unwrap();
 
     let next = Arc::new(AtomicU64::new(1));
@@ -95,7 +107,9 @@ fn every_receipt_ever_returned_is_there_after_a_kill_at_any_instant() {
             let mut answer = ureq::get(format!("{}/v1/events/{index}/receipt", node.url))
                 .header("Authorization", format!("Bearer {}", token.trim()))
                 .call()
-                .unwrap_or_else(|error| panic!("round {round}: the event at {index} had a receipt and is gone: {error}"));
+                .unwrap_or_else(|error| {
+                    panic!("round {round}: the event at {index} had a receipt and is gone: {error}")
+                });
             let receipt: Value = serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap();
             assert_eq!(receipt["leaf"].as_str(), Some(leaf.as_str()), "round {round}: another leaf at {index}");
         }

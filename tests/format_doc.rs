@@ -9,7 +9,9 @@ use std::process::Command;
 
 use data_encoding::{BASE64, HEXLOWER};
 use ed25519_dalek::SigningKey;
-use greffe::tlog::{Checkpoint, Edge, Hash, KeyName, NoteSigner, Nodes, TlogProof, inclusion_proof, leaf_hash, node_hash};
+use greffe::tlog::{
+    Checkpoint, Edge, Hash, KeyName, Nodes, NoteSigner, TlogProof, inclusion_proof, leaf_hash, node_hash,
+};
 use greffe_events::Event;
 use greffe_events::dsse::Envelope;
 use greffe_events::key::SecretKey;
@@ -45,7 +47,9 @@ impl Vectors {
 }
 
 fn wrapped(bytes: &[u8]) -> String {
-    HEXLOWER.encode(bytes).as_bytes().chunks(96).map(|line| format!("{}\n", std::str::from_utf8(line).unwrap())).collect()
+    let hex = HEXLOWER.encode(bytes);
+    let lines: Vec<&str> = hex.as_bytes().chunks(96).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    lines.join("\n")
 }
 
 struct Three([Hash; 3]);
@@ -67,14 +71,17 @@ fn leaf() -> Leaf {
     let payload = PAYLOAD.replace("ENGAGEMENT", &engagement(&[7; 32], file).to_string());
     let envelope = Envelope::sign(payload.into_bytes(), &[&SecretKey::from_seed(&seed)]).unwrap();
     Event::parse(envelope.payload()).unwrap();
-    Leaf { recorded_at_ms: 1_795_169_731_000, received_at_ms: 1_795_169_730_988, previous: None, rank: 3, envelope }
+    Leaf { recorded_at_ms: 1_795_169_731_000, received_at_ms: 1_795_169_730_988, previous: Some(41), rank: 3, envelope }
 }
 
 fn proof(bytes: &[u8]) -> (NoteSigner, String, TlogProof) {
-    let signer = NoteSigner::new(KeyName::new("greffe.exemple.fr").unwrap(), SigningKey::from_bytes(&[0x42; 32])).unwrap();
+    let signer =
+        NoteSigner::new(KeyName::new("greffe.exemple.fr").unwrap(), SigningKey::from_bytes(&[0x42; 32])).unwrap();
     let hashes = [leaf_hash(bytes), leaf_hash(&[1]), leaf_hash(&[2])];
     let mut edge = Edge::new();
-    hashes.iter().for_each(|hash| edge.push(*hash));
+    for hash in &hashes {
+        edge.push(*hash);
+    }
     let checkpoint = Checkpoint::new("greffe.exemple.fr", 3, edge.root()).unwrap().sign(&signer).unwrap().to_string();
     let path = inclusion_proof(0, 3, &Three(hashes)).unwrap();
     let proof = TlogProof::new(0, path, checkpoint.clone()).unwrap().with_extra(bytes.to_vec()).unwrap();
@@ -123,7 +130,11 @@ fn openssl_alone_verifies_an_event_by_the_recipe_of_the_page() {
             bytes[at] ^= 1;
         }
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("recu.tlog-proof"), format!("c2sp.org/tlog-proof@v1\nextra {}\n", BASE64.encode(&bytes))).unwrap();
+        std::fs::write(
+            dir.path().join("recu.tlog-proof"),
+            format!("c2sp.org/tlog-proof@v1\nextra {}\n", BASE64.encode(&bytes)),
+        )
+        .unwrap();
         let run = Command::new("sh").arg("-euc").arg(recipe).current_dir(dir.path()).output().unwrap();
         assert_eq!(run.status.success(), expected, "{flipped:?}: {}", String::from_utf8_lossy(&run.stderr));
     }

@@ -2,6 +2,11 @@
 //! and refuse it once any byte of it has changed.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed assumption fails the test, as it should")]
 
+#[path = "support/node.rs"]
+mod node;
+#[path = "support/mod.rs"]
+mod support;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -20,7 +25,7 @@ const ORIGIN: &str = "greffe.example/registre";
 const SIZE: u64 = 1_000;
 
 /// The Go program, built; `None`, said aloud, when this machine has no Go or no `x/mod`.
-fn program(folder: &Path) -> Option<PathBuf> {
+fn program(folder: &Path, test: &str) -> Option<PathBuf> {
     let missing = if Command::new("go").arg("version").output().is_err() {
         Some("go is not installed")
     } else if !Path::new(GOPATH).join("src/golang.org/x/mod/sumdb/tlog").is_dir() {
@@ -29,7 +34,7 @@ fn program(folder: &Path) -> Option<PathBuf> {
         None
     };
     if let Some(missing) = missing {
-        skip(missing);
+        skip(missing, test);
         return None;
     }
     let program = folder.join("sumdb");
@@ -49,8 +54,8 @@ fn program(folder: &Path) -> Option<PathBuf> {
 }
 
 #[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
-fn skip(missing: &str) {
-    eprintln!("skipped: {missing} (go_reads_our_log_and_refuses_a_changed_byte)");
+fn skip(missing: &str, test: &str) {
+    eprintln!("skipped: {missing} ({test})");
 }
 
 /// Full tiles that were written to a folder.
@@ -134,7 +139,7 @@ fn run(program: &Path, folder: &Path, vkey: &str) -> Output {
 #[test]
 fn go_reads_our_log_and_refuses_a_changed_byte() {
     let temporary = tempfile::tempdir().unwrap();
-    let Some(program) = program(temporary.path()) else { return };
+    let Some(program) = program(temporary.path(), "Go reads tiles written to a folder") else { return };
     let folder = temporary.path().join("log");
     let (files, vkey) = log(&folder);
 
@@ -159,4 +164,44 @@ fn go_reads_our_log_and_refuses_a_changed_byte() {
 
     let other = NoteSigner::new(KeyName::new(ORIGIN).unwrap(), SigningKey::from_bytes(&[8; 32])).unwrap();
     assert!(!run(&program, &folder, &other.verifier().to_string()).status.success(), "another key was accepted");
+}
+
+#[test]
+fn go_reads_a_running_node() {
+    let temporary = tempfile::tempdir().unwrap();
+    let Some(program) = program(temporary.path(), "Go reads a running node") else { return };
+    let (folder, ledger) = support::open_with_members(temporary.path());
+    let mut n = 0;
+    while ledger.head().size < 300 {
+        support::deposit_acte(&ledger, n, b"acte");
+        support::recorded(&ledger, &support::acte(n, b"acte"), &[10]);
+        n += 1;
+    }
+    let vkey = ledger.verifier().to_string();
+    drop(ledger);
+    let operator = temporary.path().join("operateur.pem");
+    greffe::ledger::folder::write_secret_key(&operator, &support::key(1)).unwrap();
+    let node = node::Serving::start(folder.root());
+    let token = node::succeed(&["token", "--url", &node.url, "--key", node::arg(&operator)]);
+    let get = |path: &str| -> serde_json::Value {
+        let text = ureq::get(format!("{}{path}", node.url)).call().unwrap().body_mut().read_to_string().unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let proofs = json!({
+        "inclusion": [get("/v1/proof/inclusion?index=0"), get("/v1/proof/inclusion?index=255&size=256"),
+                      get("/v1/proof/inclusion?index=299"), get("/v1/proof/inclusion?index=7&size=100")],
+        "consistency": [get("/v1/proof/consistency?from=1&to=300"), get("/v1/proof/consistency?from=256&to=300"),
+                        get("/v1/proof/consistency?from=100&to=257")],
+    });
+    let file = temporary.path().join("proofs.json");
+    fs::write(&file, proofs.to_string()).unwrap();
+    let check = |token: &str| {
+        let mut command = Command::new(&program);
+        command.args(["-url", &node.url, "-vkey", &vkey, "-auth", token, "-proofs"]).arg(&file);
+        command.output().unwrap()
+    };
+    let accepted = check(token.trim());
+    assert!(accepted.status.success(), "{}", String::from_utf8_lossy(&accepted.stderr));
+    assert_eq!(String::from_utf8_lossy(&accepted.stdout), "ok: 300 leaves, 3 tiles, 2 bundles, 7 proofs\n");
+    assert!(!check("").status.success(), "entries are for those entitled");
 }

@@ -1,10 +1,10 @@
 //! The whole story through the built program: a ledger, its members, real archives in, receipts out, verified by strangers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
-#[path = "support/mod.rs"]
-mod support;
 #[path = "support/node.rs"]
 mod node;
+#[path = "support/mod.rs"]
+mod support;
 
 use std::path::{Path, PathBuf};
 
@@ -165,7 +165,13 @@ fn wrong_files_are_named_with_their_reason_and_hold_no_other_up() {
     let mut args = vec!["actes", "import", "--key", arg(&commune), "--url", &node.url];
     args.extend(files);
     let said = fail(&args, 1);
-    for expected in ["archive-not-gzip", "xml-dtd", "absent.tar.gz", "2026_1-AI enregistré", "1 enregistré(s), 0 déjà connu(s), 0 laissé(s) de côté, 3 en échec"] {
+    for expected in [
+        "archive-not-gzip",
+        "xml-dtd",
+        "absent.tar.gz",
+        "2026_1-AI enregistré",
+        "1 enregistré(s), 0 déjà connu(s), 0 laissé(s) de côté, 3 en échec",
+    ] {
         assert!(said.contains(expected), "{expected} in\n{said}");
     }
 
@@ -201,7 +207,10 @@ fn archives_rebuilt_from_public_samples_are_imported_and_their_receipts_verify()
     let document = b"%PDF-1.4 un acte".to_vec();
     let message = read("s2low/ok/045-214502494-20170717-D201717-DE-1-1_0.xml");
     let entries = [
-        Entree { nom: "EACT--214502494--20170717-6.xml".to_owned(), octets: read("s2low/ok/EACT--214502494--20170717-6.xml") },
+        Entree {
+            nom: "EACT--214502494--20170717-6.xml".to_owned(),
+            octets: read("s2low/ok/EACT--214502494--20170717-6.xml"),
+        },
         Entree { nom: "045-214502494-20170717-D201717-DE-1-1_0.xml".to_owned(), octets: message.clone() },
         Entree { nom: "045-214502494-20170717-D201717-DE-1-1_1.pdf".to_owned(), octets: document.clone() },
     ];
@@ -240,7 +249,18 @@ fn archives_rebuilt_from_public_samples_are_imported_and_their_receipts_verify()
     let ar = fixtures.join("pastell/034-491011698-20171207-CL20171227_06-DE-1-2.xml");
     let receipts = root.path().join("recus");
     std::fs::create_dir(&receipts).unwrap();
-    let said = succeed(&["actes", "import", arg(&archive), arg(&ar), "--receipts", arg(&receipts), "--key", arg(&other), "--url", &node.url]);
+    let said = succeed(&[
+        "actes",
+        "import",
+        arg(&archive),
+        arg(&ar),
+        "--receipts",
+        arg(&receipts),
+        "--key",
+        arg(&other),
+        "--url",
+        &node.url,
+    ]);
     let id = "034-491011698-20171207-CL20171227_06-DE";
     assert_eq!(said.matches(&format!("{id} enregistré")).count(), 2, "{said}");
     let (_, body) = curl(&node, &other, &format!("/v1/actes/{id}?at_least=7"));

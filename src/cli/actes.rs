@@ -80,7 +80,9 @@ pub fn run(command: &Command) -> Outcome {
     let mut summary = Summary::default();
     for file in files {
         let mut lines = Vec::new();
-        let some = import(&client, &key, std::slice::from_ref(file), receipts.as_deref(), &mut |line| lines.push(line.to_owned()))?;
+        let some = import(&client, &key, std::slice::from_ref(file), receipts.as_deref(), &mut |line| {
+            lines.push(line.to_owned());
+        })?;
         bar.suspend(|| lines.iter().try_for_each(print))?;
         summary.add(&some);
         bar.inc(1);
@@ -162,7 +164,10 @@ fn import_lot(
             },
             Issue::PasEncore(code) => {
                 summary.not_yet += 1;
-                tell(&format!("{place} : message {} reconnu, pas encore enregistrable ; fichier laissé en place", code.as_str()));
+                tell(&format!(
+                    "{place} : message {} reconnu, pas encore enregistrable ; fichier laissé en place",
+                    code.as_str()
+                ));
             }
             Issue::Impossible(code, detail) => {
                 summary.failed += 1;
@@ -210,7 +215,8 @@ fn read_folder(folder: &Path) -> anyhow::Result<Vec<Entree>> {
         if entries.len() == FOLDER_FILES_MAX {
             bail!("plus de {FOLDER_FILES_MAX} fichiers");
         }
-        let nom = entry.file_name().into_string().map_err(|nom| anyhow::anyhow!("{} n'est pas de l'UTF-8", nom.display()))?;
+        let nom =
+            entry.file_name().into_string().map_err(|nom| anyhow::anyhow!("{} n'est pas de l'UTF-8", nom.display()))?;
         entries.push(Entree { nom, octets: read_all(File::open(entry.path())?)? });
     }
     entries.sort_by(|a, b| a.nom.cmp(&b.nom));
@@ -245,11 +251,8 @@ fn submit(client: &Client, key: &SecretKey, proposition: &Proposition, receipts:
 /// Whether the act's dossier already holds this very message.
 fn is_recorded(client: &Client, key: &SecretKey, proposition: &Proposition) -> anyhow::Result<bool> {
     let Some(acte) = client.get_json(key, &format!("/v1/actes/{}", proposition.id))? else { return Ok(false) };
-    let Some((ours, _)) = proposition
-        .fichiers
-        .iter()
-        .zip(proposition.data.pieces())
-        .find(|(_, piece)| piece.role == RolePiece::Message)
+    let Some((ours, _)) =
+        proposition.fichiers.iter().zip(proposition.data.pieces()).find(|(_, piece)| piece.role == RolePiece::Message)
     else {
         return Ok(false);
     };

@@ -17,7 +17,7 @@ use crate::ledger::head::Receipt;
 use crate::tlog::Verifier;
 
 /// Longest wait for one answer; an upload of the largest piece over a slow line fits.
-const ANSWER_WAIT_MAX: Duration = Duration::from_secs(15 * 60);
+const ANSWER_WAIT_MAX: Duration = Duration::from_mins(15);
 
 /// Longest wait for a connection.
 const CONNECT_WAIT_MAX: Duration = Duration::from_secs(10);
@@ -52,8 +52,6 @@ pub enum Posted {
 /// A problem of the node.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Problem {
-    /// HTTP status.
-    pub status: u16,
     /// Stable code.
     pub code: String,
     /// French title.
@@ -143,7 +141,14 @@ impl Client {
     }
 
     /// Deposits a piece.
-    pub fn deposit(&self, key: &SecretKey, octets: &[u8], sha256: Empreinte, sel: Option<Empreinte>, nom: Option<&str>) -> anyhow::Result<()> {
+    pub fn deposit(
+        &self,
+        key: &SecretKey,
+        octets: &[u8],
+        sha256: Empreinte,
+        sel: Option<Empreinte>,
+        nom: Option<&str>,
+    ) -> anyhow::Result<()> {
         let mut request = self
             .agent
             .put(format!("{}/v1/pieces/{sha256}", self.url))
@@ -203,7 +208,6 @@ fn read_text(answer: &mut ureq::http::Response<ureq::Body>) -> anyhow::Result<St
 
 fn problem(status: u16, text: &str) -> Problem {
     serde_json::from_str(text).unwrap_or_else(|_| Problem {
-        status,
         code: format!("http-{status}"),
         titre: "Réponse inattendue".to_owned(),
         detail: text.chars().take(200).collect(),

@@ -75,7 +75,9 @@ pub fn run(args: &Args) -> Outcome {
     demo.enrol(&client)?;
     let acts = demo.send_acts(&client, args.actes)?;
     demo.acknowledge(&client, &acts)?;
-    demo.show_a_refusal(&client, &acts)?;
+    if demo.is_new {
+        demo.show_a_refusal(&client, &acts)?;
+    }
     say("Vérification de tout l'historique, comme un inconnu le ferait :");
     let vkey = client.claimed_verifier()?.to_string();
     let is_good = verify::history(node.url(), Some(&vkey), Some(&demo.operator_key()), None)?;
@@ -96,12 +98,15 @@ struct Demo {
     emetteurs: Vec<Organisme>,
     prefecture: Organisme,
     operateur: Organisation,
+    /// Made by this run, not an earlier one.
+    is_new: bool,
 }
 
 impl Demo {
     /// Makes the ledger where there is none.
     fn prepare(root: &Path) -> anyhow::Result<Self> {
-        let demo = Self {
+        let mut demo = Self {
+            is_new: false,
             root: root.to_owned(),
             ledger: Folder::new(root.join("registre")),
             emetteurs: region::emetteurs(),
@@ -128,6 +133,7 @@ impl Demo {
         }
         .create()?;
         say(format_args!("Registre « {} » créé dans {}", opening.origine, demo.ledger.root().display()));
+        demo.is_new = true;
         Ok(demo)
     }
 
@@ -150,7 +156,14 @@ impl Demo {
         Ok(key)
     }
 
-    fn post(&self, client: &Client, source: &Organisation, subject: &Subject, data: &Data, keys: &[&SecretKey]) -> anyhow::Result<Result<Receipt, Problem>> {
+    fn post(
+        &self,
+        client: &Client,
+        source: &Organisation,
+        subject: &Subject,
+        data: &Data,
+        keys: &[&SecretKey],
+    ) -> anyhow::Result<Result<Receipt, Problem>> {
         let time = Horodatage::from_unix_ms(now_ms());
         let payload = Event::write(Uuid::now_v7(), source, subject, time, client.origin(), data);
         Ok(match client.post(&Envelope::sign(payload, keys)?)? {
@@ -242,6 +255,7 @@ impl Demo {
         let (mut signed, mut stated) = (0, 0);
         for (n, act) in acts.iter().enumerate() {
             match n % 3 {
+                0 if is_signed_for(client, &key, act)? => {}
                 0 => {
                     let data = ActeAccuseReception {
                         date_reception: Jour(today),
@@ -252,7 +266,6 @@ impl Demo {
                     let source = self.prefecture.organisation();
                     match self.post(client, &source, &act.id.dossier(), &data.into(), &[&key])? {
                         Ok(_) => signed += 1,
-                        Err(problem) if problem.code == "accuse-deja-enregistre" => {}
                         Err(problem) => bail!("{} : {problem}", act.id),
                     }
                 }
@@ -263,7 +276,9 @@ impl Demo {
                 _ => {}
             }
         }
-        say(format_args!("{signed} accusé(s) signé(s) par la préfecture, {stated} constaté(s) d'après un fichier reçu"));
+        say(format_args!(
+            "{signed} accusé(s) signé(s) par la préfecture, {stated} constaté(s) d'après un fichier reçu"
+        ));
         Ok(())
     }
 
@@ -303,7 +318,7 @@ impl Demo {
         let commune_key = self.member_key(commune);
         let prefecture_key = self.member_key(&self.prefecture);
         let Some(act) = acts.first() else { return Ok(()) };
-        let program = std::env::current_exe().map_or_else(|_| "greffe".to_owned(), |path| path.display().to_string());
+        let program = program();
         print(format_args!("Clé du registre (à épingler) : {vkey}"))?;
         print("")?;
         print("À essayer, dans un autre terminal :")?;
@@ -332,3 +347,18 @@ impl Demo {
     }
 }
 
+/// Whether the prefecture's own acknowledgement is recorded already.
+fn is_signed_for(client: &Client, key: &SecretKey, act: &ActeDemo) -> anyhow::Result<bool> {
+    let acte = client.get_json(key, &format!("/v1/actes/{}", act.id))?;
+    let accuses = acte.as_ref().and_then(|acte| acte.get("accuses")).and_then(|accuses| accuses.as_array());
+    Ok(accuses.is_some_and(|accuses| {
+        accuses.iter().any(|accuse| accuse.get("signe_par").is_some_and(serde_json::Value::is_string))
+    }))
+}
+
+/// This program, as it can be typed where it was started.
+fn program() -> String {
+    let Ok(path) = std::env::current_exe() else { return "greffe".to_owned() };
+    let here = std::env::current_dir().ok().and_then(|here| path.strip_prefix(here).map(Path::to_owned).ok());
+    here.unwrap_or(path).display().to_string()
+}

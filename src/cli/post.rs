@@ -79,9 +79,11 @@ fn signed(file: &Path, keys: &[SecretKey], origin: &Origin) -> anyhow::Result<En
         return Ok(Envelope::parse(&read_bounded(&kept)?)?);
     }
     let event = complete(&bytes, origin).with_context(|| file.display().to_string())?;
-    Event::parse(&event).map_err(|refusal| anyhow::anyhow!("{} : {} : {refusal}", file.display(), refusal.code.titre()))?;
+    Event::parse(&event)
+        .map_err(|refusal| anyhow::anyhow!("{} : {} : {refusal}", file.display(), refusal.code.titre()))?;
     let envelope = Envelope::sign(event, &keys.iter().collect::<Vec<_>>())?;
-    replace_file(&kept, envelope.to_json().as_bytes()).with_context(|| format!("{} n'a pas pu être écrit", kept.display()))?;
+    replace_file(&kept, envelope.to_json().as_bytes())
+        .with_context(|| format!("{} n'a pas pu être écrit", kept.display()))?;
     Ok(envelope)
 }
 

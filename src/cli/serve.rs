@@ -37,11 +37,8 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    let options = Options {
-        folder: Folder::new(&args.dir),
-        guard: args.guard.clone(),
-        accept_store: args.accept_store,
-    };
+    let options =
+        Options { folder: Folder::new(&args.dir), guard: args.guard.clone(), accept_store: args.accept_store };
     let node = start(&options, args.listen)?;
     print(node.url())?;
     say(format_args!("Le nœud sert {} sur {} ; Ctrl-C l'arrête.", args.dir.display(), node.url()));

@@ -144,6 +144,7 @@ impl Pieces {
         let reference = sel.map_or(actual, |sel| engagement(&sel.0, actual));
         let place = self.place(organisation, reference);
         let folder = place.parent().unwrap_or(&self.root);
+        let is_new_folder = !folder.is_dir();
         fs::create_dir_all(folder).map_err(|source| io_at("create", folder, source))?;
         file.as_file().sync_all().map_err(|source| io_at("sync", file.path(), source))?;
         let card = Card { sha256: actual, taille, sel, nom };
@@ -151,8 +152,11 @@ impl Pieces {
         let card = serde_json::to_vec(&card).map_err(|error| io_at("write", &card_place, error.into()))?;
         replace_file(&card_place, &card).map_err(|source| io_at("write", &card_place, source))?;
         file.persist(&place).map_err(|error| io_at("name", &place, error.error))?;
-        for path in [place.as_path(), folder, folder.parent().unwrap_or(folder)] {
-            sync_parent(path).map_err(|source| io_at("sync", path, source))?;
+        sync_parent(&place).map_err(|source| io_at("sync", folder, source))?;
+        if is_new_folder {
+            for path in [folder, folder.parent().unwrap_or(folder)] {
+                sync_parent(path).map_err(|source| io_at("sync", path, source))?;
+            }
         }
         Ok(reference)
     }

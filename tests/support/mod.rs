@@ -2,7 +2,14 @@
 //!
 //! Keys come from seeds: 1 operator, 4 to 6 recovery, 10 and 11 the communes, 12 the prefecture. The log's and the node's
 //! keys are made by the ledger itself.
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
+// Builders take literals by value: that is how the tables read best.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    clippy::needless_pass_by_value
+)]
 
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -97,25 +97,35 @@ pub struct Initialised {
 
 pub fn init(root: &Path, origin: &str) -> Initialised {
     let dir = root.join("registre");
-    let vkey = succeed(&["init", "--dir", arg(&dir), "--origin", origin, "--operator", super::OPERATOR]);
+    let vkey = succeed(&["init", "--dir", arg(&dir), "--origin", origin, "--operator", crate::support::OPERATOR]);
     Initialised { dir, vkey: vkey.trim().to_owned(), operator_key: root.join("registre.hors-ligne/operateur.pem") }
 }
 
 /// Enrols an organisation with a new key, through `greffe post`; the key's file.
-pub fn enrol(root: &Path, node: &Serving, operator_key: &Path, organisation: &str, categorie: &str, role: &str) -> PathBuf {
+pub fn enrol(
+    root: &Path,
+    node: &Serving,
+    operator_key: &Path,
+    organisation: &str,
+    categorie: &str,
+    role: &str,
+) -> PathBuf {
     let key = root.join(format!("{}.pem", &organisation[10..]));
     let public = succeed(&["key", "new", arg(&key)]);
     let subject = format!("adherent/{}", &organisation[10..]);
     let member = serde_json::json!({
-        "type": "greffe.adherent.inscrit.v1", "source": super::OPERATOR, "subject": subject,
+        "type": "greffe.adherent.inscrit.v1", "source": crate::support::OPERATOR, "subject": subject,
         "data": { "organisation": organisation, "categorie": categorie, "denomination": "Organisme d'essai", "departement": "045" },
     });
     let enrolment = serde_json::json!({
-        "type": "greffe.cle.enrolee.v1", "source": super::OPERATOR, "subject": subject,
+        "type": "greffe.cle.enrolee.v1", "source": crate::support::OPERATOR, "subject": subject,
         "data": { "organisation": organisation, "cle": public.trim(), "roles": [role],
                   "valable_du": "2020-01-01T00:00:00Z", "valable_jusqu": "2120-01-01T00:00:00Z" },
     });
-    let drafts = [root.join(format!("{}-membre.json", &organisation[10..])), root.join(format!("{}-cle.json", &organisation[10..]))];
+    let drafts = [
+        root.join(format!("{}-membre.json", &organisation[10..])),
+        root.join(format!("{}-cle.json", &organisation[10..])),
+    ];
     std::fs::write(&drafts[0], member.to_string()).unwrap();
     std::fs::write(&drafts[1], enrolment.to_string()).unwrap();
     let operator = arg(operator_key);

@@ -1,6 +1,6 @@
 //! A one-page PDF: the act itself, as a commune's software would print it.
 
-use pdf_writer::{Content, Name, Pdf, Rect, Ref, Str};
+use pdf_writer::{Content, Finish, Name, Pdf, Rect, Ref, Str};
 
 /// A PDF of these lines, the first as its title.
 pub fn pdf(lines: &[String]) -> Vec<u8> {

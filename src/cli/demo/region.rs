@@ -33,13 +33,13 @@ impl Organisme {
 
 /// The communes and the group of communes that send acts.
 const EMETTEURS: [(&str, Categorie, u32); 7] = [
-    ("Commune d'Exempleville", Categorie::Commune, 2_196_0001),
-    ("Commune de Modèle-sur-Rive", Categorie::Commune, 2_196_0002),
-    ("Commune de Saint-Témoin", Categorie::Commune, 2_196_0003),
-    ("Commune du Vieux-Spécimen", Categorie::Commune, 2_196_0004),
-    ("Commune de Fictive-la-Forêt", Categorie::Commune, 2_196_0005),
-    ("Commune de Parangon", Categorie::Commune, 2_196_0006),
-    ("Communauté de communes du Pays d'Exemple", Categorie::Epci, 2_096_0001),
+    ("Commune d'Exempleville", Categorie::Commune, 21_960_001),
+    ("Commune de Modèle-sur-Rive", Categorie::Commune, 21_960_002),
+    ("Commune de Saint-Témoin", Categorie::Commune, 21_960_003),
+    ("Commune du Vieux-Spécimen", Categorie::Commune, 21_960_004),
+    ("Commune de Fictive-la-Forêt", Categorie::Commune, 21_960_005),
+    ("Commune de Parangon", Categorie::Commune, 21_960_006),
+    ("Communauté de communes du Pays d'Exemple", Categorie::Epci, 20_960_001),
 ];
 
 /// The SIREN made of eight digits and the key that they ask for.
@@ -66,14 +66,14 @@ pub fn prefecture() -> Option<Organisme> {
     Some(Organisme {
         nom: "Préfecture du département fictif 096",
         categorie: Categorie::Prefecture,
-        siren: siren(1_796_0001)?,
+        siren: siren(17_960_001)?,
         role: Role::Prefecture(departement()?),
     })
 }
 
 /// Who keeps the log.
 pub fn operateur() -> Option<Organisation> {
-    siren(1_396_0001).map(Organisation::Siren)
+    siren(13_960_001).map(Organisation::Siren)
 }
 
 /// What an act of the demonstration is about.

@@ -7,7 +7,7 @@
 //! objets   what the act is about, where its confidential piece can still be read
 //! ```
 //!
-//! All but `objets` follows from the log alone. An *objet* stands in a confidential piece only ([`objet`]) and is taken
+//! All but `objets` follows from the log alone. An *objet* stands in a confidential piece only ([`PieceSource`]) and is taken
 //! from it while the event is applied, so a view built after an erasure has no row for it, and **another digest** than
 //! one built before; the digest depends on the log and on which objets are erased, never on when it was built. It has a
 //! table of its own so that blanking it is one delete.
@@ -16,10 +16,11 @@
 //! acknowledgement waits in `accuses` for its act, a second transmission of an act adds nothing. An event of a type that
 //! this version does not show is passed over; the version that shows it builds the view again.
 //!
-//! [`query`] reads the view; it never reads a piece.
+//! [`list`] and [`find`] read the view; they never read a piece.
 
 mod objet;
 mod query;
+mod row;
 #[cfg(test)]
 mod tests;
 
@@ -35,7 +36,8 @@ use serde::{Deserialize, Serialize};
 use crate::projection::{ApplyError, Projection};
 
 pub use objet::{OBJET_CHARS_MAX, OBJET_PIECE_BYTES_MAX, PieceSource};
-pub use query::{Acces, AccuseRow, ActeRow, AuteurRow, Etat, Filtre, LIMITE_MAX, PieceRow, find, list};
+pub use query::{Acces, Filtre, LIMITE_MAX, find, list};
+pub use row::{AccuseRow, ActeRow, AuteurRow, Etat, PieceRow};
 
 /// The projection behind the view `actes`.
 pub struct Actes {
@@ -49,6 +51,27 @@ impl Actes {
     }
 }
 
+/// transmis_index is the rowid, which ends every index: each holds its acts in the order of the log.
+const TABLES: &str = "CREATE TABLE actes(
+     transmis_index INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, siren TEXT NOT NULL,
+     departement TEXT NOT NULL, arrondissement INTEGER, nature TEXT NOT NULL, numero TEXT NOT NULL,
+     date_decision TEXT NOT NULL, matiere TEXT NOT NULL, classification TEXT NOT NULL,
+     etat TEXT NOT NULL CHECK (etat IN ('transmis', 'recu')), transmis_le_ms INTEGER NOT NULL,
+     date_reception TEXT, CHECK ((etat = 'recu') = (date_reception IS NOT NULL))) STRICT;
+ CREATE INDEX actes_par_siren ON actes(siren, nature, etat);
+ CREATE INDEX actes_par_departement ON actes(departement, nature, etat);
+ CREATE INDEX actes_par_nature ON actes(nature, etat);
+ CREATE TABLE accuses(
+     idx INTEGER PRIMARY KEY, acte TEXT NOT NULL, enregistre_le_ms INTEGER NOT NULL,
+     date_reception TEXT NOT NULL, organisation TEXT NOT NULL, qualite TEXT, departement TEXT,
+     arrondissement INTEGER, CHECK ((qualite IS NULL) = (departement IS NULL))) STRICT;
+ CREATE INDEX accuses_par_acte ON accuses(acte);
+ CREATE TABLE pieces(
+     idx INTEGER NOT NULL, rang INTEGER NOT NULL, role TEXT NOT NULL, finalite TEXT, type TEXT NOT NULL,
+     typologie TEXT, taille INTEGER NOT NULL, nom TEXT, reference BLOB NOT NULL,
+     PRIMARY KEY (idx, rang)) STRICT, WITHOUT ROWID;
+ CREATE TABLE objets(id TEXT PRIMARY KEY, objet TEXT NOT NULL) STRICT, WITHOUT ROWID;";
+
 impl Projection for Actes {
     fn name(&self) -> &'static str {
         "actes"
@@ -59,28 +82,7 @@ impl Projection for Actes {
     }
 
     fn create_tables(&self, conn: &Connection) -> rusqlite::Result<()> {
-        // transmis_index is the rowid, which ends every index: each holds its acts in the order of the log.
-        conn.execute_batch(
-            "CREATE TABLE actes(
-                 transmis_index INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, siren TEXT NOT NULL,
-                 departement TEXT NOT NULL, arrondissement INTEGER, nature TEXT NOT NULL, numero TEXT NOT NULL,
-                 date_decision TEXT NOT NULL, matiere TEXT NOT NULL, classification TEXT NOT NULL,
-                 etat TEXT NOT NULL CHECK (etat IN ('transmis', 'recu')), transmis_le_ms INTEGER NOT NULL,
-                 date_reception TEXT, CHECK ((etat = 'recu') = (date_reception IS NOT NULL))) STRICT;
-             CREATE INDEX actes_par_siren ON actes(siren, nature, etat);
-             CREATE INDEX actes_par_departement ON actes(departement, nature, etat);
-             CREATE INDEX actes_par_etat ON actes(nature, etat);
-             CREATE TABLE accuses(
-                 idx INTEGER PRIMARY KEY, acte TEXT NOT NULL, enregistre_le_ms INTEGER NOT NULL,
-                 date_reception TEXT NOT NULL, organisation TEXT NOT NULL, qualite TEXT, departement TEXT,
-                 arrondissement INTEGER, CHECK ((qualite IS NULL) = (departement IS NULL))) STRICT;
-             CREATE INDEX accuses_par_acte ON accuses(acte);
-             CREATE TABLE pieces(
-                 idx INTEGER NOT NULL, rang INTEGER NOT NULL, role TEXT NOT NULL, finalite TEXT, type TEXT NOT NULL,
-                 typologie TEXT, taille INTEGER NOT NULL, nom TEXT, reference BLOB NOT NULL,
-                 PRIMARY KEY (idx, rang)) STRICT, WITHOUT ROWID;
-             CREATE TABLE objets(id TEXT PRIMARY KEY, objet TEXT NOT NULL) STRICT, WITHOUT ROWID;",
-        )
+        conn.execute_batch(TABLES)
     }
 
     fn tables(&self) -> &'static [&'static str] {

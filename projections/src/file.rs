@@ -10,7 +10,7 @@
 //! `position` leaves. WAL with `synchronous=NORMAL`: a power cut may lose the newest transactions, which are then
 //! applied again; it does not tear one.
 //!
-//! A file that is truncated, foreign or made by other code is not repaired: [`open`] says [`Found::Unusable`] and the
+//! A file that is truncated, foreign or made by other code is not repaired: `open` says `Found::Unusable` and the
 //! runner makes an empty one, which the log fills again.
 
 use std::fs::File;

@@ -10,7 +10,7 @@
 //! | [`projection`] | what a view declares: its name, version, tables, and what an event does to them |
 //! | [`runner`] | moves a view along the log: exactly once, in batches, isolating its failure; rebuilds |
 //! | [`batch`] | one batch of leaves onto the tables, in one transaction |
-//! | [`file`] | the SQLite file of a view: making, recognising, replacing |
+//! | [`mod@file`] | the SQLite file of a view: making, recognising, replacing |
 //! | [`digest`] | one hash over all rows, to compare two buildings of a view |
 //! | [`reader`] | reading connections, and waiting until the view has caught up |
 //! | [`actes`] | the view of acts sent to the prefecture |

@@ -1,0 +1,185 @@
+//! What verifying a history costs, against the one price that can't be saved: a strict signature verification each.
+//!
+//! `history/100000` is a valid history of 100,000 leaves in memory, half acts and half acknowledgements. The line that
+//! is printed compares it with *cores ÷ verify_strict* of the same run, and with strict verifications alone on all cores:
+//! where two "cores" share one core's arithmetic, the second is the bound that can be reached.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, reason = "a benchmark prints what it measured")]
+
+use std::collections::HashMap;
+use std::hint::black_box;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use ed25519_dalek::VerifyingKey;
+use greffe::audit::{Control, Evidence, Verdict, verify_history};
+use greffe::ledger::opening::vkey;
+use greffe::tlog::{Checkpoint, Frontier, KeyName, NoteSigner, Verifier, leaf_hash};
+use greffe_events::Event;
+use greffe_events::dsse::{Envelope, PAYLOAD_TYPE, pae};
+use greffe_events::horodatage::Horodatage;
+use greffe_events::key::{KeyId, SecretKey, Signature};
+use greffe_events::leaf::Leaf;
+use rayon::prelude::*;
+use serde_json::{Value, json};
+
+const LEAVES: usize = 100_000;
+const ORIGIN: &str = "greffe.example";
+const OPERATOR: &str = "urn:siren:219600012";
+const COMMUNE: &str = "urn:siren:214502494";
+const PREFECTURE: &str = "urn:siren:214400152";
+const START_MS: u64 = 1_795_169_730_000;
+
+fn key(seed: u8) -> SecretKey {
+    SecretKey::from_seed(&[seed; 32])
+}
+
+/// Writes leaves as a sequencer would, one a millisecond.
+#[derive(Default)]
+struct Writer {
+    leaves: Vec<Vec<u8>>,
+    last: HashMap<String, u64>,
+    ranks: HashMap<String, u64>,
+}
+
+impl Writer {
+    fn write(&mut self, event_type: &str, source: &str, subject: String, data: &Value, seeds: &[u8]) {
+        let index = self.leaves.len() as u64;
+        let now = START_MS + index;
+        let id = format!("01935a4c-0000-7000-8000-{index:012x}");
+        let event = json!({
+            "specversion": "1.0", "id": id, "source": source, "type": format!("greffe.{event_type}.v1"),
+            "subject": subject, "time": Horodatage::from_unix_ms(now), "datacontenttype": "application/json",
+            "registre": ORIGIN, "data": data,
+        });
+        let keys: Vec<_> = seeds.iter().map(|seed| key(*seed)).collect();
+        let envelope = Envelope::sign(event.to_string().into_bytes(), &keys.iter().collect::<Vec<_>>()).unwrap();
+        let rank = self.ranks.entry(source.to_owned()).or_default();
+        let previous = self.last.insert(subject, index);
+        let leaf = Leaf { recorded_at_ms: now, received_at_ms: now, previous, rank: *rank, envelope };
+        *rank += 1;
+        self.leaves.push(leaf.encode());
+    }
+}
+
+fn history() -> Vec<Vec<u8>> {
+    let mut writer = Writer::default();
+    let log = vkey(&ORIGIN.parse().unwrap(), &key(3)).unwrap().to_string();
+    let opening = json!({
+        "origine": ORIGIN, "vkey": log, "operateur": { "organisation": OPERATOR, "cle": key(1).id() },
+        "noeud": key(2).id(), "recouvrement": [key(4).id(), key(5).id(), key(6).id()],
+    });
+    writer.write("registre.ouvert", OPERATOR, format!("registre/{ORIGIN}"), &opening, &[1]);
+    for (who, categorie, seed, role) in
+        [(COMMUNE, "commune", 10, "collectivite"), (PREFECTURE, "prefecture", 12, "prefecture:045")]
+    {
+        let subject = format!("adherent/{}", &who[10..]);
+        let member =
+            json!({ "organisation": who, "categorie": categorie, "denomination": "Organisme", "departement": "045" });
+        writer.write("adherent.inscrit", OPERATOR, subject.clone(), &member, &[1]);
+        let enrolment = json!({
+            "organisation": who, "cle": key(seed).id(), "roles": [role],
+            "valable_du": "2020-01-01T00:00:00Z", "valable_jusqu": "2099-01-01T00:00:00Z",
+        });
+        writer.write("cle.enrolee", OPERATOR, subject, &enrolment, &[1, seed]);
+    }
+    for numero in 0.. {
+        let subject = format!("acte/045-{}-20260717-D{numero}-DE", &COMMUNE[10..]);
+        let act = json!({
+            "matiere": "7.1", "classification": "2026-01-01", "pieces": [
+                { "role": "acte", "type": "application/pdf", "taille": 12, "typologie": "99_DE",
+                  "nom": format!("{}-1-1_1.pdf", &subject[5..]), "sha256": "ab".repeat(32) },
+                { "role": "confidentiel", "finalite": "objet", "type": "application/json", "taille": 20,
+                  "engagement": "cd".repeat(32) },
+            ],
+        });
+        writer.write("acte.transmis", COMMUNE, subject.clone(), &act, &[10]);
+        if writer.leaves.len() == LEAVES {
+            break;
+        }
+        let acknowledgement = json!({ "date_reception": "2026-11-20" });
+        writer.write("acte.accuse-reception", PREFECTURE, subject, &acknowledgement, &[12]);
+        if writer.leaves.len() == LEAVES {
+            break;
+        }
+    }
+    writer.leaves
+}
+
+fn signed(leaves: &[Vec<u8>]) -> (Vec<u8>, Verifier) {
+    let mut tree = Frontier::new();
+    leaves.iter().for_each(|leaf| tree.push(leaf_hash(leaf)));
+    let signer = NoteSigner::new(KeyName::new(ORIGIN).unwrap(), key(3).signing_key().clone()).unwrap();
+    let note = Checkpoint::new(ORIGIN, tree.size(), tree.root()).unwrap().sign(&signer).unwrap();
+    (note.to_string().into_bytes(), signer.verifier().clone())
+}
+
+fn verify(mut leaves: &[Vec<u8>], checkpoint: &[u8], vkey: &Verifier) {
+    let evidence =
+        Evidence { pinned: Some(vkey.clone()), checkpoint: Some(checkpoint.to_vec()), ..Evidence::default() };
+    let cancelled = AtomicBool::new(false);
+    let mut control = Control { progress: &mut |_, _| (), cancelled: &cancelled };
+    let report = verify_history(&mut leaves, evidence, &mut control).unwrap();
+    assert_eq!(report.verdict, Verdict::Good, "{report}");
+}
+
+/// The best of some rounds: the others were disturbed.
+fn best(rounds: u32, mut run: impl FnMut()) -> Duration {
+    let time = |_| {
+        let start = Instant::now();
+        run();
+        start.elapsed()
+    };
+    (0..rounds).map(time).min().unwrap()
+}
+
+fn audit(c: &mut Criterion) {
+    let leaves = history();
+    let (checkpoint, vkey) = signed(&leaves);
+    let signatures: Vec<(KeyId, Vec<u8>, Signature)> = leaves[..10_000]
+        .iter()
+        .flat_map(|leaf| {
+            let (payload, signatures) = Leaf::decode(leaf).unwrap().envelope.into_parts();
+            signatures.into_iter().map(move |(key, signature)| (key, pae(PAYLOAD_TYPE, &payload), signature))
+        })
+        .collect();
+
+    // The key is read beforehand: the price of the signature equation and nothing else.
+    let (id, message, signature) = signatures.last().unwrap();
+    let public = VerifyingKey::from_bytes(&id.0).unwrap();
+    let wire = ed25519_dalek::Signature::from_bytes(&signature.0);
+    c.bench_function("verify_strict", |b| b.iter(|| black_box(&public).verify_strict(message, &wire).unwrap()));
+    let mut round = leaves.iter().cycle();
+    c.bench_function("leaf_decode_and_parse", |b| {
+        b.iter(|| Event::parse(Leaf::decode(round.next().unwrap()).unwrap().envelope.payload()).unwrap());
+    });
+    let mut group = c.benchmark_group("history");
+    group.sample_size(10).throughput(Throughput::Elements(LEAVES as u64));
+    group.bench_function(LEAVES.to_string(), |b| b.iter(|| verify(&leaves, &checkpoint, &vkey)));
+    group.finish();
+
+    let each = |(key, message, signature): &(KeyId, Vec<u8>, Signature)| assert!(key.verify(message, signature));
+    let count = u32::try_from(signatures.len()).unwrap();
+    let public: HashMap<KeyId, VerifyingKey> =
+        signatures.iter().map(|(id, ..)| (*id, VerifyingKey::from_bytes(&id.0).unwrap())).collect();
+    let strict = |(id, message, signature): &(KeyId, Vec<u8>, Signature)| {
+        let wire = ed25519_dalek::Signature::from_bytes(&signature.0);
+        public[id].verify_strict(message, &wire).unwrap();
+    };
+    let one = best(3, || signatures.iter().for_each(strict)) / count;
+    let all = best(3, || signatures.par_iter().for_each(each)) / count;
+    let leaf = best(3, || verify(&leaves, &checkpoint, &vkey)) / u32::try_from(LEAVES).unwrap();
+    let cores = u32::try_from(rayon::current_num_threads()).unwrap();
+    let rate = |time: Duration| 1.0 / time.as_secs_f64();
+    println!(
+        "verify_strict {one:?}; on {cores} cores {all:?}; history {leaf:?} a leaf = {:.0} leaves/s: \
+         {:.0} % of cores ÷ verify_strict, {:.0} % of what all cores verify",
+        rate(leaf),
+        100.0 * rate(leaf) / (f64::from(cores) * rate(one)),
+        100.0 * rate(leaf) / rate(all),
+    );
+}
+
+criterion_group!(benches, audit);
+criterion_main!(benches);

@@ -6,3 +6,4 @@ pub mod formats;
 pub mod ledger;
 pub mod store;
 pub mod tlog;
+pub mod vues;

@@ -3,6 +3,7 @@
 //! The map of this code is `docs/ARCHITECTURE.md`; the bytes it writes are in `docs/FORMAT.md`.
 
 pub mod formats;
+pub mod http;
 pub mod ledger;
 pub mod store;
 pub mod tlog;

@@ -4,6 +4,8 @@
 
 pub mod audit;
 pub mod formats;
+pub mod http;
 pub mod ledger;
 pub mod store;
 pub mod tlog;
+pub mod vues;

@@ -1,0 +1,140 @@
+//! Who may read what (DESIGN §§5, 9): a pure decision over what the log says of the reader's key.
+//!
+//! | reader | reads |
+//! |---|---|
+//! | role `operateur`, `auditeur:*` | everything |
+//! | any key of an organisation | events of that source, its acts with their pieces, its member dossier |
+//! | `auditeur:<siren>` | the same of that organisation |
+//! | `prefecture:<dep>`, `auditeur:<dep>` | acts of that département with their pieces |
+//! | a refused one | the leaf that records its refusal |
+//!
+//! What a reader may not see is answered exactly as what is not there: no answer tells that something exists. What
+//! asks for a *role*, whatever is there (depositing a piece, entry bundles), is answered 403.
+
+use greffe_events::Event;
+use greffe_events::authority::KeyRecord;
+use greffe_events::catalogue::cle::Portee;
+use greffe_events::catalogue::{Data, Role};
+use greffe_events::event::DossierId;
+use greffe_events::ident::{Departement, IdActe, Organisation, Siren};
+use greffe_events::key::KeyId;
+
+/// A reader, from its key's record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reader {
+    /// Whose key it is.
+    organisation: Organisation,
+    reads_everything: bool,
+    may_sign: bool,
+    audited: Vec<Siren>,
+    departements: Vec<Departement>,
+}
+
+/// The acts that a reader may list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ActesLisibles {
+    /// All of them.
+    Tous,
+    /// Those of these collectivités or of these départements.
+    De {
+        /// Collectivités.
+        sirens: Vec<Siren>,
+        /// Départements.
+        departements: Vec<Departement>,
+    },
+}
+
+impl Reader {
+    /// The reader behind a key that is in force.
+    pub fn of(record: &KeyRecord) -> Self {
+        let mut reader = Self {
+            organisation: record.organisation.clone(),
+            reads_everything: false,
+            may_sign: false,
+            audited: Vec::new(),
+            departements: Vec::new(),
+        };
+        for role in &record.roles {
+            match role {
+                Role::Operateur | Role::Auditeur(Portee::Tout) => reader.reads_everything = true,
+                Role::Auditeur(Portee::Siren(siren)) => reader.audited.push(*siren),
+                Role::Prefecture(departement) | Role::Auditeur(Portee::Departement(departement)) => {
+                    reader.departements.push(*departement);
+                }
+                Role::Registre
+                | Role::Transmetteur
+                | Role::Collectivite
+                | Role::Comptable
+                | Role::Fournisseur
+                | Role::Acheteur
+                | Role::Soumissionnaire => {}
+            }
+            reader.may_sign |= !matches!(role, Role::Auditeur(_));
+        }
+        reader
+    }
+
+    /// Whose key it is.
+    pub fn organisation(&self) -> &Organisation {
+        &self.organisation
+    }
+
+    /// Whether nothing is hidden from it.
+    pub fn reads_everything(&self) -> bool {
+        self.reads_everything
+    }
+
+    /// Whether it may deposit pieces: its key signs something.
+    pub fn may_deposit(&self) -> bool {
+        self.may_sign
+    }
+
+    /// Whether it reads what this organisation says and owns.
+    pub fn reads_organisation(&self, organisation: &Organisation) -> bool {
+        let is_audited = organisation.siren().is_some_and(|siren| self.audited.contains(&siren));
+        self.reads_everything || is_audited || self.organisation == *organisation
+    }
+
+    /// Whether it reads this act, what is said about it, and its pieces.
+    pub fn reads_acte(&self, acte: &IdActe) -> bool {
+        self.reads_organisation(&Organisation::Siren(acte.siren)) || self.departements.contains(&acte.departement)
+    }
+
+    /// Whether it reads this dossier. The log's own is for those who read everything.
+    pub fn reads_dossier(&self, dossier: &DossierId) -> bool {
+        match dossier {
+            DossierId::Registre(_) => self.reads_everything,
+            DossierId::Adherent(organisation) => self.reads_organisation(organisation),
+            DossierId::Acte(acte) => self.reads_acte(acte),
+        }
+    }
+
+    /// Whether it reads this event. `organisation_of` tells whose a key is: asked only for a recorded refusal.
+    pub fn reads_event<E>(
+        &self,
+        event: &Event,
+        organisation_of: impl FnOnce(&KeyId) -> Result<Option<Organisation>, E>,
+    ) -> Result<bool, E> {
+        if self.reads_organisation(&event.source) || self.reads_dossier(&event.dossier) {
+            return Ok(true);
+        }
+        let Data::RegistreRefus(refus) = &event.data else { return Ok(false) };
+        if refus.source_refusee.as_ref().is_some_and(|source| self.reads_organisation(source)) {
+            return Ok(true);
+        }
+        Ok(organisation_of(&refus.cle)?.is_some_and(|organisation| self.reads_organisation(&organisation)))
+    }
+
+    /// The acts it may list: those for which [`reads_acte`](Self::reads_acte) holds.
+    pub fn actes(&self) -> ActesLisibles {
+        if self.reads_everything {
+            return ActesLisibles::Tous;
+        }
+        // A body without SIREN owns no act.
+        let sirens = self.audited.iter().copied().chain(self.organisation.siren()).collect();
+        ActesLisibles::De { sirens, departements: self.departements.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,179 @@
+//! Reader tokens: short JWTs that a reader signs with its own enrolled key, as GitHub Apps do. No shared secret.
+//!
+//! `Authorization: Bearer <token>` (RFC 6750 §2.1), the token a JWS in compact form (RFC 7515 §7.1):
+//!
+//! ```text
+//! base64url({"alg":"EdDSA","typ":"JWT","kid":"ed25519:<64 hex>"})     RFC 8037 §3.1; nothing else is taken
+//! . base64url({"aud":"<origin>","iat":<s>,"exp":<s>})                 exp ≤ iat + 300 s
+//! . base64url(signature over all that stands before the second dot)
+//! ```
+//!
+//! What is not understood is refused: another `alg` (`none` included), a `crit`, any other member (RFC 8725 §3.1).
+//! A token is good for one log (`aud`), for minutes, and as long as its key is in force. It proves who reads, never
+//! what may be read ([`super::access`]). Tokens are never logged.
+
+use data_encoding::BASE64URL_NOPAD;
+use greffe_events::authority::KeyRecord;
+use greffe_events::ident::Origin;
+use greffe_events::key::{KeyId, SecretKey, Signature};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::problem::{Cause, Problem};
+
+/// Longest life of a token, in seconds.
+pub const TOKEN_SECONDS_MAX: u64 = 300;
+
+/// Largest difference between two clocks that is forgiven, in seconds.
+pub const SKEW_SECONDS_MAX: u64 = 30;
+
+/// Longest `Authorization` header, in bytes: about twice a token of the longest origin.
+pub const HEADER_BYTES_MAX: usize = 1_024;
+
+/// Why a token proves nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum TokenError {
+    /// No `Authorization` header.
+    #[error("send Authorization: Bearer with a token that greffe token makes")]
+    Missing,
+    /// Not a token of ours.
+    #[error("{0}")]
+    Malformed(&'static str),
+    /// Too old, too long-lived, or of the future.
+    #[error("the token's iat and exp do not hold now: at most 300 s apart, 30 s of skew")]
+    Expired,
+    /// For another log.
+    #[error("the token's aud is not this log's origin")]
+    Audience,
+    /// Signed with a key that this log does not know, or one that serves no reader.
+    #[error("the token's key is not enrolled here")]
+    KeyUnknown,
+    /// Signed with a key outside its validity.
+    #[error("the token's key is not in force now")]
+    KeyNotInForce,
+    /// Not signed with that key.
+    #[error("the token's signature is not its key's")]
+    Signature,
+}
+
+impl From<TokenError> for Problem {
+    fn from(error: TokenError) -> Self {
+        let cause = match error {
+            TokenError::Missing => Cause::TokenMissing,
+            TokenError::Malformed(_) => Cause::TokenMalformed,
+            TokenError::Expired => Cause::TokenExpired,
+            TokenError::Audience => Cause::TokenAudience,
+            TokenError::KeyUnknown => Cause::TokenKeyUnknown,
+            TokenError::KeyNotInForce => Cause::TokenKeyNotInForce,
+            TokenError::Signature => Cause::TokenSignature,
+        };
+        Self::new(cause, error.to_string())
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header<'a> {
+    alg: &'a str,
+    typ: &'a str,
+    kid: KeyId,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Claims<'a> {
+    aud: &'a str,
+    iat: u64,
+    exp: u64,
+}
+
+/// A token for this log, good from now on for [`TOKEN_SECONDS_MAX`].
+pub fn issue(key: &SecretKey, origin: &Origin, now_s: u64) -> String {
+    let header = Header { alg: "EdDSA", typ: "JWT", kid: key.id() };
+    let claims = Claims { aud: origin.as_str(), iat: now_s, exp: now_s.saturating_add(TOKEN_SECONDS_MAX) };
+    let signed = format!("{}.{}", encode(&header), encode(&claims));
+    let signature = BASE64URL_NOPAD.encode(&key.sign(signed.as_bytes()).0);
+    format!("{signed}.{signature}")
+}
+
+fn encode(part: &impl Serialize) -> String {
+    // Texts and numbers: nothing in it can fail to serialise.
+    BASE64URL_NOPAD.encode(&serde_json::to_vec(part).unwrap_or_default())
+}
+
+/// Who sent this `Authorization` header: the key and its record, which `find` looks up.
+///
+/// Order: form, audience and time, key known, signature, key in force: the state of a key is told to its holder only.
+pub fn verify<E>(
+    authorization: Option<&str>,
+    origin: &Origin,
+    now_ms: u64,
+    find: impl FnOnce(&KeyId) -> Result<Option<KeyRecord>, E>,
+) -> Result<Result<(KeyId, KeyRecord), TokenError>, E> {
+    let token = match Token::read(authorization, origin, now_ms / 1_000) {
+        Ok(token) => token,
+        Err(error) => return Ok(Err(error)),
+    };
+    let record = find(&token.key)?;
+    Ok(token.prove(record, now_ms))
+}
+
+/// A token whose claims hold; **not** verified.
+struct Token<'a> {
+    key: KeyId,
+    signed: &'a str,
+    signature: Signature,
+}
+
+impl<'a> Token<'a> {
+    fn read(authorization: Option<&'a str>, origin: &Origin, now_s: u64) -> Result<Self, TokenError> {
+        let authorization = authorization.ok_or(TokenError::Missing)?;
+        if authorization.len() > HEADER_BYTES_MAX {
+            return Err(TokenError::Malformed("the Authorization header has more than 1024 bytes"));
+        }
+        // RFC 9110 §11.1: the scheme's case does not matter.
+        let token = authorization
+            .split_once(' ')
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, token)| token.trim_matches(' '))
+            .ok_or(TokenError::Malformed("the scheme is Bearer"))?;
+        let wrong = TokenError::Malformed("a token is three base64url parts (JWS compact)");
+        let (signed, signature) = token.rsplit_once('.').ok_or(wrong)?;
+        let (header, claims) = signed.split_once('.').ok_or(wrong)?;
+        let decode = |part: &str| BASE64URL_NOPAD.decode(part.as_bytes()).map_err(|_| wrong);
+        let (header, claims, signature) = (decode(header)?, decode(claims)?, decode(signature)?);
+        let header: Header = serde_json::from_slice(&header)
+            .map_err(|_| TokenError::Malformed("the header is {\"alg\",\"typ\",\"kid\"} and nothing else"))?;
+        if header.alg != "EdDSA" || header.typ != "JWT" {
+            return Err(TokenError::Malformed("alg is EdDSA and typ is JWT"));
+        }
+        let claims: Claims = serde_json::from_slice(&claims)
+            .map_err(|_| TokenError::Malformed("the claims are {\"aud\",\"iat\",\"exp\"} and nothing else"))?;
+        let signature = Signature(signature.try_into().map_err(|_| wrong)?);
+        if claims.aud != origin.as_str() {
+            return Err(TokenError::Audience);
+        }
+        let is_short = claims.exp >= claims.iat && claims.exp - claims.iat <= TOKEN_SECONDS_MAX;
+        let is_now =
+            claims.iat <= now_s.saturating_add(SKEW_SECONDS_MAX) && now_s < claims.exp.saturating_add(SKEW_SECONDS_MAX);
+        if !is_short || !is_now {
+            return Err(TokenError::Expired);
+        }
+        Ok(Self { key: header.kid, signed, signature })
+    }
+
+    fn prove(self, record: Option<KeyRecord>, now_ms: u64) -> Result<(KeyId, KeyRecord), TokenError> {
+        // The log's own key and the recovery keys are known but have no role: they sign no token.
+        let record = record.filter(|record| !record.roles.is_empty()).ok_or(TokenError::KeyUnknown)?;
+        if !self.key.verify(self.signed.as_bytes(), &self.signature) {
+            return Err(TokenError::Signature);
+        }
+        if !record.is_in_force(now_ms) {
+            return Err(TokenError::KeyNotInForce);
+        }
+        Ok((self.key, record))
+    }
+}
+
+#[cfg(test)]
+mod tests;

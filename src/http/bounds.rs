@@ -1,0 +1,161 @@
+//! Every limit of the API with its reason, and the middleware that stands around all endpoints.
+
+use std::any::Any;
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Response, header};
+use axum::middleware::Next;
+use axum::response::IntoResponse;
+use tokio::sync::Semaphore;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::Node;
+use super::problem::{Cause, Problem, ProblemCode};
+
+/// Connections open at once: well below the usual limit of 1,024 files of a process, which pieces and SQLite share.
+pub const CONNECTIONS_MAX: usize = 768;
+/// Requests under way at once; above, the answer is 503. Each holds at most an envelope and a receipt in memory.
+pub const REQUESTS_MAX: usize = 512;
+/// Uploads of pieces at once: each holds a file and a thread that writes.
+pub const UPLOADS_MAX: usize = 16;
+/// Downloads of pieces at once: each holds a file.
+pub const DOWNLOADS_MAX: usize = 64;
+/// Requests that wait for a view at once: each holds a thread.
+pub const WAITS_MAX: usize = 32;
+/// Envelopes verified at once, per core: some to compute while others read their pieces' cards.
+pub const VERIFICATIONS_PER_CORE: usize = 2;
+
+/// Longest wait for the head of a request on a connection, idle ones kept open included.
+pub const HEAD_WAIT_MAX: Duration = Duration::from_secs(30);
+/// Largest head of a request, and largest piece of a body read at once, in bytes.
+pub const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Most headers of a request.
+pub const HEADERS_MAX: usize = 64;
+/// Longest silence within a body.
+pub const BODY_SILENCE_MAX: Duration = Duration::from_secs(20);
+/// Longest time for the whole body of an envelope.
+pub const ENVELOPE_WAIT_MAX: Duration = Duration::from_secs(30);
+/// Longest time for the whole body of a piece: the largest one at 100 kB/s.
+pub const PIECE_WAIT_MAX: Duration = Duration::from_secs(1_600);
+/// How much of a body that is too large is still read before the answer, in bytes: a client that writes before it reads
+/// would otherwise see a broken connection instead of the reason.
+pub const DRAIN_BYTES_MAX: usize = 1 << 20;
+/// Longest wait for `?at_least=`.
+pub const VIEW_WAIT_MAX: Duration = Duration::from_secs(5);
+/// Longest wait for the requests under way when the node stops.
+pub const STOP_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// Pieces of a body that wait for the disk during an upload.
+pub const UPLOAD_CHUNKS_QUEUED: usize = 4;
+
+/// What is left of the limits that requests share.
+pub struct Limits {
+    pub(super) requests: Semaphore,
+    pub(super) uploads: Semaphore,
+    /// Lent for as long as the body of the answer lasts.
+    pub(super) downloads: std::sync::Arc<Semaphore>,
+    pub(super) waits: Semaphore,
+    pub(super) verifications: Semaphore,
+}
+
+impl Limits {
+    /// Nothing is under way.
+    pub fn new() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self {
+            requests: Semaphore::new(REQUESTS_MAX),
+            uploads: Semaphore::new(UPLOADS_MAX),
+            downloads: std::sync::Arc::new(Semaphore::new(DOWNLOADS_MAX)),
+            waits: Semaphore::new(WAITS_MAX),
+            verifications: Semaphore::new(VERIFICATIONS_PER_CORE * cores),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Too many of this kind are under way.
+pub(super) fn overloaded(what: &str) -> Problem {
+    Problem::new(Cause::Overloaded, format!("too many {what} are under way"))
+}
+
+/// Refuses what is beyond [`REQUESTS_MAX`] instead of queueing it.
+pub(super) async fn limit_requests(State(node): State<Node>, request: Request, next: Next) -> Response<Body> {
+    match node.limits.requests.try_acquire() {
+        Ok(_permit) => next.run(request).await,
+        Err(_) => overloaded("requests").into_response(),
+    }
+}
+
+/// A handler panicked: the answer says nothing of it.
+// The signature is tower-http's.
+#[allow(clippy::needless_pass_by_value)]
+pub(super) fn answer_panic(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
+    Problem::internal(&"a handler panicked").into_response()
+}
+
+/// Around every request: an id, a span, one line in the log, and the headers that every answer has.
+///
+/// The log has method, path, status, code and duration: never a query, a header or a body.
+pub(super) async fn surround(request: Request, next: Next) -> Response<Body> {
+    let id = Uuid::now_v7();
+    let span = tracing::info_span!("request", %id, method = %request.method(), path = request.uri().path());
+    async move {
+        let start = Instant::now();
+        let mut response = next.run(request).await;
+        let code = response.extensions().get::<ProblemCode>().map(|code| code.0);
+        let ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(status = response.status().as_u16(), code, ms, "answered");
+        let headers = response.headers_mut();
+        let mut id_text = Uuid::encode_buffer();
+        if let Ok(id) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut id_text)) {
+            headers.insert(HeaderName::from_static("x-request-id"), id);
+        }
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+        );
+        // Only what says otherwise may be kept by a cache.
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+    use axum::{Router, middleware, routing::get};
+    use tower::ServiceExt;
+    use tower_http::catch_panic::CatchPanicLayer;
+
+    #[tokio::test]
+    async fn a_panic_is_answered_without_its_words_and_like_any_other_answer() {
+        async fn panics() {
+            panic!("/srv/greffe/cles/noeud.pem");
+        }
+        let router = Router::new()
+            .route("/", get(panics))
+            .layer(CatchPanicLayer::custom(answer_panic))
+            .layer(middleware::from_fn(surround));
+        let response = router.oneshot(Request::new(Body::empty())).await.unwrap();
+        assert_eq!(response.status(), 500);
+        assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+        assert!(response.headers().contains_key("x-request-id"));
+        let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(problem["code"], "internal");
+        assert!(!problem.to_string().contains("noeud.pem"));
+    }
+}

@@ -1,0 +1,147 @@
+//! Events: posting one, reading one, its receipt.
+//!
+//! `POST /v1/events` takes one DSSE envelope and answers once it is durable: 201 with the receipt, 200 with the receipt
+//! where the same bytes were recorded before, or a problem. Batches do not exist yet.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, LOCATION, VARY};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use data_encoding::BASE64;
+use greffe_events::Event;
+use greffe_events::dsse::ENVELOPE_BYTES_MAX;
+use greffe_events::horodatage::Horodatage;
+use greffe_events::key::KeyId;
+use greffe_events::leaf::Leaf;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::access::Reader;
+use super::bounds::ENVELOPE_WAIT_MAX;
+use super::problem::{Cause, Problem};
+use super::request::{index_in_path, negotiate, now_ms, whole_body};
+use super::{App, Node};
+use crate::ledger::sequencer::Answer;
+
+/// `POST /v1/events`.
+pub(super) async fn post(State(node): State<Node>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+    refuse_batches(&headers)?;
+    let envelope = whole_body(body, ENVELOPE_BYTES_MAX, ENVELOPE_WAIT_MAX).await?;
+    let received_at_ms = now_ms();
+    let prepared = {
+        let _permit = node.limits.verifications.acquire().await.map_err(|error| Problem::internal(&error))?;
+        let prepare = move |app: &App| app.ledger.prepare(&envelope, received_at_ms).map_err(Problem::from);
+        node.blocking(prepare).await?.map_err(|refusal| Problem::refused(refusal, None))?
+    };
+    match node.app().ledger.submit(prepared).await {
+        Answer::Recorded { receipt, is_new } => {
+            let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+            let location = format!("/v1/events/{}", receipt.index);
+            Ok((status, [(LOCATION, location)], Json(*receipt)).into_response())
+        }
+        Answer::Refused(refusal, recorded) => Err(Problem::refused(refusal, recorded.map(|receipt| *receipt))),
+        Answer::Unavailable(why) => Err(why.into()),
+    }
+}
+
+/// Any type of content may hold an envelope, except the one that says it holds several.
+fn refuse_batches(headers: &HeaderMap) -> Result<(), Problem> {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    if ["application/x-ndjson", "application/ndjson", "application/jsonl"]
+        .iter()
+        .any(|batch| media_type.eq_ignore_ascii_case(batch))
+    {
+        let detail = "batches are not taken yet: post one DSSE envelope per request, as application/json";
+        return Err(Problem::new(Cause::MediaType, detail).at("content-type"));
+    }
+    Ok(())
+}
+
+/// `GET /v1/events/{index}/receipt`: JSON, or the bare `.tlog-proof` with the leaf as its extra line.
+pub(super) async fn receipt(
+    State(node): State<Node>,
+    reader: Reader,
+    Path(index): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let index = index_in_path(&index)?;
+    let media_type = negotiate(&headers, &["application/json", "text/plain"])?;
+    let receipt = node
+        .blocking(move |app| {
+            readable_leaf(app, &reader, index)?;
+            app.ledger.receipt(index)?.ok_or_else(Problem::not_found)
+        })
+        .await?;
+    let vary = [(VARY, ACCEPT.as_str())];
+    if media_type == "text/plain" {
+        let proof = receipt.to_tlog_proof().map_err(|error| Problem::internal(&error))?;
+        return Ok((vary, proof).into_response());
+    }
+    Ok((vary, Json(receipt)).into_response())
+}
+
+/// `GET /v1/events/{index}`.
+pub(super) async fn get(
+    State(node): State<Node>,
+    reader: Reader,
+    Path(index): Path<String>,
+) -> Result<Json<EventJson>, Problem> {
+    let index = index_in_path(&index)?;
+    node.blocking(move |app| {
+        let (bytes, leaf) = readable_leaf(app, &reader, index)?;
+        EventJson::new(index, &bytes, leaf).map(Json)
+    })
+    .await
+}
+
+/// A leaf that this reader may see; what it may not see is not there.
+fn readable_leaf(app: &App, reader: &Reader, index: u64) -> Result<(Vec<u8>, Leaf), Problem> {
+    let bytes = app.ledger.leaf(index)?.ok_or_else(Problem::not_found)?;
+    let leaf = Leaf::decode(&bytes).map_err(|error| Problem::internal(&error))?;
+    let event = Event::parse(leaf.envelope.payload()).map_err(|refusal| Problem::internal(&refusal))?;
+    let organisation_of = |key: &KeyId| Ok(app.ledger.index().key(key)?.map(|record| record.organisation));
+    if reader.reads_event::<Problem>(&event, organisation_of)? { Ok((bytes, leaf)) } else { Err(Problem::not_found()) }
+}
+
+/// A leaf taken apart. `event` is the payload as it was signed; `leaf` is what is proved.
+#[derive(Serialize)]
+pub(super) struct EventJson {
+    index: u64,
+    recorded_at: Horodatage,
+    received_at: Horodatage,
+    previous: Option<u64>,
+    rank: u64,
+    signatures: Vec<SignatureJson>,
+    event: Box<RawValue>,
+    leaf: String,
+}
+
+#[derive(Serialize)]
+struct SignatureJson {
+    keyid: KeyId,
+    sig: String,
+}
+
+impl EventJson {
+    fn new(index: u64, bytes: &[u8], leaf: Leaf) -> Result<Self, Problem> {
+        let signatures = leaf.envelope.signatures().iter();
+        let signatures = signatures
+            .map(|(key, signature)| SignatureJson { keyid: *key, sig: BASE64.encode(&signature.0) })
+            .collect();
+        let (payload, _) = leaf.envelope.into_parts();
+        let payload = String::from_utf8(payload).map_err(|error| Problem::internal(&error.utf8_error()))?;
+        Ok(Self {
+            index,
+            recorded_at: Horodatage::from_unix_ms(leaf.recorded_at_ms),
+            received_at: Horodatage::from_unix_ms(leaf.received_at_ms),
+            previous: leaf.previous,
+            rank: leaf.rank,
+            signatures,
+            event: RawValue::from_string(payload).map_err(|error| Problem::internal(&error))?,
+            leaf: BASE64.encode(bytes),
+        })
+    }
+}

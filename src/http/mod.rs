@@ -1,0 +1,101 @@
+//! The HTTP API (DESIGN §9): one file per group of endpoints, and what they share.
+//!
+//! | module | endpoints or purpose |
+//! |---|---|
+//! | [`events`] | `POST /v1/events`, `GET /v1/events/{index}`, `GET /v1/events/{index}/receipt` |
+//! | [`pieces`] | `PUT /v1/pieces/{sha256}`, `GET /v1/pieces/{reference}` |
+//! | [`actes`] | `GET /v1/actes`, `GET /v1/actes/{id}` |
+//! | [`tiles`] | `GET /checkpoint`, `GET /tile/…` (C2SP tlog-tiles) |
+//! | [`proofs`] | `GET /v1/proof/inclusion`, `GET /v1/proof/consistency` |
+//! | [`node`] | `GET /.well-known/greffe.json`, `GET /health/live`, `GET /health/ready` |
+//! | [`problem`] | every answer that is a no (RFC 9457) |
+//! | [`auth`], [`access`] | who reads, and what they may read |
+//! | [`request`] | typed reading of paths, queries, bodies; work off the async threads |
+//! | [`bounds`] | every limit, and the middleware around all endpoints |
+//! | [`serve`] | connections, their timeouts, the graceful end |
+//!
+//! Nothing that reads a disk or verifies a signature runs on an async thread. What is public: checkpoint, hash tiles,
+//! proofs, the node's card and health. Everything else asks for a reader token. TLS is the reverse proxy's.
+
+pub mod access;
+pub mod actes;
+pub mod auth;
+pub mod bounds;
+pub mod events;
+pub mod node;
+pub mod pieces;
+pub mod problem;
+pub mod proofs;
+pub mod request;
+pub mod serve;
+pub mod tiles;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{Method, Uri};
+use axum::middleware;
+use axum::routing::{get, post};
+use greffe_projections::ViewReader;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use self::bounds::Limits;
+use self::problem::{Cause, Problem};
+use crate::ledger::Ledger;
+use crate::vues::Health;
+
+pub use self::serve::serve;
+
+/// What the API serves. Clones share it.
+#[derive(Clone)]
+pub struct App {
+    /// The ledger, open for writing.
+    pub ledger: Arc<Ledger>,
+    /// The view of acts.
+    pub actes: ViewReader,
+    /// Whether views follow the log.
+    pub vues: Health,
+}
+
+/// The state behind the endpoints: what is served, and what is left of the limits.
+#[derive(Clone)]
+pub struct Node {
+    app: App,
+    limits: Arc<Limits>,
+}
+
+/// All endpoints of a node.
+pub fn router(app: App) -> Router {
+    let node = Node { app, limits: Arc::new(Limits::new()) };
+    let limited = Router::new()
+        .route("/v1/events", post(events::post))
+        .route("/v1/events/{index}", get(events::get))
+        .route("/v1/events/{index}/receipt", get(events::receipt))
+        .route("/v1/pieces/{reference}", get(pieces::get).put(pieces::put))
+        .route("/v1/actes", get(actes::list))
+        .route("/v1/actes/{id}", get(actes::find))
+        .route("/checkpoint", get(tiles::checkpoint))
+        .route("/tile/{*path}", get(tiles::tile))
+        .route("/v1/proof/inclusion", get(proofs::inclusion))
+        .route("/v1/proof/consistency", get(proofs::consistency))
+        .layer(middleware::from_fn_with_state(node.clone(), bounds::limit_requests));
+    // Health answers however many requests are under way.
+    Router::new()
+        .merge(limited)
+        .route("/.well-known/greffe.json", get(node::card))
+        .route("/health/live", get(node::live))
+        .route("/health/ready", get(node::ready))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(not_this_method)
+        .with_state(node)
+        .layer(CatchPanicLayer::custom(bounds::answer_panic))
+        .layer(middleware::from_fn(bounds::surround))
+}
+
+async fn nothing_here() -> Problem {
+    Problem::new(Cause::NotFound, "no such path in this API")
+}
+
+async fn not_this_method(method: Method, uri: Uri) -> Problem {
+    Problem::new(Cause::MethodNotAllowed, format!("{method} is not for {}", uri.path()))
+}

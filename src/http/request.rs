@@ -1,0 +1,242 @@
+//! Reading requests: paths, queries, tokens, bodies, each bounded and each with its problem; and work that may block.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::time::{Duration, SystemTime};
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{FromRequestParts, Query};
+use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName};
+use greffe_events::{Code, Refusal};
+use serde::de::DeserializeOwned;
+use tracing::Span;
+
+use super::access::Reader;
+use super::auth;
+use super::bounds::{BODY_SILENCE_MAX, DRAIN_BYTES_MAX};
+use super::problem::{Cause, Problem};
+use super::{App, Node};
+
+/// Unix milliseconds, now.
+pub(super) fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Node {
+    /// What is served.
+    pub(super) fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Runs what reads a disk or computes, on a thread where that may block.
+    pub(super) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&App) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let (app, span) = (self.app.clone(), Span::current());
+        let done = tokio::task::spawn_blocking(move || span.in_scope(|| work(&app))).await;
+        done.unwrap_or_else(|error| Err(Problem::internal(&error)))
+    }
+}
+
+/// Whoever sent a good token.
+impl FromRequestParts<Node> for Reader {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, node: &Node) -> Result<Self, Problem> {
+        let authorization = single_header(&parts.headers, &AUTHORIZATION)
+            .map_err(|_| Problem::from(auth::TokenError::Malformed("one Authorization header, in ASCII")))?
+            .map(ToOwned::to_owned);
+        node.blocking(move |app| {
+            let origin = &app.ledger.opening().origine;
+            let known = |key: &_| app.ledger.index().key(key);
+            let (_, record) = auth::verify(authorization.as_deref(), origin, now_ms(), known)??;
+            Ok(Self::of(&record))
+        })
+        .await
+    }
+}
+
+/// A header that may stand once, as text.
+pub(super) fn single_header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Problem> {
+    let mut values = headers.get_all(name).iter();
+    let wrong = || Problem::new(Cause::HeaderInvalid, "the header stands once, in ASCII").at(name.as_str());
+    let value = values.next().map(|value| value.to_str().map_err(|_| wrong())).transpose()?;
+    if values.next().is_some() { Err(wrong()) } else { Ok(value) }
+}
+
+/// The query, as a type that knows all its parameters (`deny_unknown_fields`): a filter misspelt must not filter nothing.
+pub(super) struct Params<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Query::try_from_uri(&parts.uri)
+            .map(|Query(params)| Self(params))
+            .map_err(|error| Problem::new(Cause::QueryInvalid, error.body_text()))
+    }
+}
+
+/// A parameter of the query in its domain's type.
+pub(super) fn parameter<T: std::str::FromStr<Err: std::fmt::Display>>(
+    name: &'static str,
+    text: Option<&str>,
+) -> Result<Option<T>, Problem> {
+    text.map(|text| text.parse().map_err(|error: T::Err| bad_parameter(name, error.to_string()))).transpose()
+}
+
+/// A parameter of the query is wrong.
+pub(super) fn bad_parameter(name: &'static str, detail: impl Into<String>) -> Problem {
+    // A detail may quote the query: bounded as a refusal's is.
+    Problem::new(Cause::QueryInvalid, Refusal::new(Code::DataInvalid, detail).detail).at(name)
+}
+
+/// The index in a path: a decimal number in its one spelling. Anything else names nothing.
+pub(super) fn index_in_path(text: &str) -> Result<u64, Problem> {
+    text.parse::<u64>().ok().filter(|index| index.to_string() == text).ok_or_else(Problem::not_found)
+}
+
+/// Which of our media types the client likes best (RFC 9110 §12.5.1); `ours` in order of our own preference.
+///
+/// Where two please equally the first of ours is it; a missing header pleases all.
+pub(super) fn negotiate(headers: &HeaderMap, ours: &[&'static str]) -> Result<&'static str, Problem> {
+    let accept: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    let accept = accept.join(",");
+    let ranges: Vec<(&str, u16)> = accept.split(',').filter_map(media_range).collect();
+    if ranges.is_empty() {
+        return ours.first().copied().ok_or_else(|| Problem::internal(&"nothing to negotiate"));
+    }
+    let quality = |media_type: &str| {
+        let family = media_type.split('/').next().unwrap_or_default();
+        let precision = |range: &str| match range.split_once('/') {
+            Some(("*", "*")) => Some(0),
+            Some((wanted, "*")) if wanted.eq_ignore_ascii_case(family) => Some(1),
+            _ => range.eq_ignore_ascii_case(media_type).then_some(2),
+        };
+        // The most precise range that matches decides.
+        let matching = ranges.iter().filter_map(|(range, quality)| Some((precision(range)?, *quality)));
+        matching.max_by_key(|(precision, _)| *precision).map_or(0, |(_, quality)| quality)
+    };
+    // `max_by_key` keeps the last of equals: hence from the end.
+    let best = ours.iter().rev().max_by_key(|media_type| quality(media_type)).copied();
+    best.filter(|media_type| quality(media_type) > 0)
+        .ok_or_else(|| Problem::new(Cause::NotAcceptable, format!("this is {}", ours.join(" or "))))
+}
+
+/// One element of `Accept`, and its weight in thousandths.
+fn media_range(text: &str) -> Option<(&str, u16)> {
+    let mut parts = text.split(';').map(str::trim);
+    let range = parts.next().filter(|range| !range.is_empty())?;
+    let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+    let thousandths = match weight.map(|weight| weight.split_once('.').unwrap_or((weight, ""))) {
+        None | Some(("1", _)) => 1_000,
+        Some(("0", decimals)) => format!("{decimals:0<3.3}").parse().ok()?,
+        Some(_) => return None,
+    };
+    Some((range, thousandths))
+}
+
+/// The next bytes of a body; none at its end.
+pub(super) async fn next_chunk(body: &mut Body) -> Result<Option<Bytes>, Problem> {
+    loop {
+        let frame = poll_fn(|context| Pin::new(&mut *body).poll_frame(context));
+        match tokio::time::timeout(BODY_SILENCE_MAX, frame).await {
+            Err(_) => return Err(too_slow()),
+            Ok(None) => return Ok(None),
+            Ok(Some(Err(_))) => {
+                return Err(Problem::new(Cause::BodyIncomplete, "the connection broke within the body"));
+            }
+            Ok(Some(Ok(frame))) => {
+                // Trailers say nothing to us.
+                if let Ok(bytes) = frame.into_data() {
+                    return Ok(Some(bytes));
+                }
+            }
+        }
+    }
+}
+
+/// The body came too slowly.
+pub(super) fn too_slow() -> Problem {
+    Problem::new(Cause::BodyTimeout, "send the body faster")
+}
+
+/// A whole body of at most `bytes_max`, within `wait_max`.
+pub(super) async fn whole_body(mut body: Body, bytes_max: usize, wait_max: Duration) -> Result<Vec<u8>, Problem> {
+    let read = async {
+        let mut bytes = Vec::new();
+        while let Some(chunk) = next_chunk(&mut body).await? {
+            if bytes.len() + chunk.len() > bytes_max {
+                drain(&mut body).await;
+                return Err(too_large(bytes_max as u64));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    };
+    tokio::time::timeout(wait_max, read).await.unwrap_or_else(|_| Err(too_slow()))
+}
+
+/// Reads on for a while, so that the client comes to read the answer.
+async fn drain(body: &mut Body) {
+    let mut drained = 0;
+    while drained < DRAIN_BYTES_MAX {
+        match next_chunk(body).await {
+            Ok(Some(chunk)) => drained += chunk.len(),
+            Ok(None) | Err(_) => return,
+        }
+    }
+}
+
+/// More bytes than are taken.
+pub(super) fn too_large(bytes_max: u64) -> Problem {
+    Problem::refused(Refusal::new(Code::TooLarge, format!("at most {bytes_max} bytes are taken here")), None)
+}
+
+/// The length that the client announces.
+pub(super) fn announced_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_client_gets_the_type_it_likes_best() {
+        const OURS: [&str; 2] = ["application/json", "text/plain"];
+        let table = [
+            (None, Some(OURS[0])),
+            (Some(""), Some(OURS[0])),
+            (Some("*/*"), Some(OURS[0])),
+            (Some("text/plain"), Some(OURS[1])),
+            (Some("text/*"), Some(OURS[1])),
+            (Some("TEXT/Plain;q=0.5"), Some(OURS[1])),
+            (Some("text/plain;q=0.5, application/json;q=0.4"), Some(OURS[1])),
+            (Some("text/plain;q=0.5, */*;q=0.6"), Some(OURS[0])),
+            (Some("application/json;q=0, */*"), Some(OURS[1])),
+            (Some("text/html, application/xhtml+xml"), None),
+            (Some("*/*;q=0"), None),
+        ];
+        for (accept, expected) in table {
+            let mut headers = HeaderMap::new();
+            if let Some(accept) = accept {
+                headers.insert(ACCEPT, accept.parse().unwrap());
+            }
+            assert_eq!(negotiate(&headers, &OURS).ok(), expected, "{accept:?}");
+        }
+    }
+
+    #[test]
+    fn an_index_has_one_spelling() {
+        assert_eq!(index_in_path("18446744073709551615").ok(), Some(u64::MAX));
+        for bad in ["", "-1", "+1", "01", "1 ", "0x1", "18446744073709551616", "é"] {
+            assert!(index_in_path(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Keeping views up to date: one thread per view, which owns the view's [`Runner`] and follows the log's head.
+//!
+//! ```text
+//! Ledger::subscribe ──► thread "vue-<name>" ──► Runner::catch_up ──► ViewReader (pages, lists)
+//!                                           └─► Health            (is it following? if not, why)
+//! ```
+//!
+//! The thread holds the store, not the ledger: a ledger that closes ends it, and so does dropping the [`Follower`].
+//! An event that a view can't apply stops that view only (its `Status` says so); a log that can't be read, or a full
+//! disk, is tried again every [`RETRY`] and shows in [`Health`] until it is over.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use greffe_events::ident::Organisation;
+use greffe_events::piece::Empreinte;
+use greffe_projections::actes::{Actes, OBJET_PIECE_BYTES_MAX, PieceSource};
+use greffe_projections::{Log, LogError, Projection, RunError, Runner, ViewReader};
+use thiserror::Error;
+use tokio::sync::watch;
+
+use crate::ledger::Ledger;
+use crate::ledger::head::Head;
+use crate::ledger::pieces::Pieces;
+use crate::store::EventStore;
+
+/// How long a view waits before it tries again after something failed.
+pub const RETRY: Duration = Duration::from_secs(1);
+
+/// Why a view can't be followed.
+#[derive(Debug, Error)]
+pub enum FollowError {
+    /// Its folder or file.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// Its folder can't be made, or the system refused a thread.
+    #[error("view {view}: {source}")]
+    System {
+        /// The view.
+        view: &'static str,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+}
+
+/// The store, as projections read it.
+#[derive(Clone)]
+pub struct StoreLog(pub Arc<dyn EventStore>);
+
+impl Log for StoreLog {
+    fn head(&self) -> Result<u64, LogError> {
+        self.0.head().map_err(|error| LogError(error.into()))
+    }
+
+    fn read(&self, from: u64, max: usize) -> Result<Vec<Vec<u8>>, LogError> {
+        self.0.read(from, max).map_err(|error| LogError(error.into()))
+    }
+}
+
+/// The pieces, as the view of acts reads their objets.
+pub struct StorePieces(pub Pieces);
+
+impl PieceSource for StorePieces {
+    fn read(&self, organisation: &Organisation, reference: Empreinte) -> Option<Vec<u8>> {
+        self.0.read_small(organisation, reference, OBJET_PIECE_BYTES_MAX).unwrap_or_else(|error| {
+            tracing::error!(%error, "an act is shown without its objet until the view is built again");
+            None
+        })
+    }
+}
+
+/// Whether a view follows the log. Clones tell the same.
+#[derive(Clone)]
+pub struct Health {
+    view: &'static str,
+    trouble: Arc<Mutex<Option<&'static str>>>,
+}
+
+impl Health {
+    /// The view's name.
+    pub fn view(&self) -> &'static str {
+        self.view
+    }
+
+    /// Why the view does not follow the log now; none where it does, or where it is stopped at an event. For anybody to
+    /// read: no path of the machine stands in it, the node's log says more.
+    pub fn trouble(&self) -> Option<&'static str> {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, trouble: Option<&'static str>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+}
+
+/// A view that follows a ledger, until it is dropped.
+pub struct Follower {
+    reader: ViewReader,
+    health: Health,
+    /// Dropped first, it ends the thread.
+    stop: Option<watch::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Follower {
+    /// Opens the view in `dir`, which is made, and follows the ledger from where the view is.
+    pub fn start(dir: &Path, projection: Box<dyn Projection>, ledger: &Ledger) -> Result<Self, FollowError> {
+        Self::follow(dir, projection, StoreLog(Arc::clone(ledger.store())), ledger.subscribe())
+    }
+
+    fn follow(
+        dir: &Path,
+        projection: Box<dyn Projection>,
+        log: StoreLog,
+        head: watch::Receiver<Arc<Head>>,
+    ) -> Result<Self, FollowError> {
+        let view = projection.name();
+        let system = |source| FollowError::System { view, source };
+        std::fs::create_dir_all(dir).map_err(system)?;
+        let runner = Runner::open(dir, projection)?;
+        let reader = runner.reader();
+        let health = Health { view, trouble: Arc::default() };
+        let (stop, stopped) = watch::channel(());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(system)?;
+        let following = Following { runner, log, head, stopped, health: health.clone() };
+        let thread = std::thread::Builder::new()
+            .name(format!("vue-{view}"))
+            .spawn(move || runtime.block_on(following.run()))
+            .map_err(system)?;
+        Ok(Self { reader, health, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Follows with the view of acts.
+    pub fn actes(dir: &Path, ledger: &Ledger) -> Result<Self, FollowError> {
+        Self::start(dir, Box::new(Actes::new(Box::new(StorePieces(ledger.pieces().clone())))), ledger)
+    }
+
+    /// Reads the view.
+    pub fn reader(&self) -> ViewReader {
+        self.reader.clone()
+    }
+
+    /// Whether it follows.
+    pub fn health(&self) -> Health {
+        self.health.clone()
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!(view = self.health.view, "the view's thread panicked");
+        }
+    }
+}
+
+/// What the thread owns.
+struct Following {
+    runner: Runner,
+    log: StoreLog,
+    head: watch::Receiver<Arc<Head>>,
+    /// Its sender is dropped to end the thread.
+    stopped: watch::Receiver<()>,
+    health: Health,
+}
+
+impl Following {
+    async fn run(mut self) {
+        loop {
+            self.head.mark_unchanged();
+            let is_behind = self.catch_up();
+            tokio::select! {
+                _ = self.stopped.changed() => return,
+                () = tokio::time::sleep(RETRY), if is_behind => {}
+                changed = self.head.changed(), if !is_behind => if changed.is_err() {
+                    // The ledger closed: what it wrote last is in the store.
+                    self.catch_up();
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Applies what is there; true where it should be tried again soon.
+    fn catch_up(&mut self) -> bool {
+        let stopped = self.stopped.clone();
+        let go_on =
+            |_: &_| if stopped.has_changed().is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        match self.runner.catch_up(&self.log, go_on) {
+            Ok(_) => {
+                self.health.set(None);
+                false
+            }
+            Err(error) => {
+                tracing::error!(view = self.health.view, %error, "the view does not follow the log");
+                self.health.set(Some(in_short(&error)));
+                true
+            }
+        }
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.health.set(Some("its thread panicked; restart the node"));
+        }
+    }
+}
+
+fn in_short(error: &RunError) -> &'static str {
+    match error {
+        RunError::Log(_) | RunError::Hole { .. } => "the log can't be read",
+        RunError::Diverged { .. } => "it has applied other leaves than the log's; rebuild it",
+        RunError::UndeclaredTable { .. } => "its tables are not those it declares",
+        RunError::ReadersBusy | RunError::OpenElsewhere { .. } => "its file is in use",
+        RunError::Rebuild(_)
+        | RunError::Interrupted { .. }
+        | RunError::NotOpen
+        | RunError::Io { .. }
+        | RunError::Sqlite { .. } => "its file can't be written",
+    }
+}
+
+#[cfg(test)]
+mod tests;

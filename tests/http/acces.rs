@@ -1,0 +1,101 @@
+//! Who sees what over HTTP: what is not for a reader is answered exactly as what is not there.
+
+use greffe_events::piece::{Empreinte, engagement};
+use serde_json::json;
+
+use crate::monde::*;
+
+#[test]
+fn nobody_sees_what_is_another_s() {
+    let node = Node::open();
+    let secret = b"{\"objet\":\"M. Untel\"}";
+    let cited = engagement(&[5; 32], Empreinte::of(secret));
+    node.deposit(COMMUNE_KEY, secret, Some([5; 32])).expect(201);
+    node.deposit(COMMUNE_KEY, PDF, None).expect(201);
+    let mut event = acte("A");
+    event["data"]["pieces"].as_array_mut().unwrap().push(json!({
+        "role": "confidentiel", "finalite": "objet", "type": "application/json", "taille": secret.len(), "engagement": cited,
+    }));
+    let index = node.post(&event, &[COMMUNE_KEY]).expect(201).json()["index"].as_u64().unwrap();
+    // Deposited, cited by nothing: its depositor's alone.
+    let draft = b"un brouillon";
+    node.deposit(COMMUNE_KEY, draft, None).expect(201);
+    // The same auditor's kinds, narrower.
+    for (seed, role) in [(60, "auditeur:214502494"), (61, "auditeur:045"), (62, "auditeur:039")] {
+        node.post(&enrolment(COUR, seed, &[role]), &[OPERATOR_KEY, 63, seed]).expect(403);
+        assert_eq!(
+            node.post(&enrolment(OTHER_PREFECTURE, seed, &[role]), &[OPERATOR_KEY, OTHER_PREFECTURE_KEY, seed]).status,
+            201
+        );
+    }
+    let acte_path = format!("/v1/actes/{}", id_acte("A"));
+    let paths = [
+        format!("/v1/events/{index}"),
+        format!("/v1/events/{index}/receipt"),
+        acte_path.clone(),
+        format!("/v1/pieces/{}", Empreinte::of(PDF)),
+        format!("/v1/pieces/{cited}"),
+    ];
+    node.get_as(OPERATOR_KEY, &format!("{acte_path}?at_least={index}")).expect(200);
+    for seed in [COMMUNE_KEY, PREFECTURE_KEY, OPERATOR_KEY, AUDITOR_KEY, 60, 61] {
+        for path in &paths {
+            assert_eq!(node.get_as(seed, path).status, 200, "{seed} {path}");
+        }
+        assert_eq!(node.get_as(seed, "/v1/actes").json()["actes"].as_array().unwrap().len(), 1, "{seed}");
+    }
+    let missing = [
+        "/v1/events/9999".to_owned(),
+        "/v1/events/9999/receipt".to_owned(),
+        format!("/v1/actes/{}", id_acte("jamais")),
+        format!("/v1/pieces/{}", Empreinte::of(b"nowhere")),
+        format!("/v1/pieces/{}", Empreinte::of(b"nowhere")),
+    ];
+    for seed in [OTHER_COMMUNE_KEY, OTHER_PREFECTURE_KEY, 62] {
+        for (path, missing) in paths.iter().zip(&missing) {
+            let (hidden, missing) = (node.get_as(seed, path), node.get_as(seed, missing));
+            assert_eq!(hidden.problem(), (404, "not-found".to_owned()), "{seed} {path}");
+            assert_eq!(hidden.body, missing.body, "{path} tells that it is there");
+        }
+        for filter in ["", "?siren=214502494", "?departement=045", "?etat=transmis"] {
+            let list = node.get_as(seed, &format!("/v1/actes{filter}")).expect(200).json();
+            assert_eq!(list, json!({ "actes": [], "suite": null }), "{seed} {filter}");
+        }
+    }
+    let draft = format!("/v1/pieces/{}", Empreinte::of(draft));
+    node.get_as(COMMUNE_KEY, &draft).expect(200);
+    for seed in [PREFECTURE_KEY, OTHER_COMMUNE_KEY, AUDITOR_KEY] {
+        assert_eq!(node.get_as(seed, &draft).problem().1, "not-found", "{seed}");
+    }
+}
+
+#[test]
+fn a_piece_is_read_from_whoever_cites_it_in_an_act_that_the_reader_sees() {
+    let node = Node::open();
+    // Both communes hold the same bytes; only the commune's act cites them.
+    node.deposit(OTHER_COMMUNE_KEY, PDF, None).expect(201);
+    node.deposit(COMMUNE_KEY, PDF, None).expect(201);
+    let path = format!("/v1/pieces/{}", Empreinte::of(PDF));
+    assert_eq!(node.get_as(PREFECTURE_KEY, &path).problem().1, "not-found", "nothing cites it yet");
+    node.post(&acte("P"), &[COMMUNE_KEY]).expect(201);
+    node.get_as(PREFECTURE_KEY, &path).expect(200);
+    node.get_as(OTHER_COMMUNE_KEY, &path).expect(200);
+    assert_eq!(node.get_as(OTHER_PREFECTURE_KEY, &path).problem().1, "not-found");
+}
+
+#[test]
+fn a_member_reads_its_own_dossier_and_not_its_neighbour_s() {
+    let node = Node::open();
+    // Leaf 0 opens the log; then each member and its key: commune 1, 2, other commune 3, 4.
+    for (seed, seen) in [
+        (COMMUNE_KEY, &[1, 2][..]),
+        (OTHER_COMMUNE_KEY, &[3, 4]),
+        (PREFECTURE_KEY, &[5, 6]),
+        (OPERATOR_KEY, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
+        (AUDITOR_KEY, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
+    ] {
+        let found: Vec<u64> = (0..node.ledger.head().size)
+            .filter(|index| node.get_as(seed, &format!("/v1/events/{index}")).status == 200)
+            .collect();
+        assert_eq!(found, seen, "{seed}");
+    }
+}

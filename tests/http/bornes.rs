@@ -1,0 +1,231 @@
+//! The edges: wrong paths and methods, limits, health, the end.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use greffe::vues::Follower;
+use greffe_events::piece::{Empreinte, PIECE_BYTES_MAX};
+use greffe_projections::{ApplyError, Projection};
+use rusqlite::{Connection, Transaction};
+use serde_json::json;
+
+use crate::monde::*;
+
+/// Sends bytes as they are on a connection of their own.
+fn connect(node: &Node, head: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(&node.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.write_all(head.as_bytes()).unwrap();
+    stream
+}
+
+/// Reads until this text has come.
+fn read_until(stream: &mut TcpStream, text: &str) -> String {
+    let (mut read, mut chunk) = (Vec::new(), [0; 4_096]);
+    loop {
+        let count = stream.read(&mut chunk).unwrap();
+        read.extend_from_slice(&chunk[..count]);
+        let so_far = String::from_utf8_lossy(&read);
+        if so_far.contains(text) || count == 0 {
+            assert!(so_far.contains(text), "{so_far}");
+            return so_far.into_owned();
+        }
+    }
+}
+
+#[track_caller]
+fn wait_until(what: &str, condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_secs(30), "{what}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn what_is_not_in_the_api_is_answered_with_a_problem() {
+    let node = Node::fresh();
+    for path in
+        ["/", "/v1", "/v1/flux", "/metrics", "/openapi.json", "/v1/events/0/leaf", "/v1/events/", "/.well-known/"]
+    {
+        assert_eq!(node.get(path).problem(), (404, "not-found".to_owned()), "{path}");
+    }
+    for path in [
+        "/v1/events/-1",
+        "/v1/events/01",
+        "/v1/events/x",
+        "/v1/events/99999999999999999999",
+        "/v1/actes/x",
+        "/v1/pieces/x",
+    ] {
+        assert_eq!(node.get_as(OPERATOR_KEY, path).problem(), (404, "not-found".to_owned()), "{path}");
+    }
+    for (method, path, allowed) in [
+        ("DELETE", "/v1/events/0", "GET"),
+        ("GET", "/v1/events", "POST"),
+        ("POST", "/checkpoint", "GET"),
+        ("DELETE", "/v1/pieces/x", "PUT"),
+        ("PUT", "/v1/actes", "GET"),
+    ] {
+        let body: Option<&[u8]> = if method == "GET" || method == "DELETE" { None } else { Some(b"") };
+        let reply = node.send(method, path, &[], body);
+        assert_eq!(reply.problem(), (405, "method-not-allowed".to_owned()), "{method} {path}");
+        assert!(reply.header("allow").contains(allowed), "{method} {path}: {}", reply.header("allow"));
+    }
+    let authorization = format!("Bearer {}", token(OPERATOR_KEY));
+    let headers = [("authorization", authorization.as_str()), ("accept", "application/pdf")];
+    assert_eq!(node.send("GET", "/v1/events/0/receipt", &headers, None).problem(), (406, "not-acceptable".to_owned()));
+}
+
+#[test]
+fn every_answer_has_an_id_of_its_own_and_the_headers_of_an_api() {
+    let node = Node::fresh();
+    let mut ids = Vec::new();
+    for path in ["/checkpoint", "/health/live", "/nowhere", "/v1/actes"] {
+        let reply = node.get(path);
+        assert_eq!(reply.header("x-content-type-options"), "nosniff");
+        assert!(reply.header("content-security-policy").contains("default-src 'none'"));
+        assert_eq!(reply.header("cache-control"), "no-store");
+        ids.push(reply.header("x-request-id").to_owned());
+    }
+    ids.sort();
+    ids.dedup();
+    assert!(ids.len() == 4 && ids.iter().all(|id| id.len() == 36), "{ids:?}");
+}
+
+#[test]
+fn a_filter_that_is_misspelt_does_not_filter_nothing() {
+    let node = Node::fresh();
+    for (query, champ) in [
+        ("siren=214502495", Some("siren")),
+        ("departement=39", Some("departement")),
+        ("nature=XX", Some("nature")),
+        ("etat=perdu", Some("etat")),
+        ("limit=0", Some("limit")),
+        ("limit=1001", Some("limit")),
+        ("apres=0", Some("apres")),
+        ("limit=x", None),
+        ("sirene=214502494", None),
+        ("etat=recu&etat=transmis", None),
+    ] {
+        let reply = node.get_as(OPERATOR_KEY, &format!("/v1/actes?{query}"));
+        assert_eq!(reply.problem(), (400, "query-invalid".to_owned()), "{query}");
+        assert_eq!(reply.json()["champ"].as_str(), champ, "{query}");
+    }
+}
+
+#[test]
+fn a_piece_that_is_too_large_is_refused_before_it_is_sent() {
+    let node = Node::open();
+    let head = format!(
+        "PUT /v1/pieces/{} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: {}\r\n\r\n",
+        Empreinte::of(b""),
+        token(COMMUNE_KEY),
+        PIECE_BYTES_MAX + 1
+    );
+    let answer = read_until(&mut connect(&node, &head), "too-large");
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
+#[test]
+fn an_upload_that_breaks_off_leaves_nothing() {
+    let node = Node::open();
+    let depot = node.folder.pieces().join("depot");
+    let files = || std::fs::read_dir(&depot).unwrap().count();
+    let head = format!(
+        "PUT /v1/pieces/{} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: 1000\r\n\r\nbegin",
+        Empreinte::of(PDF),
+        token(COMMUNE_KEY)
+    );
+    let stream = connect(&node, &head);
+    wait_until("the upload begins", || files() == 1);
+    drop(stream);
+    wait_until("the upload is swept away", || files() == 0);
+}
+
+#[test]
+fn who_asks_for_what_the_view_has_not_gets_a_delay_and_not_an_old_answer() {
+    let node = Node::fresh();
+    for path in ["/v1/actes?at_least=1000", &format!("/v1/actes/{}?at_least=1000", id_acte("V"))] {
+        let reply = node.get_as(OPERATOR_KEY, path);
+        assert_eq!(reply.problem(), (503, "view-behind".to_owned()));
+        assert!(!reply.header("retry-after").is_empty());
+    }
+}
+
+#[test]
+fn health_says_that_the_node_lives_and_whether_it_writes() {
+    let node = Node::fresh();
+    assert_eq!(node.get("/health/live").expect(200).json(), json!({ "status": "live" }));
+    assert_eq!(node.get("/health/ready").expect(200).json(), json!({ "status": "ready" }));
+    // The sequencer ends; the process still answers, but takes nothing.
+    node.ledger.close().unwrap();
+    node.get("/health/live").expect(200);
+    let not_ready = node.get("/health/ready");
+    assert_eq!(not_ready.problem(), (503, "not-ready".to_owned()));
+    assert!(not_ready.json()["detail"].as_str().unwrap().contains("ecriture"));
+    let stopped = node.post(&member(COMMUNE, "commune"), &[OPERATOR_KEY]);
+    assert_eq!(stopped.problem(), (503, "stopping".to_owned()));
+    assert!(!stopped.header("retry-after").is_empty());
+}
+
+/// A view that can't apply what a member is.
+struct Broken;
+
+impl Projection for Broken {
+    fn name(&self) -> &'static str {
+        "actes"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn create_tables(&self, conn: &Connection) -> rusqlite::Result<()> {
+        conn.execute_batch("CREATE TABLE rien(a INTEGER) STRICT")
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &["rien"]
+    }
+
+    fn apply(&self, _: &Transaction<'_>, index: u64, _: &[u8]) -> Result<(), ApplyError> {
+        if index == 1 { Err(ApplyError::leaf("/srv/greffe is no member")) } else { Ok(()) }
+    }
+}
+
+#[test]
+fn a_view_that_is_stopped_shows_in_health_and_nothing_else_stops() {
+    let node = Node::with_view(|ledger, views| Follower::start(views, Box::new(Broken), ledger).unwrap());
+    node.get("/health/ready").expect(200);
+    node.post(&member(COMMUNE, "commune"), &[OPERATOR_KEY]).expect(201);
+    let stopped = node.get_as(OPERATOR_KEY, "/v1/actes?at_least=1");
+    assert_eq!(stopped.problem(), (503, "view-stopped".to_owned()));
+    let not_ready = node.get("/health/ready");
+    assert_eq!(not_ready.problem(), (503, "not-ready".to_owned()));
+    assert_eq!(not_ready.json()["detail"], "vue actes: stopped at event 1");
+    node.post(&enrolment(COMMUNE, COMMUNE_KEY, &["collectivite"]), &[OPERATOR_KEY, COMMUNE_KEY]).expect(201);
+}
+
+#[test]
+fn what_was_begun_before_the_stop_is_finished() {
+    let mut node = Node::fresh();
+    let envelope = envelope(&member(COMMUNE, "commune"), &[OPERATOR_KEY]);
+    let (first, rest) = envelope.split_at(envelope.len() / 2);
+    let head = format!(
+        "POST /v1/events HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: {}\r\n\r\n",
+        envelope.len()
+    );
+    let mut stream = connect(&node, &head);
+    // The handler reads the body: the request is under way.
+    read_until(&mut stream, "100 Continue");
+    stream.write_all(first.as_bytes()).unwrap();
+    node.stop();
+    wait_until("no more connections are taken", || TcpStream::connect(&node.address).is_err());
+    stream.write_all(rest.as_bytes()).unwrap();
+    let answer = read_until(&mut stream, "\"proof\"");
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    node.join();
+    assert_eq!(node.ledger.head().size, 2);
+}

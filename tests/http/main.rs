@@ -1,0 +1,10 @@
+//! The HTTP API as its users meet it: a real ledger in a folder, a real listener, real requests.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod acces;
+mod bornes;
+mod histoire;
+mod jetons;
+mod journal;
+mod monde;
+mod refus;

@@ -3,6 +3,7 @@
 //! The map of this code is `docs/ARCHITECTURE.md`; the bytes it writes are in `docs/FORMAT.md`.
 
 pub mod audit;
+pub mod cli;
 pub mod formats;
 pub mod http;
 pub mod ledger;

@@ -240,7 +240,8 @@ impl Ledger {
     /// Whether the sequencer works. False after a fatal error: the process should end. False once closed.
     pub fn is_writing(&self) -> bool {
         let is_open = self.queue.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-        is_open && self.threads.lock().unwrap_or_else(PoisonError::into_inner).iter().all(|thread| !thread.is_finished())
+        is_open
+            && self.threads.lock().unwrap_or_else(PoisonError::into_inner).iter().all(|thread| !thread.is_finished())
     }
 
     /// One leaf.

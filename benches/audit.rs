@@ -109,7 +109,9 @@ fn history() -> Vec<Vec<u8>> {
 
 fn signed(leaves: &[Vec<u8>]) -> (Vec<u8>, Verifier) {
     let mut tree = Frontier::new();
-    leaves.iter().for_each(|leaf| tree.push(leaf_hash(leaf)));
+    for leaf in leaves {
+        tree.push(leaf_hash(leaf));
+    }
     let signer = NoteSigner::new(KeyName::new(ORIGIN).unwrap(), key(3).signing_key().clone()).unwrap();
     let note = Checkpoint::new(ORIGIN, tree.size(), tree.root()).unwrap().sign(&signer).unwrap();
     (note.to_string().into_bytes(), signer.verifier().clone())

@@ -10,7 +10,9 @@ use greffe::tlog::encode_bundle;
 
 use crate::world::{WAIT_MAX, World, codes, control};
 
-type Answerer = dyn Fn(&str, Option<&str>) -> (u16, Vec<u8>) + Send + Sync;
+/// Status and body.
+type Answered = (u16, Vec<u8>);
+type Answerer = dyn Fn(&str, Option<&str>) -> Answered + Send + Sync;
 
 /// Answers each connection once, until the test's process ends.
 fn serve(answer: Arc<Answerer>) -> String {
@@ -37,8 +39,8 @@ fn serve(answer: Arc<Answerer>) -> String {
     url
 }
 
-fn token() -> Option<TokenProvider> {
-    Some(Box::new(|| Ok("jeton".to_owned())))
+fn token() -> TokenProvider {
+    Box::new(|| Ok("jeton".to_owned()))
 }
 
 fn verify(world: &World, url: &str, token: Option<TokenProvider>) -> Result<greffe::audit::Report, AuditError> {
@@ -58,7 +60,7 @@ fn a_log_is_verified_from_afar_by_whoever_may_read_it() {
         path if path == format!("/tile/entries/000.p/{}", leaves.len()) => (200, encode_bundle(&leaves).unwrap()),
         _ => (404, Vec::new()),
     }));
-    let report = verify(&world, &format!("{url}/"), token()).unwrap();
+    let report = verify(&world, &format!("{url}/"), Some(token())).unwrap();
     assert_eq!((report.verdict, report.counts.leaves), (Verdict::Good, world.leaves.len() as u64), "{report}");
     assert!(report.not_checked.iter().any(|not| not.code == "pieces"));
     let error = verify(&world, &url, None).unwrap_err().to_string();
@@ -75,7 +77,7 @@ fn a_server_that_changes_keeps_back_or_garbles_leaves_is_found_out() {
     // received_at: nothing else says what it was.
     changed[world.act][9..17].fill(0);
     let whole = encode_bundle(&world.leaves).unwrap();
-    let cases: [(&str, (u16, Vec<u8>), &[&str]); 4] = [
+    let cases: [(&str, Answered, &[&str]); 4] = [
         ("changed", (200, encode_bundle(&changed).unwrap()), &["root-mismatch"]),
         ("kept back", (404, Vec::new()), &["leaves-missing", "opening-missing"]),
         ("cut", (200, whole[..whole.len() - 1].to_vec()), &["leaves-missing", "opening-missing", "store-damaged"]),
@@ -91,7 +93,7 @@ fn a_server_that_changes_keeps_back_or_garbles_leaves_is_found_out() {
             "/checkpoint" => (200, checkpoint.clone()),
             _ => (status, body.clone()),
         }));
-        let report = verify(&world, &url, token()).unwrap();
+        let report = verify(&world, &url, Some(token())).unwrap();
         assert_eq!(codes(&report), expected, "{what}: {report}");
     }
     let url = serve(Arc::new(|_, _| (200, b"not a note".to_vec())));

@@ -1,6 +1,10 @@
 //! Promises 2 to 5, kept offline: whoever holds the log's key finds any byte that changed, and anything that had no right
 //! to be there. Each test fails when the check that it names is removed.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed assumption fails the test, as it should")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "a failed assumption fails the test, and tables of cases read best with literals by value"
+)]
 
 mod http;
 mod receipts;

@@ -5,7 +5,7 @@ use greffe::ledger::head::Receipt;
 use greffe::tlog::{Algorithm, KeyName, TlogProof, Verifier, leaf_hash};
 use serde_json::{Value, json};
 
-use crate::world::{COMMUNE, ORIGIN, World, act, key, payload};
+use crate::world::{COMMUNE, ORIGIN, World, act, key, next, payload};
 
 #[test]
 fn a_receipt_verifies_with_the_logs_key_alone() {
@@ -91,7 +91,7 @@ fn what_the_log_signed_but_no_event_of_it_says_is_refused() {
         serde_json::to_vec(&Receipt::new(String::new(), leaf, 0, &proof)).unwrap()
     };
     let code = |leaf: &[u8]| verify_receipt(&receipt_of(leaf), &world.vkey).unwrap_err().code();
-    let good = world.next(&world.leaves, &act(COMMUNE, 9), &[&key(10)]);
+    let good = next(&world.leaves, &act(COMMUNE, 9), &[&key(10)]);
     assert_eq!(code(&good), "receipt-contradicts-leaf", "all but the id that we left empty");
     assert_eq!(code(b"anything"), "leaf-malformed");
     let mut badly_signed = good.clone();
@@ -99,6 +99,6 @@ fn what_the_log_signed_but_no_event_of_it_says_is_refused() {
     assert_eq!(code(&badly_signed), "signature-invalid");
     let mut foreign = act(COMMUNE, 9);
     foreign["registre"] = json!("autre.example");
-    let foreign = world.next(&world.leaves, &foreign, &[&key(10)]);
+    let foreign = next(&world.leaves, &foreign, &[&key(10)]);
     assert!(verify_receipt(&receipt_of(&foreign), &world.vkey).unwrap_err().to_string().contains("autre.example"));
 }

@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 
 use crate::world::{
     COMMUNE, OPERATOR, OTHER_COMMUNE, World, acknowledgement, act, act_subject, codes, codes_at, enrolment, event, key,
-    member, now_ms, payload,
+    member, next, next_after, now_ms, payload,
 };
+
+type Change = fn(&mut Leaf);
 
 fn with(mut event: Value, pointer: &str, value: Value) -> Value {
     *event.pointer_mut(pointer).unwrap() = value;
@@ -83,7 +85,7 @@ fn each_rule_that_a_new_leaf_breaks_is_told_at_that_leaf_and_no_other_is() {
     ];
     for (what, event, keys, expected) in cases {
         let mut leaves = world.leaves.clone();
-        leaves.push(world.next(&leaves, &event, &keys));
+        leaves.push(next(&leaves, &event, &keys));
         let report = world.judge(&leaves, &world.sign(&leaves));
         let expected: Vec<_> = expected.into_iter().collect();
         assert_eq!(
@@ -98,7 +100,6 @@ fn each_rule_that_a_new_leaf_breaks_is_told_at_that_leaf_and_no_other_is() {
 fn a_leaf_that_misplaces_itself_is_told() {
     let world = World::new();
     let good = act(COMMUNE, 9);
-    type Change = fn(&mut Leaf);
     let cases: [(&str, Change, &[&str]); 6] = [
         ("nothing", |_| (), &[]),
         ("a gap in the rank", |leaf| leaf.rank += 1, &["rank-wrong"]),
@@ -113,7 +114,7 @@ fn a_leaf_that_misplaces_itself_is_told() {
     ];
     for (what, change, expected) in cases {
         let mut leaves = world.leaves.clone();
-        leaves.push(world.next_after(&leaves, &good, &[&key(10)], change));
+        leaves.push(next_after(&leaves, &good, &[&key(10)], change));
         let report = world.judge(&leaves, &world.sign(&leaves));
         assert_eq!(codes(&report), expected, "{what}: {report}");
         if !expected.is_empty() {
@@ -122,8 +123,8 @@ fn a_leaf_that_misplaces_itself_is_told() {
     }
     // One fault is told once: what follows counts from what stands there.
     let mut leaves = world.leaves.clone();
-    leaves.push(world.next_after(&leaves, &good, &[&key(10)], |leaf| leaf.rank += 5));
-    let offset = world.next_after(&leaves, &act(COMMUNE, 10), &[&key(10)], |leaf| leaf.rank += 5);
+    leaves.push(next_after(&leaves, &good, &[&key(10)], |leaf| leaf.rank += 5));
+    let offset = next_after(&leaves, &act(COMMUNE, 10), &[&key(10)], |leaf| leaf.rank += 5);
     leaves.push(offset);
     let report = world.judge(&leaves, &world.sign(&leaves));
     assert_eq!(report.doubts_total(), 1, "{report}");
@@ -134,8 +135,8 @@ fn a_key_enrolled_without_right_gives_none() {
     let world = World::new();
     let mut leaves = world.leaves.clone();
     // A second key for the commune, without one of its own agreeing.
-    leaves.push(world.next(&leaves, &enrolment(OPERATOR, COMMUNE, 20, &["collectivite"]), &[&key(1), &key(20)]));
-    leaves.push(world.next(&leaves, &act(COMMUNE, 9), &[&key(20)]));
+    leaves.push(next(&leaves, &enrolment(OPERATOR, COMMUNE, 20, &["collectivite"]), &[&key(1), &key(20)]));
+    leaves.push(next(&leaves, &act(COMMUNE, 9), &[&key(20)]));
     let report = world.judge(&leaves, &world.sign(&leaves));
     let (enrolled, used) = (leaves.len() - 2, leaves.len() - 1);
     assert_eq!(
@@ -145,12 +146,8 @@ fn a_key_enrolled_without_right_gives_none() {
     );
     // With that agreement it does.
     leaves.truncate(enrolled);
-    leaves.push(world.next(
-        &leaves,
-        &enrolment(OPERATOR, COMMUNE, 20, &["collectivite"]),
-        &[&key(1), &key(10), &key(20)],
-    ));
-    leaves.push(world.next(&leaves, &act(COMMUNE, 9), &[&key(20)]));
+    leaves.push(next(&leaves, &enrolment(OPERATOR, COMMUNE, 20, &["collectivite"]), &[&key(1), &key(10), &key(20)]));
+    leaves.push(next(&leaves, &act(COMMUNE, 9), &[&key(20)]));
     let report = world.judge(&leaves, &world.sign(&leaves));
     assert_eq!((report.verdict, report.counts.keys), (Verdict::Good, 10), "{report}");
     // A badly signed enrolment gives nothing either.
@@ -174,7 +171,7 @@ fn a_history_begins_with_its_opening_and_opens_once() {
     // The opening may not be undone by a second one, however well signed.
     let mut leaves = world.leaves.clone();
     let again = with(payload(&leaves[0]), "/id", json!(greffe_events::Uuid::now_v7()));
-    leaves.push(world.next(&leaves, &again, &[&key(1)]));
+    leaves.push(next(&leaves, &again, &[&key(1)]));
     let report = world.judge(&leaves, &world.sign(&leaves));
     assert_eq!(codes_at(&report, leaves.len() - 1), ["life-cycle"], "{report}");
 
@@ -184,7 +181,7 @@ fn a_history_begins_with_its_opening_and_opens_once() {
     let wrong = vkey.replacen(&vkey[15..23], "00000000", 1);
     let opening = event("registre.ouvert", OPERATOR, "registre/greffe.example", opening["data"].clone());
     let opening = with(opening, "/data/vkey", json!(wrong));
-    let leaves = [world.next_after(&[], &opening, &[&key(1)], |leaf| {
+    let leaves = [next_after(&[], &opening, &[&key(1)], |leaf| {
         (leaf.recorded_at_ms, leaf.received_at_ms) = (now_ms(), now_ms());
     })];
     let report = world.judge(&leaves, &world.sign(&leaves));

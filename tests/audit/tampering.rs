@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
 
-use crate::world::{COMMUNE, World, act, codes, codes_at, event_of, key, pieces_of};
+use crate::world::{COMMUNE, World, act, codes, codes_at, event_of, key, next, pieces_of};
 
 /// Codes of which one must be told at a leaf whose region was changed; none: only its hash shows it.
 fn expected(region: &str) -> &'static [&'static str] {
@@ -190,7 +190,7 @@ fn two_leaves_that_changed_places_are_both_named() {
 #[test]
 fn a_leaf_put_in_is_named_and_one_behind_the_checkpoint_is_not_covered() {
     let world = World::new();
-    let added = world.next(&world.leaves, &act(COMMUNE, 9), &[&key(10)]);
+    let added = next(&world.leaves, &act(COMMUNE, 9), &[&key(10)]);
     let end = world.leaves.len();
     world.tamper("INSERT INTO leaves VALUES (?1, ?2)", &[&end, &added]);
     let report = world.verify();
@@ -261,7 +261,7 @@ fn a_history_that_extends_the_kept_checkpoint_is_good_and_any_other_is_not() {
 
     // Another history of the same length, which the log's true key signs and in which every leaf is good.
     let mut leaves = world.leaves[..world.leaves.len() - 1].to_vec();
-    leaves.push(world.next(&leaves, &act(COMMUNE, 9), &[&key(10)]));
+    leaves.push(next(&leaves, &act(COMMUNE, 9), &[&key(10)]));
     let rewritten = world.sign(&leaves);
     assert_eq!(world.judge(&leaves, &rewritten).verdict, Verdict::Good, "alone, nothing tells");
     let report = world.judge_since(&leaves, &rewritten, Some(&world.checkpoint));

@@ -224,39 +224,6 @@ impl World {
         sign(&self.log_key, leaves)
     }
 
-    /// A leaf that follows `leaves` as the sequencer would write it.
-    pub fn next(&self, leaves: &[Vec<u8>], event: &Value, keys: &[&SecretKey]) -> Vec<u8> {
-        self.next_after(leaves, event, keys, |_| ())
-    }
-
-    pub fn next_after(
-        &self,
-        leaves: &[Vec<u8>],
-        event: &Value,
-        keys: &[&SecretKey],
-        change: impl FnOnce(&mut Leaf),
-    ) -> Vec<u8> {
-        let envelope = Envelope::sign(event.to_string().into_bytes(), keys).unwrap();
-        let read = |leaf: &Vec<u8>| {
-            let leaf = Leaf::decode(leaf).unwrap();
-            let value: Value = serde_json::from_slice(leaf.envelope.payload()).unwrap();
-            (leaf, value["subject"].clone())
-        };
-        let source = ClaimedIdentity::of(envelope.payload()).source;
-        let earlier: Vec<_> = leaves.iter().map(read).collect();
-        let of_source = |leaf: &Leaf| ClaimedIdentity::of(leaf.envelope.payload()).source == source;
-        let last = earlier.last().map_or(0, |(leaf, _)| leaf.recorded_at_ms);
-        let mut leaf = Leaf {
-            recorded_at_ms: last,
-            received_at_ms: last,
-            previous: earlier.iter().rposition(|(_, subject)| *subject == event["subject"]).map(|at| at as u64),
-            rank: earlier.iter().filter(|(leaf, _)| of_source(leaf)).count() as u64,
-            envelope,
-        };
-        change(&mut leaf);
-        leaf.encode()
-    }
-
     /// Changes the stored leaves behind the store's back: the schema is as it was afterwards.
     pub fn tamper(&self, sql: &str, values: &[&dyn rusqlite::ToSql]) {
         let connection = rusqlite::Connection::open(self.root.join("registre.sqlite")).unwrap();
@@ -283,9 +250,38 @@ impl World {
     }
 }
 
+/// A leaf that follows `leaves` as the sequencer would write it.
+pub fn next(leaves: &[Vec<u8>], event: &Value, keys: &[&SecretKey]) -> Vec<u8> {
+    next_after(leaves, event, keys, |_| ())
+}
+
+pub fn next_after(leaves: &[Vec<u8>], event: &Value, keys: &[&SecretKey], change: impl FnOnce(&mut Leaf)) -> Vec<u8> {
+    let envelope = Envelope::sign(event.to_string().into_bytes(), keys).unwrap();
+    let read = |leaf: &Vec<u8>| {
+        let leaf = Leaf::decode(leaf).unwrap();
+        let value: Value = serde_json::from_slice(leaf.envelope.payload()).unwrap();
+        (leaf, value["subject"].clone())
+    };
+    let source = ClaimedIdentity::of(envelope.payload()).source;
+    let earlier: Vec<_> = leaves.iter().map(read).collect();
+    let of_source = |leaf: &Leaf| ClaimedIdentity::of(leaf.envelope.payload()).source == source;
+    let last = earlier.last().map_or(0, |(leaf, _)| leaf.recorded_at_ms);
+    let mut leaf = Leaf {
+        recorded_at_ms: last,
+        received_at_ms: last,
+        previous: earlier.iter().rposition(|(_, subject)| *subject == event["subject"]).map(|at| at as u64),
+        rank: earlier.iter().filter(|(leaf, _)| of_source(leaf)).count() as u64,
+        envelope,
+    };
+    change(&mut leaf);
+    leaf.encode()
+}
+
 pub fn sign(log_key: &SecretKey, leaves: &[Vec<u8>]) -> Vec<u8> {
     let mut tree = Frontier::new();
-    leaves.iter().for_each(|leaf| tree.push(leaf_hash(leaf)));
+    for leaf in leaves {
+        tree.push(leaf_hash(leaf));
+    }
     let signer = NoteSigner::new(KeyName::new(ORIGIN).unwrap(), log_key.signing_key().clone()).unwrap();
     Checkpoint::new(ORIGIN, tree.size(), tree.root()).unwrap().sign(&signer).unwrap().to_string().into_bytes()
 }

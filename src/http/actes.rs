@@ -8,6 +8,8 @@
 //! Newest first. A cursor is opaque: a reader gives back the `suite` that it got, with the same filters. `at_least` waits
 //! until the view has applied that event, at most [`VIEW_WAIT_MAX`]: read your own writes.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use data_encoding::BASE64URL_NOPAD;
@@ -147,18 +149,25 @@ fn acces(lisibles: ActesLisibles) -> Acces {
 /// Waits until the view has applied this event.
 async fn wait_for(node: &Node, at_least: Option<u64>) -> Result<(), Problem> {
     let Some(index) = at_least else { return Ok(()) };
-    let _permit = node.limits.waits.try_acquire().map_err(|_| overloaded("waiting requests"))?;
-    node.blocking(move |app| match app.actes.wait_for(index, VIEW_WAIT_MAX) {
-        Ok(_) => Ok(()),
-        Err(WaitError::TimedOut { position }) => {
-            Err(Problem::new(Cause::ViewBehind, format!("the view has {position} events, not yet the one at {index}")))
-        }
-        Err(WaitError::Stopped(failure)) => {
-            let detail = format!("the view is stopped at event {}: the operator has to act", failure.index);
-            Err(Problem::new(Cause::ViewStopped, detail).retry_after(300))
-        }
+    let place = Arc::clone(&node.limits.waits).try_acquire_owned().map_err(|_| overloaded("waiting requests"))?;
+    node.blocking(move |app| {
+        let waited = app.actes.wait_for(index, VIEW_WAIT_MAX);
+        drop(place);
+        waited.map(|_| ()).map_err(|error| behind(index, error))
     })
     .await
+}
+
+fn behind(index: u64, error: WaitError) -> Problem {
+    match error {
+        WaitError::TimedOut { position } => {
+            Problem::new(Cause::ViewBehind, format!("the view has {position} events, not yet the one at {index}"))
+        }
+        WaitError::Stopped(failure) => {
+            let detail = format!("the view is stopped at event {}: the operator has to act", failure.index);
+            Problem::new(Cause::ViewStopped, detail).retry_after(300)
+        }
+    }
 }
 
 impl From<ReadError> for Problem {

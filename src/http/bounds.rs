@@ -1,6 +1,7 @@
 //! Every limit of the API with its reason, and the middleware that stands around all endpoints.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -25,6 +26,8 @@ pub const UPLOADS_MAX: usize = 16;
 pub const DOWNLOADS_MAX: usize = 64;
 /// Requests that wait for a view at once: each holds a thread.
 pub const WAITS_MAX: usize = 32;
+/// Threads that read disks or compute at once: half of what tokio would start.
+pub const THREADS_MAX: usize = 256;
 /// Envelopes verified at once, per core: some to compute while others read their pieces' cards.
 pub const VERIFICATIONS_PER_CORE: usize = 2;
 
@@ -56,9 +59,12 @@ pub struct Limits {
     pub(super) requests: Semaphore,
     pub(super) uploads: Semaphore,
     /// Lent for as long as the body of the answer lasts.
-    pub(super) downloads: std::sync::Arc<Semaphore>,
-    pub(super) waits: Semaphore,
-    pub(super) verifications: Semaphore,
+    pub(super) downloads: Arc<Semaphore>,
+    /// These three are lent to the work, not to the request: a client that leaves ends its request, but not the thread
+    /// that works for it, and must not make room for more of them.
+    pub(super) waits: Arc<Semaphore>,
+    pub(super) verifications: Arc<Semaphore>,
+    pub(super) threads: Arc<Semaphore>,
 }
 
 impl Limits {
@@ -68,9 +74,10 @@ impl Limits {
         Self {
             requests: Semaphore::new(REQUESTS_MAX),
             uploads: Semaphore::new(UPLOADS_MAX),
-            downloads: std::sync::Arc::new(Semaphore::new(DOWNLOADS_MAX)),
-            waits: Semaphore::new(WAITS_MAX),
-            verifications: Semaphore::new(VERIFICATIONS_PER_CORE * cores),
+            downloads: Arc::new(Semaphore::new(DOWNLOADS_MAX)),
+            waits: Arc::new(Semaphore::new(WAITS_MAX)),
+            verifications: Arc::new(Semaphore::new(VERIFICATIONS_PER_CORE * cores)),
+            threads: Arc::new(Semaphore::new(THREADS_MAX)),
         }
     }
 }

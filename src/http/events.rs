@@ -3,6 +3,8 @@
 //! `POST /v1/events` takes one DSSE envelope and answers once it is durable: 201 with the receipt, 200 with the receipt
 //! where the same bytes were recorded before, or a problem. Batches do not exist yet.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -30,11 +32,14 @@ pub(super) async fn post(State(node): State<Node>, headers: HeaderMap, body: Bod
     refuse_batches(&headers)?;
     let envelope = whole_body(body, ENVELOPE_BYTES_MAX, ENVELOPE_WAIT_MAX).await?;
     let received_at_ms = now_ms();
-    let prepared = {
-        let _permit = node.limits.verifications.acquire().await.map_err(|error| Problem::internal(&error))?;
-        let prepare = move |app: &App| app.ledger.prepare(&envelope, received_at_ms).map_err(Problem::from);
-        node.blocking(prepare).await?.map_err(|refusal| Problem::refused(refusal, None))?
+    let core = Arc::clone(&node.limits.verifications).acquire_owned().await;
+    let core = core.map_err(|error| Problem::internal(&error))?;
+    let prepare = move |app: &App| {
+        let prepared = app.ledger.prepare(&envelope, received_at_ms)?;
+        drop(core);
+        prepared.map_err(|refusal| Problem::refused(refusal, None))
     };
+    let prepared = node.blocking(prepare).await?;
     match node.app().ledger.submit(prepared).await {
         Answer::Recorded { receipt, is_new } => {
             let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };

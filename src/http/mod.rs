@@ -12,7 +12,7 @@
 //! | [`auth`], [`access`] | who reads, and what they may read |
 //! | [`request`] | typed reading of paths, queries, bodies; work off the async threads |
 //! | [`bounds`] | every limit, and the middleware around all endpoints |
-//! | [`serve`] | connections, their timeouts, the graceful end |
+//! | [`mod@serve`] | connections, their timeouts, the graceful end |
 //!
 //! Nothing that reads a disk or verifies a signature runs on an async thread. What is public: checkpoint, hash tiles,
 //! proofs, the node's card and health. Everything else asks for a reader token. TLS is the reverse proxy's.

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -37,7 +38,14 @@ impl Node {
         work: impl FnOnce(&App) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         let (app, span) = (self.app.clone(), Span::current());
-        let done = tokio::task::spawn_blocking(move || span.in_scope(|| work(&app))).await;
+        let place = Arc::clone(&self.limits.threads).acquire_owned().await;
+        let place = place.map_err(|error| Problem::internal(&error))?;
+        let done = tokio::task::spawn_blocking(move || {
+            let done = span.in_scope(|| work(&app));
+            drop(place);
+            done
+        })
+        .await;
         done.unwrap_or_else(|error| Err(Problem::internal(&error)))
     }
 }

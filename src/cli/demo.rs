@@ -7,6 +7,7 @@
 //! D/membres/<siren>.pem one key per body of the fictional region
 //! D/archives/           real ACTES archives, written once
 //! D/recus/              one receipt per event
+//! D/vkey                the log's public key, to pin
 //! ```
 //!
 //! Everything goes through the doors that anyone has: HTTP, reader tokens, `actes import`. Run again on the same folder,
@@ -80,6 +81,8 @@ pub fn run(args: &Args) -> Outcome {
     }
     say("Vérification de tout l'historique, comme un inconnu le ferait :");
     let vkey = client.claimed_verifier()?.to_string();
+    let vkey_file = args.dir.join("vkey");
+    std::fs::write(&vkey_file, format!("{vkey}\n")).with_context(|| vkey_file.display().to_string())?;
     let is_good = verify::history(node.url(), Some(&vkey), Some(&demo.operator_key()), None)?;
     demo.say_what_next(node.url(), &vkey, &acts)?;
     if args.once {
@@ -333,9 +336,9 @@ impl Demo {
             prefecture_key.display()
         ))?;
         print("  # un inconnu vérifie un reçu, hors ligne, avec la seule clé du registre")?;
-        print(format_args!("  {program} verify {root}/recus/{}.acte.recu.json --vkey '{vkey}'", act.id))?;
+        print(format_args!("  {program} verify {root}/recus/{}.acte.recu.json --vkey {root}/vkey", act.id))?;
         print("  # un auditeur vérifie tout l'historique, à distance")?;
-        print(format_args!("  {program} verify {url} --key {} --vkey '{vkey}'", self.operator_key().display()))?;
+        print(format_args!("  {program} verify {url} --key {} --vkey {root}/vkey", self.operator_key().display()))?;
         print("  # déposer deux fois n'ajoute rien")?;
         print(format_args!(
             "  {program} actes import {} --key {} --url {url}",

@@ -14,7 +14,7 @@ use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD};
 use serde::{Deserialize, Serialize};
 
 use crate::json;
-use crate::key::{KeyId, SecretKey, Signature};
+use crate::key::{KeyCache, KeyId, SecretKey, Signature};
 use crate::refusal::{Code, Refusal};
 
 /// The `payloadType` of every envelope.
@@ -30,7 +30,8 @@ pub const ENVELOPE_BYTES_MAX: usize = 96 * 1024;
 /// Most signatures on one envelope.
 pub const SIGNATURES_MAX: usize = 4;
 
-/// An event's bytes and the signatures on them. At least one signature, no key twice; **not** verified.
+/// An event's bytes and the signatures on them. The bytes are I-JSON within their bounds, there is at least one signature and
+/// no key twice; the signatures are **not** verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
     payload: Vec<u8>,
@@ -77,11 +78,17 @@ impl Envelope {
             .enumerate()
             .map(|(at, signature)| signature.read(at))
             .collect::<Result<Vec<_>, _>>()?;
-        Self::new(payload, signatures)
+        Self::assemble(payload, signatures)
     }
 
     /// Puts a payload and its signatures together.
     pub fn new(payload: Vec<u8>, signatures: Vec<(KeyId, Signature)>) -> Result<Self, Refusal> {
+        check_payload(&payload)?;
+        Self::assemble(payload, signatures)
+    }
+
+    /// The same for a payload that was checked.
+    fn assemble(payload: Vec<u8>, signatures: Vec<(KeyId, Signature)>) -> Result<Self, Refusal> {
         if signatures.is_empty() {
             return Err(Refusal::new(Code::SignatureMissing, "the envelope holds no signature").at("signatures"));
         }
@@ -122,9 +129,18 @@ impl Envelope {
 
     /// Verifies every signature by the frozen rule (`key`).
     pub fn verify(&self) -> Result<(), Refusal> {
+        self.verify_by(KeyId::verify)
+    }
+
+    /// The same, for whoever verifies many signatures of few keys.
+    pub fn verify_with(&self, keys: &KeyCache) -> Result<(), Refusal> {
+        self.verify_by(|key, message, signature| keys.verify(key, message, signature))
+    }
+
+    fn verify_by(&self, verify: impl Fn(&KeyId, &[u8], &Signature) -> bool) -> Result<(), Refusal> {
         let message = pae(PAYLOAD_TYPE, &self.payload);
         for (at, (key, signature)) in self.signatures.iter().enumerate() {
-            if !key.verify(&message, signature) {
+            if !verify(key, &message, signature) {
                 let detail = format!("the signature of {key} does not verify over the payload");
                 return Err(Refusal::new(Code::SignatureInvalid, detail).at(format!("signatures[{at}].sig")));
             }

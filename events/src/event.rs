@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::catalogue::{Data, EventType};
-use crate::dsse;
+use crate::dsse::{self, Envelope};
 use crate::horodatage::Horodatage;
 use crate::ident::{IdActe, Organisation, Origin, Subject};
 use crate::refusal::{Code, Refusal};
@@ -113,9 +113,18 @@ impl ClaimedIdentity {
 }
 
 impl Event {
-    /// Reads a payload: I-JSON, attributes, type, `data`, subject.
+    /// Reads bare bytes: I-JSON, attributes, type, `data`, subject.
     pub fn parse(payload: &[u8]) -> Result<Self, Refusal> {
         dsse::check_payload(payload)?;
+        Self::read(payload)
+    }
+
+    /// Reads the event of an envelope, whose bytes are known to be I-JSON.
+    pub fn of(envelope: &Envelope) -> Result<Self, Refusal> {
+        Self::read(envelope.payload())
+    }
+
+    fn read(payload: &[u8]) -> Result<Self, Refusal> {
         let attributes: Attributes =
             serde_json::from_slice(payload).map_err(|error| Refusal::new(Code::JsonMalformed, error.to_string()))?;
         let specversion: String = attribute("specversion", attributes.specversion)?;

@@ -8,8 +8,10 @@
 //! Together every mainstream verifier (cofactored or not, strict or not) accepts all that we admit; the C2SP
 //! CCTV Ed25519 vectors test it. Secret keys are PKCS#8 PEM (RFC 8410), as `openssl genpkey -algorithm ed25519` writes.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{PoisonError, RwLock};
 
 use curve25519_dalek::edwards::CompressedEdwardsY;
 use curve25519_dalek::traits::IsIdentity;
@@ -54,9 +56,40 @@ pub enum KeyError {
 impl KeyId {
     /// Whether `signature` over `message` is this key's, by the frozen rule. False for a key that is no point.
     pub fn verify(&self, message: &[u8], signature: &Signature) -> bool {
-        VerifyingKey::from_bytes(&self.0)
-            .is_ok_and(|key| key.verify_strict(message, &ed25519_dalek::Signature::from_bytes(&signature.0)).is_ok())
+        VerifyingKey::from_bytes(&self.0).is_ok_and(|point| verify_strict(&point, message, signature))
     }
+}
+
+/// Public keys as points of the curve: reading one costs a tenth of verifying a signature, and few keys sign most events.
+///
+/// It decides nothing: a key that is not in it is read. Shared between threads.
+#[derive(Debug, Default)]
+pub struct KeyCache(RwLock<HashMap<KeyId, VerifyingKey>>);
+
+/// Most keys kept, some 200 bytes each: above, all are forgotten, so that keys made up by strangers can't grow it.
+const KEYS_CACHED_MAX: usize = 20_000;
+
+impl KeyCache {
+    /// [`KeyId::verify`], with the same answer.
+    pub fn verify(&self, key: &KeyId, message: &[u8], signature: &Signature) -> bool {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).copied();
+        if let Some(point) = known {
+            return verify_strict(&point, message, signature);
+        }
+        let Ok(point) = VerifyingKey::from_bytes(&key.0) else { return false };
+        let mut points = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if points.len() >= KEYS_CACHED_MAX {
+            points.clear();
+        }
+        points.insert(*key, point);
+        drop(points);
+        verify_strict(&point, message, signature)
+    }
+}
+
+/// The frozen rule itself.
+fn verify_strict(point: &VerifyingKey, message: &[u8], signature: &Signature) -> bool {
+    point.verify_strict(message, &ed25519_dalek::Signature::from_bytes(&signature.0)).is_ok()
 }
 
 impl fmt::Display for KeyId {
@@ -219,10 +252,15 @@ mod tests {
         let vectors: Vec<Vector> = serde_json::from_slice(&text).unwrap();
         assert!(vectors.len() > 100);
         let mut accepted = 0;
+        let cache = KeyCache::default();
         for vector in &vectors {
             let id = KeyId(hex_bytes(&vector.key).unwrap());
             let signature = Signature(hex_bytes(&vector.sig).unwrap());
             let ours = PublicKey::check(id).is_ok() && id.verify(vector.msg.as_bytes(), &signature);
+            for _ in 0..2 {
+                let cached = cache.verify(&id, vector.msg.as_bytes(), &signature);
+                assert_eq!(cached, id.verify(vector.msg.as_bytes(), &signature), "vector {}", vector.number);
+            }
             let flags = vector.flags.as_deref().unwrap_or_default();
             assert_eq!(ours, flags.is_empty(), "vector {} with {flags:?}", vector.number);
             accepted += u32::from(ours);

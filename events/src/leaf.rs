@@ -128,7 +128,6 @@ impl Leaf {
             }
             signatures.push((KeyId(rest.take()?), Signature(rest.take()?)));
         }
-        crate::dsse::check_payload(rest.bytes).map_err(LeafError::Envelope)?;
         let envelope = Envelope::new(rest.bytes.to_vec(), signatures).map_err(LeafError::Envelope)?;
         Ok(Self { recorded_at_ms, received_at_ms, previous, rank, envelope })
     }

@@ -94,7 +94,7 @@ impl Projection for Actes {
         if !is_shown(leaf.envelope.payload()) {
             return Ok(());
         }
-        let event = Event::parse(leaf.envelope.payload()).map_err(ApplyError::leaf)?;
+        let event = Event::of(&leaf.envelope).map_err(ApplyError::leaf)?;
         match (&event.data, &event.dossier) {
             (Data::ActeTransmis(data), DossierId::Acte(id)) => {
                 self.transmis(tx, index, leaf.recorded_at_ms, &event, id, data)

@@ -345,7 +345,7 @@ impl Run {
 
 fn read_opening(leaf: &[u8]) -> Option<RegistreOuvert> {
     let leaf = Leaf::decode(leaf).ok()?;
-    match Event::parse(leaf.envelope.payload()).ok()?.data {
+    match Event::of(&leaf.envelope).ok()?.data {
         Data::RegistreOuvert(opening) => Some(opening),
         _ => None,
     }

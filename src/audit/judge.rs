@@ -4,7 +4,7 @@
 //! recording, and the files it cites. What depends on the leaves before it is [`super::state`]'s matter.
 
 use greffe_events::catalogue::Data;
-use greffe_events::key::KeyId;
+use greffe_events::key::{KeyCache, KeyId};
 use greffe_events::leaf::{Leaf, LeafError};
 use greffe_events::{Code, Event};
 use sha2::{Digest, Sha256};
@@ -23,6 +23,7 @@ pub type Name = [u8; 16];
 #[derive(Debug)]
 pub struct Bench<'a> {
     salt: [u8; 32],
+    keys: KeyCache,
     /// Where cited files are, if they are looked at.
     pub pieces: Option<&'a Pieces>,
 }
@@ -33,7 +34,7 @@ impl<'a> Bench<'a> {
         let mut salt = [0; 32];
         getrandom::fill(&mut salt)
             .map_err(|error| super::AuditError::Unreadable(format!("the system gives no random numbers: {error}")))?;
-        Ok(Self { salt, pieces })
+        Ok(Self { salt, keys: KeyCache::default(), pieces })
     }
 
     /// The name of a text within a family of texts.
@@ -123,7 +124,7 @@ fn malformed(error: &LeafError) -> Doubt {
 }
 
 fn read(leaf: &Leaf, signatures_good: &mut u64, doubts: &mut Vec<Doubt>, bench: &Bench) -> Option<Read> {
-    let is_signed = match leaf.envelope.verify() {
+    let is_signed = match leaf.envelope.verify_with(&bench.keys) {
         Ok(()) => {
             *signatures_good = leaf.envelope.signatures().len() as u64;
             true
@@ -133,7 +134,7 @@ fn read(leaf: &Leaf, signatures_good: &mut u64, doubts: &mut Vec<Doubt>, bench: 
             false
         }
     };
-    let event = match Event::parse(leaf.envelope.payload()) {
+    let event = match Event::of(&leaf.envelope) {
         Ok(event) => event,
         Err(refusal) => {
             doubts.push(of_refusal(DoubtCode::EventMalformed, &refusal));

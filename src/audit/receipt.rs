@@ -159,7 +159,7 @@ fn verify(bytes: &[u8], proof: &TlogProof, log: &Verifier) -> Result<ReceiptRepo
     let checkpoint = proof.verify(&leaf_hash(bytes), log)?;
     let leaf = Leaf::decode(bytes)?;
     leaf.envelope.verify().map_err(ReceiptError::Event)?;
-    let event = Event::parse(leaf.envelope.payload()).map_err(ReceiptError::Event)?;
+    let event = Event::of(&leaf.envelope).map_err(ReceiptError::Event)?;
     repeats("registre", event.registre.as_str().to_owned(), checkpoint.origin().to_owned())?;
     event.check_time(leaf.recorded_at_ms).map_err(ReceiptError::Event)?;
     let index = proof.index();

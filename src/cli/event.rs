@@ -72,7 +72,7 @@ fn check(bytes: &[u8], origin: Option<&Origin>) -> Result<(Event, bool), Refusal
     let (event, is_signed) = if is_envelope(bytes) {
         let envelope = Envelope::parse(bytes)?;
         envelope.verify()?;
-        (Event::parse(envelope.payload())?, true)
+        (Event::of(&envelope)?, true)
     } else {
         (Event::parse(bytes)?, false)
     };

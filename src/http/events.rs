@@ -106,7 +106,7 @@ pub(super) async fn get(
 fn readable_leaf(app: &App, reader: &Reader, index: u64) -> Result<(Vec<u8>, Leaf), Problem> {
     let bytes = app.ledger.leaf(index)?.ok_or_else(Problem::not_found)?;
     let leaf = Leaf::decode(&bytes).map_err(|error| Problem::internal(&error))?;
-    let event = Event::parse(leaf.envelope.payload()).map_err(|refusal| Problem::internal(&refusal))?;
+    let event = Event::of(&leaf.envelope).map_err(|refusal| Problem::internal(&refusal))?;
     let organisation_of = |key: &KeyId| Ok(app.ledger.index().key(key)?.map(|record| record.organisation));
     if reader.reads_event::<Problem>(&event, organisation_of)? { Ok((bytes, leaf)) } else { Err(Problem::not_found()) }
 }

@@ -13,7 +13,7 @@ use greffe_events::authority::{KeyRecord, KnownKeys, authorise};
 use greffe_events::dossier::Dossier;
 use greffe_events::dsse::Envelope;
 use greffe_events::ident::{Organisation, Origin};
-use greffe_events::key::KeyId;
+use greffe_events::key::{KeyCache, KeyId};
 use greffe_events::piece::Empreinte;
 use greffe_events::{Code, Event, Refusal, Uuid};
 
@@ -34,12 +34,17 @@ pub struct Prepared {
 }
 
 /// The parallel part: reads and verifies. A refusal here is of something that nobody signed.
-pub fn prepare(envelope: &[u8], received_at_ms: u64, pieces: &Pieces) -> Result<Result<Prepared, Refusal>, PieceError> {
-    let envelope = match Envelope::parse(envelope).and_then(|envelope| envelope.verify().map(|()| envelope)) {
+pub fn prepare(
+    envelope: &[u8],
+    received_at_ms: u64,
+    keys: &KeyCache,
+    pieces: &Pieces,
+) -> Result<Result<Prepared, Refusal>, PieceError> {
+    let envelope = match Envelope::parse(envelope).and_then(|envelope| envelope.verify_with(keys).map(|()| envelope)) {
         Ok(envelope) => envelope,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let event = Event::parse(envelope.payload());
+    let event = Event::of(&envelope);
     let pieces = match &event {
         Ok(event) => pieces.check_cited(&event.source, &event.data)?,
         Err(_) => Ok(()),

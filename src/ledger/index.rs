@@ -366,7 +366,7 @@ impl IndexWriter {
         let index = self.size;
         let wrong = |why: String| IndexError::Leaf { index, why };
         let leaf = Leaf::decode(bytes).map_err(|error| wrong(error.to_string()))?;
-        let event = Event::parse(leaf.envelope.payload()).map_err(|refusal| wrong(refusal.to_string()))?;
+        let event = Event::of(&leaf.envelope).map_err(|refusal| wrong(refusal.to_string()))?;
         let place = self.place(&event)?;
         if (place.previous, place.rank) != (leaf.previous, leaf.rank) {
             return Err(wrong(format!(

@@ -33,6 +33,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use greffe_events::catalogue::{Data, RegistreOuvert};
+use greffe_events::key::KeyCache;
 use greffe_events::leaf::Leaf;
 use greffe_events::{Event, Refusal};
 use thiserror::Error;
@@ -108,6 +109,7 @@ pub struct Ledger {
     store: Arc<dyn EventStore>,
     index: IndexReader,
     pieces: Pieces,
+    keys: KeyCache,
     opening: RegistreOuvert,
     verifier: Verifier,
     queue: Mutex<Option<mpsc::Sender<Submission>>>,
@@ -175,6 +177,7 @@ impl Ledger {
             store,
             index: IndexReader::new(folder.index()),
             pieces: Pieces::open(folder.pieces())?,
+            keys: KeyCache::default(),
             opening,
             verifier,
             queue: Mutex::new(Some(queue)),
@@ -222,7 +225,7 @@ impl Ledger {
 
     /// Reads and verifies an envelope: CPU-bound, in no order with others.
     pub fn prepare(&self, envelope: &[u8], received_at_ms: u64) -> Result<Result<Prepared, Refusal>, PieceError> {
-        admission::prepare(envelope, received_at_ms, &self.pieces)
+        admission::prepare(envelope, received_at_ms, &self.keys, &self.pieces)
     }
 
     /// Queues a submission; its answer comes when it is durable, or refused.
@@ -323,7 +326,7 @@ pub fn read_opening(store: &dyn EventStore) -> Result<RegistreOuvert, LedgerErro
     let leaf = store.read(0, 1)?.into_iter().next();
     let leaf = leaf.ok_or_else(|| LedgerError::NotOpened("it holds no leaf".to_owned()))?;
     let leaf = Leaf::decode(&leaf).map_err(|error| LedgerError::NotOpened(error.to_string()))?;
-    match Event::parse(leaf.envelope.payload()) {
+    match Event::of(&leaf.envelope) {
         Ok(Event { data: Data::RegistreOuvert(opening), .. }) => Ok(opening),
         Ok(_) => Err(LedgerError::NotOpened("its first event does not open a log".to_owned())),
         Err(refusal) => Err(LedgerError::NotOpened(refusal.to_string())),

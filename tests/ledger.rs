@@ -280,8 +280,101 @@ fn another_history_of_the_same_length_is_not_opened() {
     }
 }
 
+/// Looks again until it holds; fails after ten seconds.
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let started = std::time::Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < std::time::Duration::from_secs(10), "{what}");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
 #[test]
-fn the_guard_on_disk_follows_the_log() {
+fn the_guard_follows_while_the_node_runs_and_a_node_without_it_writes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = create(dir.path());
+    let away = dir.path().join("ailleurs");
+    std::fs::create_dir(&away).unwrap();
+    let guard = away.join("garde");
+    std::fs::copy(folder.default_guard(), &guard).unwrap();
+    let options = greffe::ledger::Options { guard: Some(guard.clone()), ..options(&folder) };
+    let ledger = greffe::ledger::Ledger::open(&options, &mut |_, _| ()).unwrap();
+    recorded(&ledger, &member(COMMUNE, "commune"), &[1]);
+    let guarded = || {
+        let note = std::fs::read(&guard).ok()?;
+        Some(Checkpoint::open(&note, ledger.verifier()).unwrap().size())
+    };
+    wait_until("the guard on disk reaches the head", || guarded() == Some(ledger.head().size));
+
+    // Its place is gone: soon nothing is recorded any more, and the node says so.
+    std::fs::rename(&away, dir.path().join("parti")).unwrap();
+    let mut organisations = ["urn:siren:210703385", "urn:siren:214400152", "urn:siren:491011698"].into_iter();
+    recorded(&ledger, &member(organisations.next().unwrap(), "commune"), &[1]);
+    wait_until("the node notices", || !ledger.is_guarded());
+    let size = ledger.head().size;
+    let answer = submit(&ledger, &member(organisations.next().unwrap(), "commune"), &[1]);
+    assert!(matches!(answer, Answer::Unavailable(Unavailable::Guard)), "{answer:?}");
+    assert_eq!(ledger.head().size, size);
+
+    // It comes back: the node goes on by itself.
+    std::fs::rename(dir.path().join("parti"), &away).unwrap();
+    wait_until("the node recovers", || ledger.is_guarded());
+    recorded(&ledger, &member(organisations.next().unwrap(), "commune"), &[1]);
+    wait_until("the guard on disk reaches the head", || guarded() == Some(ledger.head().size));
+}
+
+#[test]
+fn damaged_tiles_are_derived_again_and_never_held_against_the_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let (folder, ledger) = open_with_members(dir.path());
+    let head = ledger.head();
+    drop(ledger);
+    for accept_store in [false, true] {
+        let index = rusqlite::Connection::open(folder.index()).unwrap();
+        let changed = index.execute("UPDATE tuiles SET hachages = zeroblob(length(hachages))", []).unwrap();
+        assert!(changed > 0);
+        drop(index);
+        let options = greffe::ledger::Options { accept_store, ..options(&folder) };
+        let ledger = greffe::ledger::Ledger::open(&options, &mut |_, _| ()).unwrap();
+        assert_eq!(ledger.head().root, head.root);
+    }
+}
+
+#[test]
+fn the_guard_cannot_stand_in_the_folder_it_guards() {
+    let dir = tempfile::tempdir().unwrap();
+    let (folder, ledger) = open_with_members(dir.path());
+    drop(ledger);
+    let inside = folder.root().join("garde");
+    std::fs::copy(folder.default_guard(), &inside).unwrap();
+    let options = greffe::ledger::Options { guard: Some(inside), ..options(&folder) };
+    assert!(matches!(greffe::ledger::Ledger::open(&options, &mut |_, _| ()), Err(LedgerError::Folder(_))));
+}
+
+#[test]
+fn the_folder_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let folder = create(dir.path());
+    let mode = std::fs::metadata(folder.root()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}
+
+#[test]
+fn the_same_piece_deposited_at_once_is_deposited() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, ledger) = open_with_members(dir.path());
+    std::thread::scope(|scope| {
+        let deposits: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| deposit(&ledger, COMMUNE, b"la meme", Some([3; 32])))).collect();
+        for deposit in deposits {
+            deposit.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_closed_ledger_leaves_its_last_word_on_disk() {
     let dir = tempfile::tempdir().unwrap();
     let (folder, ledger) = open_with_members(dir.path());
     let head = ledger.head();

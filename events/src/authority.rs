@@ -121,7 +121,7 @@ impl Needed {
     fn admits(self, roles: &[Role]) -> bool {
         match self {
             Self::Role(role) => roles.contains(&role),
-            Self::AnySigning => roles.iter().any(|role| !matches!(role, Role::Auditeur(_))),
+            Self::AnySigning => roles.iter().any(|role| !matches!(role, Role::Auditeur(_) | Role::Registre)),
         }
     }
 

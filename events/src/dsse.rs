@@ -13,6 +13,7 @@
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD};
 use serde::{Deserialize, Serialize};
 
+use crate::forme::Objet;
 use crate::json;
 use crate::key::{KeyCache, KeyId, SecretKey, Signature};
 use crate::refusal::{Code, Refusal};
@@ -43,7 +44,12 @@ struct Wire {
     #[serde(rename = "payloadType")]
     payload_type: String,
     payload: String,
+    #[serde(deserialize_with = "signatures")]
     signatures: Vec<WireSignature>,
+}
+
+fn signatures<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<WireSignature>, D::Error> {
+    Vec::<Objet<WireSignature>>::deserialize(deserializer).map(|all| all.into_iter().map(|Objet(one)| one).collect())
 }
 
 #[derive(Serialize, Deserialize)]
@@ -222,8 +228,12 @@ mod tests {
         Envelope::parse(envelope.as_bytes()).err().map(|refusal| refusal.code)
     }
 
+    /// Well signed, whatever the payload.
     fn signed(payload: &str) -> String {
-        Envelope::sign(payload.into(), &[&SecretKey::from_seed(&[1; 32])]).unwrap().to_json()
+        let key = SecretKey::from_seed(&[1; 32]);
+        let signature = key.sign(&pae(PAYLOAD_TYPE, payload.as_bytes()));
+        let payload = payload.as_bytes().to_vec();
+        Envelope { payload, signatures: vec![(key.id(), signature)] }.to_json()
     }
 
     #[test]

@@ -128,15 +128,39 @@ impl<'de> Visitor<'de> for Walk<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         let walk = self.deeper()?;
-        let mut names: HashSet<Cow<'de, str>> = HashSet::new();
+        let mut names = Names::default();
         while let Some(Name(name)) = entries.next_key()? {
             self.check_text(&name)?;
-            if names.contains(&name) {
+            if let Err(name) = names.insert(name) {
                 self.broken_rule.set(Code::JsonDuplicateName);
                 return Err(A::Error::custom(format_args!("the name {name:?} stands twice")));
             }
-            names.insert(name);
             entries.next_value_seed(walk)?;
+        }
+        Ok(())
+    }
+}
+
+/// The names of one object so far. Objects of ours have few: comparing those is faster than hashing them.
+#[derive(Default)]
+struct Names<'de> {
+    few: Vec<Cow<'de, str>>,
+    more: HashSet<Cow<'de, str>>,
+}
+
+/// Names compared one by one; the rest is hashed, so that a hostile object costs no quadratic time.
+const NAMES_COMPARED_MAX: usize = 16;
+
+impl<'de> Names<'de> {
+    /// Gives the name back where it was there.
+    fn insert(&mut self, name: Cow<'de, str>) -> Result<(), Cow<'de, str>> {
+        if self.few.contains(&name) || self.more.contains(&name) {
+            return Err(name);
+        }
+        if self.few.len() < NAMES_COMPARED_MAX {
+            self.few.push(name);
+        } else {
+            self.more.insert(name);
         }
         Ok(())
     }
@@ -216,6 +240,14 @@ mod tests {
         for (text, expected) in table {
             assert_eq!(code_of(text), *expected, "{}", String::from_utf8_lossy(text));
         }
+        // Past the names that are compared one by one.
+        let many = |last: usize| {
+            let names = (0..200).chain([last]).map(|n| format!("\"n{n}\":0")).collect::<Vec<_>>();
+            format!("{{{}}}", names.join(","))
+        };
+        assert_eq!(code_of(many(200).as_bytes()), None);
+        assert_eq!(code_of(many(3).as_bytes()), Some(Code::JsonDuplicateName));
+        assert_eq!(code_of(many(150).as_bytes()), Some(Code::JsonDuplicateName));
         assert_eq!(code_of(nested(DEPTH_MAX as usize).as_bytes()), None);
         assert_eq!(code_of(nested(DEPTH_MAX as usize + 1).as_bytes()), Some(Code::JsonTooDeep));
         assert_eq!(code_of(nested(100_000).as_bytes()), Some(Code::JsonTooDeep));

@@ -290,6 +290,26 @@ mod tests {
         assert!(PublicKey::check(SecretKey::from_seed(&[7; 32]).id()).is_ok());
     }
 
+    /// What a lax verifier takes: A and R the identity, S zero, over any message. Without the fixtures too.
+    #[test]
+    fn the_signature_that_a_lax_verifier_takes_is_refused() {
+        use curve25519_dalek::constants::{ED25519_BASEPOINT_POINT, EIGHT_TORSION};
+        use ed25519_dalek::Verifier;
+        let mut zero = [0; 64];
+        zero[0] = 1;
+        let identity = KeyId(EIGHT_TORSION[0].compress().0);
+        let lax = VerifyingKey::from_bytes(&identity.0).unwrap();
+        assert!(lax.verify(b"x", &ed25519_dalek::Signature::from_bytes(&zero)).is_ok(), "a lax verifier takes it");
+        assert!(!identity.verify(b"x", &Signature(zero)));
+        assert!(!KeyCache::default().verify(&identity, b"x", &Signature(zero)));
+        // R of small order under a good key.
+        let key = SecretKey::from_seed(&[9; 32]);
+        let mut signature = key.sign(b"x");
+        signature.0[..32].copy_from_slice(&EIGHT_TORSION[1].compress().0);
+        assert!(!key.id().verify(b"x", &signature));
+        assert!(PublicKey::check(KeyId(ED25519_BASEPOINT_POINT.compress().0)).is_ok());
+    }
+
     #[test]
     fn pem_of_openssl_reads_and_ours_reads_back() {
         // RFC 8410 §10.3, the example private key.

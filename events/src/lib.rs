@@ -20,6 +20,7 @@ pub mod catalogue;
 pub mod dossier;
 pub mod dsse;
 pub mod event;
+mod forme;
 pub mod horodatage;
 pub mod ident;
 pub mod json;

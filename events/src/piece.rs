@@ -17,6 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::forme;
 use crate::key::hex_bytes;
 
 /// Largest piece, in bytes: the limit of an ACTES archive.
@@ -136,8 +137,8 @@ pub enum Designation {
 }
 
 /// One cited file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "PieceWire", into = "PieceWire")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "PieceWire")]
 pub struct Piece {
     /// What it is to the event.
     pub role: RolePiece,
@@ -170,8 +171,9 @@ impl Piece {
     description = "A cited file: with `nom` and `sha256` where public by law, with `engagement` otherwise"
 )]
 struct PieceWire {
+    #[serde(deserialize_with = "forme::mot")]
     role: RolePiece,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "forme::mot_option", skip_serializing_if = "Option::is_none")]
     finalite: Option<Finalite>,
     #[serde(rename = "type")]
     media_type: String,
@@ -187,6 +189,13 @@ struct PieceWire {
     engagement: Option<Empreinte>,
 }
 
+impl<'de> Deserialize<'de> for Piece {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let wire: PieceWire = forme::objet(deserializer)?;
+        wire.try_into().map_err(serde::de::Error::custom)
+    }
+}
+
 impl JsonSchema for Piece {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         PieceWire::schema_name()
@@ -194,6 +203,9 @@ impl JsonSchema for Piece {
 
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         let mut schema = PieceWire::json_schema(generator);
+        if let Some(media_type) = schema.pointer_mut("/properties/type") {
+            media_type["enum"] = serde_json::json!(MEDIA_TYPES);
+        }
         schema.insert(
             "oneOf".to_owned(),
             serde_json::json!([{ "required": ["nom", "sha256"] }, { "required": ["engagement"] }]),
@@ -222,7 +234,9 @@ impl TryFrom<PieceWire> for Piece {
             return Err("a piece has at most 157286400 bytes");
         }
         if !is_media_type(&wire.media_type) {
-            return Err("type is a media type such as application/pdf");
+            return Err(
+                "type is one of the media types of the schema, such as application/pdf; application/octet-stream fits any file",
+            );
         }
         if wire.typologie.as_deref().is_some_and(|code| !is_typologie(code)) {
             return Err("typologie has 5 characters of A-Z 0-9 _");
@@ -263,13 +277,21 @@ impl From<Piece> for PieceWire {
     }
 }
 
+/// The kinds of files that exchanges hold. A list, because free text in a leaf could name somebody.
+pub const MEDIA_TYPES: [&str; 9] = [
+    "application/json",
+    "application/octet-stream",
+    "application/pdf",
+    "application/pkcs7-signature",
+    "application/xml",
+    "application/zip",
+    "image/jpeg",
+    "image/png",
+    "text/csv",
+];
+
 fn is_media_type(text: &str) -> bool {
-    const MEDIA_TYPE_CHARS_MAX: usize = 100;
-    let token = |part: &str| {
-        !part.is_empty()
-            && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"!#$&^_.+-".contains(&b))
-    };
-    text.len() <= MEDIA_TYPE_CHARS_MAX && text.split_once('/').is_some_and(|(kind, sub)| token(kind) && token(sub))
+    MEDIA_TYPES.contains(&text)
 }
 
 fn is_typologie(code: &str) -> bool {
@@ -279,22 +301,27 @@ fn is_typologie(code: &str) -> bool {
 /// Whether a file name is `[TYPEPJ-]DEP-SIREN-YYYYMMDD-NUM-NAT-T-S_k.ext` (ACTES, names of files): the
 /// only form in which a name may stand in a leaf, because it has no room for free text.
 pub fn nom_est_normalise(nom: &str) -> bool {
+    id_du_nom(nom).is_some()
+}
+
+/// The act that such a name names.
+pub fn id_du_nom(nom: &str) -> Option<crate::ident::IdActe> {
     const EXTENSION_CHARS_MAX: usize = 4;
     const ORDER_DIGITS_MAX: usize = 6;
     let digits = |text: &str, max: usize| (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
-    let Some((stem, extension)) = nom.split_once('.') else { return false };
-    let Some((stem, order)) = stem.rsplit_once('_') else { return false };
+    let (stem, extension) = nom.split_once('.')?;
+    let (stem, order) = stem.rsplit_once('_')?;
     let parts: Vec<&str> = stem.split('-').collect();
     let (id, message) = match parts.as_slice() {
         [typologie, id @ .., kind, sub] if id.len() == 5 && is_typologie(typologie) => (id.join("-"), [*kind, *sub]),
         [id @ .., kind, sub] if id.len() == 5 => (id.join("-"), [*kind, *sub]),
-        _ => return false,
+        _ => return None,
     };
-    id.parse::<crate::ident::IdActe>().is_ok()
-        && message.iter().all(|part| digits(part, 1))
+    let holds = message.iter().all(|part| digits(part, 1))
         && digits(order, ORDER_DIGITS_MAX)
         && (1..=EXTENSION_CHARS_MAX).contains(&extension.len())
-        && extension.bytes().all(|b| b.is_ascii_alphanumeric())
+        && extension.bytes().all(|b| b.is_ascii_alphanumeric());
+    id.parse().ok().filter(|_| holds)
 }
 
 #[cfg(test)]

@@ -326,6 +326,12 @@ fn each_attribute_and_field_is_checked_and_named() {
         ("/data/pieces/0/taille", json!(157_286_401), "data.pieces[0]"),
         ("/data/pieces/0/sha256", json!("zz"), "data.pieces[0].sha256"),
         ("/data", json!("x"), "data"),
+        ("/data", json!(["7.1", "2026-01-01", null, null, null, []]), "data"),
+        ("/data/pieces/0", json!(["acte", null, "application/pdf", null, 12]), "data.pieces[0]"),
+        ("/data/pieces/0/role", json!({ "acte": null }), "data.pieces[0].role"),
+        ("/data/pieces/1/finalite", json!({ "objet": null }), "data.pieces[1].finalite"),
+        ("/data/pieces/0/type", json!("application/nom-d-une-personne"), "data.pieces[0]"),
+        ("/data/pieces/0/nom", json!("045-214502494-20170717-AUTRE-DE-1-1_1.pdf"), "data.pieces[0].nom"),
     ];
     for (pointer, value, field) in bad_fields {
         log.refuses(&changed(&good, pointer, value), &[10], Code::DataInvalid, field);
@@ -333,6 +339,18 @@ fn each_attribute_and_field_is_checked_and_named() {
     // An individual decision never shows its files.
     let individual = changed(&good, "/subject", json!("acte/045-214502494-20170717-D201717-AI"));
     log.refuses(&individual, &[10], Code::DataInvalid, "data.pieces[0]");
+    // Only the act itself is public.
+    let mut envelope = good.clone();
+    envelope["data"]["pieces"].as_array_mut().unwrap().push(json!({
+        "role": "enveloppe", "type": "application/xml", "taille": 9,
+        "nom": "045-214502494-20170717-D201717-DE-1-1_2.xml", "sha256": digest("ee") }));
+    log.refuses(&envelope, &[10], Code::DataInvalid, "data.pieces[2]");
+    log.refuses(
+        &changed(&accuse(COMMUNE, true), "/data/auteur_declare", json!(["prefecture", "045", null])),
+        &[10],
+        Code::DataInvalid,
+        "data.auteur_declare",
+    );
     // A constat cites its file; a company has no name here; a key is a strong one.
     log.refuses(&changed(&accuse(COMMUNE, true), "/data/pieces", json!([])), &[10], Code::DataInvalid, "data.pieces");
     log.refuses(&member("urn:siren:491011698", "entreprise"), &[1], Code::DataInvalid, "data.denomination");

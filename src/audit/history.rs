@@ -376,13 +376,8 @@ fn not_checked(is_pinned: bool, has_since: bool, pieces: Option<PieceCounts>) ->
         not.push(NotChecked::new("earlier-checkpoint", "that the history extends one seen earlier: none was given"));
     }
     not.push(NotChecked::new("refusals", "what refused submissions said: the log keeps salted digests of them"));
-    match pieces {
-        None => not.push(NotChecked::new("pieces", "the files that events cite: none were given")),
-        Some(PieceCounts { absent, .. }) if absent > 0 => {
-            let detail = format!("{absent} cited files, which are not in this copy: erased since, or not copied");
-            not.push(NotChecked::new("pieces-absent", detail));
-        }
-        Some(_) => {}
+    if pieces.is_none() {
+        not.push(NotChecked::new("pieces", "the files that events cite: none were given"));
     }
     not
 }

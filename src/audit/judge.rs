@@ -179,7 +179,12 @@ fn check_pieces(event: &Event, pieces: &Pieces, doubts: &mut Vec<Doubt>) -> Piec
         let field = format!("data.pieces[{at}]");
         match pieces.verify(&event.source, piece) {
             Ok(PieceState::Good) => counts.good += 1,
-            Ok(PieceState::Absent) => counts.absent += 1,
+            Ok(PieceState::Absent) => {
+                counts.absent += 1;
+                let detail =
+                    format!("{} is cited and not there; no event of this version erases a piece", piece.reference());
+                doubts.push(Doubt::new(DoubtCode::PieceAbsent, detail).field(field));
+            }
             Ok(PieceState::Differs) => {
                 counts.differs += 1;
                 let detail = format!("the file kept for {} is another one than was cited", piece.reference());

@@ -57,7 +57,7 @@ pub struct PieceCounts {
     pub good: u64,
     /// There, and another file.
     pub differs: u64,
-    /// Not in this copy, or erased since.
+    /// Not there.
     pub absent: u64,
     /// There, and the system refused to read it.
     pub unreadable: u64,

@@ -29,7 +29,7 @@ use crate::ledger::folder::read_secret_key;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Dépose des archives ACTES (.tar.gz), des dossiers, ou des accusés reçus seuls (.xml).
+    /// Dépose des archives ACTES (.tar.gz), des archives dépaquetées (un dossier par archive), ou des accusés reçus seuls (.xml).
     Import {
         /// Fichiers ou dossiers.
         #[arg(required = true)]
@@ -225,7 +225,17 @@ fn read_folder(folder: &Path) -> anyhow::Result<Vec<Entree>> {
 
 /// Records what a message says; none where it was recorded before.
 fn submit(client: &Client, key: &SecretKey, proposition: &Proposition, receipts: &Path) -> anyhow::Result<Option<u64>> {
-    if is_recorded(client, key, proposition)? {
+    let what = match &proposition.data {
+        Data::ActeAccuseReception(_) => "accuse",
+        _ => "acte",
+    };
+    let receipt_file = receipts.join(format!("{}.{what}.recu.json", proposition.id));
+    if let Some(index) = recorded_at(client, key, proposition)? {
+        if !receipt_file.exists()
+            && let Some(receipt) = client.receipt(key, index)?
+        {
+            keep_receipt(&receipt_file, &receipt)?;
+        }
         return Ok(None);
     }
     for fichier in &proposition.fichiers {
@@ -240,32 +250,41 @@ fn submit(client: &Client, key: &SecretKey, proposition: &Proposition, receipts:
         Posted::New(receipt) | Posted::Known(receipt) => receipt,
         Posted::Refused(problem) => bail!("{problem}"),
     };
-    let what = match &proposition.data {
-        Data::ActeAccuseReception(_) => "accuse",
-        _ => "acte",
-    };
-    keep_receipt(&receipts.join(format!("{}.{what}.recu.json", proposition.id)), &receipt)?;
+    keep_receipt(&receipt_file, &receipt)?;
     Ok(Some(receipt.index))
 }
 
-/// Whether the act's dossier already holds this very message.
-fn is_recorded(client: &Client, key: &SecretKey, proposition: &Proposition) -> anyhow::Result<bool> {
-    let Some(acte) = client.get_json(key, &format!("/v1/actes/{}", proposition.id))? else { return Ok(false) };
-    let Some((ours, _)) =
-        proposition.fichiers.iter().zip(proposition.data.pieces()).find(|(_, piece)| piece.role == RolePiece::Message)
-    else {
-        return Ok(false);
-    };
-    let pieces = acte.get("pieces").and_then(|pieces| pieces.as_array()).cloned().unwrap_or_default();
-    for piece in pieces.iter().filter(|piece| piece.get("role").is_some_and(|role| role == "message")) {
-        let is_same_size = piece.get("taille").and_then(serde_json::Value::as_u64) == Some(ours.octets.len() as u64);
-        let Some(reference) = piece.get("reference").and_then(|reference| reference.as_str()) else { continue };
-        if is_same_size
-            && let Some(octets) = client.get_piece(key, reference, FILE_BYTES_MAX)?
-            && Empreinte::of(&octets) == ours.sha256
-        {
-            return Ok(true);
+/// The leaf that already holds this very message with these very files, if one does.
+fn recorded_at(client: &Client, key: &SecretKey, proposition: &Proposition) -> anyhow::Result<Option<u64>> {
+    let Some(acte) = client.get_json(key, &format!("/v1/actes/{}", proposition.id))? else { return Ok(None) };
+    let theirs = acte.get("pieces").and_then(|pieces| pieces.as_array()).cloned().unwrap_or_default();
+    let mut index = None;
+    for (ours, piece) in proposition.fichiers.iter().zip(proposition.data.pieces()) {
+        // Confidential fields are taken out of the message: the same message has the same ones.
+        if piece.role == RolePiece::Confidentiel {
+            continue;
+        }
+        let mut found = None;
+        for candidate in &theirs {
+            let text = |name: &str| candidate.get(name).and_then(|value| value.as_str()).unwrap_or_default();
+            let number = |name: &str| candidate.get(name).and_then(serde_json::Value::as_u64);
+            let is_same_kind = candidate.get("role") == serde_json::to_value(piece.role).ok().as_ref();
+            if is_same_kind
+                && number("taille") == Some(piece.taille)
+                && client
+                    .get_piece(key, text("reference"), FILE_BYTES_MAX)?
+                    .is_some_and(|octets| Empreinte::of(&octets) == ours.sha256)
+            {
+                found = number("index");
+                break;
+            }
+        }
+        if found.is_none() {
+            return Ok(None);
+        }
+        if piece.role == RolePiece::Message {
+            index = found;
         }
     }
-    Ok(false)
+    Ok(index)
 }

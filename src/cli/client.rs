@@ -12,6 +12,7 @@ use greffe_events::piece::Empreinte;
 use serde::Deserialize;
 
 use super::now_ms;
+use crate::audit::verify_receipt;
 use crate::http::auth;
 use crate::ledger::head::Receipt;
 use crate::tlog::Verifier;
@@ -108,6 +109,19 @@ impl Client {
         Ok(Self { agent, url, origin: known.origin, vkey: known.vkey })
     }
 
+    /// Refuses a node that does not keep the pinned log: it shall get no token of ours.
+    pub fn expect_log(&self, pinned: &Verifier) -> anyhow::Result<()> {
+        if self.vkey == pinned.to_string() && self.origin.as_str() == pinned.name().as_str() {
+            return Ok(());
+        }
+        bail!(
+            "{} annonce le registre {} et la clé {} : ce n'est pas celui que vous avez épinglé",
+            self.url,
+            self.origin,
+            self.vkey
+        )
+    }
+
     /// The log's name.
     pub fn origin(&self) -> &Origin {
         &self.origin
@@ -118,8 +132,21 @@ impl Client {
         Verifier::parse(&self.vkey).context("la clé que le nœud annonce est illisible")
     }
 
-    fn bearer(&self, key: &SecretKey) -> String {
-        format!("Bearer {}", auth::issue(key, &self.origin, now_ms() / 1_000))
+    fn bearer(&self, key: &SecretKey) -> anyhow::Result<String> {
+        Ok(format!("Bearer {}", self.token(key)?))
+    }
+
+    /// A reader token for this node. A token is good for whoever overhears it, so it travels in the clear within the machine
+    /// only.
+    pub fn token(&self, key: &SecretKey) -> anyhow::Result<String> {
+        let is_private = self.url.starts_with("https://") || is_loopback(&self.url);
+        if !is_private {
+            bail!(
+                "{} n'est pas chiffré : un jeton n'y voyage pas (https://, ou une adresse de cette machine)",
+                self.url
+            );
+        }
+        Ok(auth::issue(key, &self.origin, now_ms() / 1_000))
     }
 
     /// Posts an envelope.
@@ -133,11 +160,29 @@ impl Client {
         let status = answer.status().as_u16();
         let text = read_text(&mut answer)?;
         Ok(match status {
-            201 => Posted::New(serde_json::from_str(&text).context("reçu illisible")?),
-            200 => Posted::Known(serde_json::from_str(&text).context("reçu illisible")?),
+            201 => Posted::New(self.checked_receipt(&text, Some(envelope))?),
+            200 => Posted::Known(self.checked_receipt(&text, Some(envelope))?),
             503 | 429 => bail!("{}", problem(status, &text)),
             _ => Posted::Refused(problem(status, &text)),
         })
+    }
+
+    /// Reads a receipt and verifies it against the key that the node announces, and that it is of what was sent.
+    fn checked_receipt(&self, text: &str, sent: Option<&Envelope>) -> anyhow::Result<Receipt> {
+        let receipt: Receipt = serde_json::from_str(text).context("reçu illisible")?;
+        let report = verify_receipt(text.as_bytes(), &self.claimed_verifier()?).map_err(|error| {
+            anyhow::anyhow!("le nœud a rendu un reçu qui ne vaut rien [{}] : {error}", error.code())
+        })?;
+        if sent.is_some_and(|sent| sent.payload() != report.payload) {
+            bail!("le nœud a rendu le reçu d'un autre événement, à l'indice {}", receipt.index);
+        }
+        Ok(receipt)
+    }
+
+    /// The receipt of an event that is recorded; none where the node says 404.
+    pub fn receipt(&self, key: &SecretKey, index: u64) -> anyhow::Result<Option<Receipt>> {
+        let receipt = self.get_json(key, &format!("/v1/events/{index}/receipt"))?;
+        receipt.map(|receipt| self.checked_receipt(&receipt.to_string(), None)).transpose()
     }
 
     /// Deposits a piece.
@@ -152,7 +197,7 @@ impl Client {
         let mut request = self
             .agent
             .put(format!("{}/v1/pieces/{sha256}", self.url))
-            .header("Authorization", self.bearer(key))
+            .header("Authorization", self.bearer(key)?)
             .content_type("application/octet-stream");
         if let Some(sel) = sel {
             request = request.header("Greffe-Sel", sel.to_string());
@@ -174,7 +219,7 @@ impl Client {
         let mut answer = self
             .agent
             .get(format!("{}{path}", self.url))
-            .header("Authorization", self.bearer(key))
+            .header("Authorization", self.bearer(key)?)
             .call()
             .context("la lecture n'a pas abouti")?;
         let status = answer.status().as_u16();
@@ -191,7 +236,7 @@ impl Client {
         let mut answer = self
             .agent
             .get(format!("{}/v1/pieces/{reference}", self.url))
-            .header("Authorization", self.bearer(key))
+            .header("Authorization", self.bearer(key)?)
             .call()
             .context("la lecture d'une pièce n'a pas abouti")?;
         match answer.status().as_u16() {
@@ -216,6 +261,18 @@ fn problem(status: u16, text: &str) -> Problem {
     })
 }
 
+/// Whether an `http://` URL stays within this machine.
+fn is_loopback(url: &str) -> bool {
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = host.split('/').next().unwrap_or_default();
+    let host = host
+        .rsplit_once(':')
+        .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
+        .map_or(host, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 /// RFC 3986 §2.1, everything but unreserved characters.
 fn percent_encoded(text: &str) -> String {
     use std::fmt::Write;
@@ -228,4 +285,24 @@ fn percent_encoded(text: &str) -> String {
         }
         out
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_travels_in_the_clear_within_the_machine_only() {
+        for within in ["http://127.0.0.1:4180", "http://localhost", "http://[::1]:80/x", "http://127.8.9.1/"] {
+            assert!(is_loopback(within), "{within}");
+        }
+        for beyond in [
+            "http://10.0.0.1:4180",
+            "http://localhost.example.org",
+            "http://example.org:127",
+            "http://127.0.0.1.example.org",
+        ] {
+            assert!(!is_loopback(beyond), "{beyond}");
+        }
+    }
 }

@@ -41,7 +41,8 @@ pub fn run(args: &Args) -> Outcome {
     if folder.checkpoint().exists() {
         bail!("{} contient déjà un registre", args.dir.display());
     }
-    let offline = args.offline.clone().unwrap_or_else(|| beside(&args.dir, "hors-ligne"));
+    let offline = args.offline.clone().unwrap_or_else(|| folder.beside("hors-ligne"));
+    folder.check_outside(&offline)?;
     let (operator_key, recovery, made) = match (&args.operator_key, &args.recovery) {
         (Some(file), Some(recovery)) => {
             let recovery = <[KeyId; 3]>::try_from(recovery.as_slice()).context("il faut trois clés de recouvrement")?;
@@ -84,12 +85,4 @@ fn make(file: &Path) -> anyhow::Result<SecretKey> {
 fn make_recovery(offline: &Path) -> anyhow::Result<[KeyId; 3]> {
     let make = |n: u8| make(&offline.join(format!("recouvrement-{n}.pem"))).map(|key| key.id());
     Ok([make(1)?, make(2)?, make(3)?])
-}
-
-/// `<dir>.<what>`.
-pub fn beside(dir: &Path, what: &str) -> PathBuf {
-    let mut name = dir.file_name().map(ToOwned::to_owned).unwrap_or_default();
-    name.push(".");
-    name.push(what);
-    dir.with_file_name(name)
 }

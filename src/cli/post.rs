@@ -1,8 +1,9 @@
 //! `greffe post`: signs and posts events.
 //!
 //! A file holds a signed envelope, a whole event, or a draft: `type`, `source`, `subject`, `data`; the rest is filled in.
-//! What is signed is written to `<file>.dsse.json` before it is sent, and sent again from there: a command that is
-//! repeated after a lost answer records nothing twice. The receipt goes to `<file>.recu.json`.
+//! What is signed is written to `<file>.dsse.json` before it is sent, and sent again from there as long as the draft, the keys
+//! and the log are the same: a command that is repeated after a lost answer records nothing twice. The receipt goes to
+//! `<file>.recu.json`.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -74,9 +75,12 @@ fn signed(file: &Path, keys: &[SecretKey], origin: &Origin) -> anyhow::Result<En
         return Ok(Envelope::parse(&bytes)?);
     }
     let kept = suffixed(file, "dsse.json");
-    if kept.exists() {
+    if kept.exists()
+        && let Ok(envelope) = Envelope::parse(&read_bounded(&kept)?)
+        && is_of(&envelope, &bytes, keys, origin)
+    {
         say(format_args!("{} : renvoi de ce qui était déjà signé ({})", file.display(), kept.display()));
-        return Ok(Envelope::parse(&read_bounded(&kept)?)?);
+        return Ok(envelope);
     }
     let event = complete(&bytes, origin).with_context(|| file.display().to_string())?;
     Event::parse(&event)
@@ -87,9 +91,23 @@ fn signed(file: &Path, keys: &[SecretKey], origin: &Origin) -> anyhow::Result<En
     Ok(envelope)
 }
 
+/// Whether an envelope says what the draft says, by these keys, for this log.
+fn is_of(envelope: &Envelope, draft: &[u8], keys: &[SecretKey], origin: &Origin) -> bool {
+    let (Ok(Value::Object(draft)), Ok(Value::Object(sent))) =
+        (serde_json::from_slice(draft), serde_json::from_slice(envelope.payload()))
+    else {
+        return false;
+    };
+    envelope.signers().eq(keys.iter().map(SecretKey::id))
+        && draft.iter().all(|(name, value)| sent.get(name) == Some(value))
+        && sent.get("registre").and_then(Value::as_str) == Some(origin.as_str())
+}
+
 /// Fills the attributes in that a draft leaves out.
 fn complete(draft: &[u8], origin: &Origin) -> anyhow::Result<Vec<u8>> {
-    let Value::Object(mut event) = serde_json::from_slice(draft).context("ce n'est pas du JSON")? else {
+    let Value::Object(mut event) =
+        serde_json::from_slice(draft).context("ce n'est pas du JSON en UTF-8 sans marque d'ordre (BOM)")?
+    else {
         bail!("un événement est un objet JSON");
     };
     let fill = |event: &mut Map<String, Value>, name: &str, value: String| {

@@ -23,10 +23,10 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Outcome {
     let key = read_secret_key(&args.key)?;
-    let origin = match &args.origin {
-        Some(origin) => origin.clone(),
-        None => Client::connect(&args.url)?.origin().clone(),
+    let token = match &args.origin {
+        Some(origin) => auth::issue(&key, origin, now_ms() / 1_000),
+        None => Client::connect(&args.url)?.token(&key)?,
     };
-    print(auth::issue(&key, &origin, now_ms() / 1_000))?;
+    print(token)?;
     Ok(ExitCode::SUCCESS)
 }

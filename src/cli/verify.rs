@@ -1,6 +1,6 @@
 //! `greffe verify`: a whole history or one receipt, trusting only the log's key.
 //!
-//! Exit codes: 0 all holds against the pinned key; 1 any doubt; 3 all holds, but no key was pinned.
+//! Exit codes: 0 all holds against the pinned key; 1 any doubt; 2 it could not be examined; 3 all holds, but no key was pinned.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,6 @@ use anyhow::{Context, bail};
 use super::client::Client;
 use super::{Outcome, now_ms, print, progress_bar, say};
 use crate::audit::{Control, Report, TokenProvider, verify_folder, verify_receipt, verify_url};
-use crate::http::auth;
 use crate::ledger::folder::read_secret_key;
 use crate::tlog::Verifier;
 
@@ -40,7 +39,17 @@ pub struct Args {
     json: bool,
 }
 
+/// It could not be examined: nothing speaks for or against it.
+const NOT_EXAMINED: u8 = 2;
+
 pub fn run(args: &Args) -> Outcome {
+    verify(args).or_else(|error| {
+        say(format_args!("greffe : rien n'a pu être vérifié : {error:#}"));
+        Ok(ExitCode::from(NOT_EXAMINED))
+    })
+}
+
+fn verify(args: &Args) -> Outcome {
     let path = Path::new(&args.what);
     if path.is_file() {
         return receipt(path, args.vkey.as_deref(), args.json);
@@ -65,7 +74,7 @@ fn examine(what: &str, vkey: Option<&str>, key: Option<&Path>, since: Option<&Pa
     let cancelled = AtomicBool::new(false);
     let mut control = Control { progress: &mut progress, cancelled: &cancelled };
     let report = if what.starts_with("http://") || what.starts_with("https://") {
-        let token = key.map(|key| tokens(what, key)).transpose()?;
+        let token = key.map(|key| tokens(what, key, pinned.as_ref())).transpose()?;
         verify_url(what, token, pinned.as_ref(), since.as_deref(), &mut control)?
     } else if Path::new(what).is_dir() {
         verify_folder(Path::new(what), pinned.as_ref(), since.as_deref(), &mut control)?
@@ -114,6 +123,10 @@ fn receipt(path: &Path, vkey: Option<&str>, json: bool) -> Outcome {
 
 fn pinned(vkey: &str) -> anyhow::Result<Verifier> {
     let path = Path::new(vkey);
+    let is_text = vkey.contains('+');
+    if !is_text && !path.is_file() {
+        bail!("{vkey} : ce fichier n'existe pas, et ce n'est pas une clé de registre (nom+8 hex+base64)");
+    }
     let text = if path.is_file() {
         String::from_utf8(read_bounded(path)?).context("la clé du registre n'est pas du texte")?
     } else {
@@ -134,16 +147,19 @@ fn read_bounded(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Tokens of an enrolled key, renewed before they expire.
-fn tokens(url: &str, key: &Path) -> anyhow::Result<TokenProvider> {
+fn tokens(url: &str, key: &Path, pinned: Option<&Verifier>) -> anyhow::Result<TokenProvider> {
     let key = read_secret_key(key)?;
-    let origin = Client::connect(url)?.origin().clone();
+    let client = Client::connect(url)?;
+    if let Some(pinned) = pinned {
+        client.expect_log(pinned)?;
+    }
     let mut last: Option<(u64, String)> = None;
     Ok(Box::new(move || {
         let now_s = now_ms() / 1_000;
         match &last {
             Some((made_s, token)) if now_s.saturating_sub(*made_s) < TOKEN_RENEWED_AFTER_S => Ok(token.clone()),
             _ => {
-                let token = auth::issue(&key, &origin, now_s);
+                let token = client.token(&key).map_err(|error| error.to_string())?;
                 last = Some((now_s, token.clone()));
                 Ok(token)
             }

@@ -103,7 +103,7 @@ fn encode(part: &impl Serialize) -> String {
 
 /// Who sent this `Authorization` header: the key and its record, which `find` looks up.
 ///
-/// Order: form, audience and time, key known, signature, key in force: the state of a key is told to its holder only.
+/// Order: form, audience and time, signature, key known, key in force: what the log says of a key is told to its holder only.
 pub fn verify<E>(
     authorization: Option<&str>,
     origin: &Origin,
@@ -114,8 +114,11 @@ pub fn verify<E>(
         Ok(token) => token,
         Err(error) => return Ok(Err(error)),
     };
+    if !token.key.verify(token.signed.as_bytes(), &token.signature) {
+        return Ok(Err(TokenError::Signature));
+    }
     let record = find(&token.key)?;
-    Ok(token.prove(record, now_ms))
+    Ok(token.entitle(record, now_ms))
 }
 
 /// A token whose claims hold; **not** verified.
@@ -162,12 +165,10 @@ impl<'a> Token<'a> {
         Ok(Self { key: header.kid, signed, signature })
     }
 
-    fn prove(self, record: Option<KeyRecord>, now_ms: u64) -> Result<(KeyId, KeyRecord), TokenError> {
+    /// What the log says of the key, which signed.
+    fn entitle(self, record: Option<KeyRecord>, now_ms: u64) -> Result<(KeyId, KeyRecord), TokenError> {
         // The log's own key and the recovery keys are known but have no role: they sign no token.
         let record = record.filter(|record| !record.roles.is_empty()).ok_or(TokenError::KeyUnknown)?;
-        if !self.key.verify(self.signed.as_bytes(), &self.signature) {
-            return Err(TokenError::Signature);
-        }
         if !record.is_in_force(now_ms) {
             return Err(TokenError::KeyNotInForce);
         }

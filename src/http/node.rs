@@ -56,6 +56,9 @@ pub(super) async fn ready(State(node): State<Node>) -> Result<Json<Healthy>, Pro
     if !app.ledger.is_writing() {
         wrong.push("ecriture: the sequencer has stopped; restart the node".to_owned());
     }
+    if !app.ledger.is_guarded() {
+        wrong.push("garde: the rollback guard can't be written, so nothing is recorded".to_owned());
+    }
     if let Some(failure) = app.actes.status().failure {
         // The cause may quote the event, or name a path: it stands in the node's log.
         wrong.push(format!("vue actes: stopped at event {}", failure.index));

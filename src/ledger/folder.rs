@@ -13,7 +13,7 @@
 //! ```
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use greffe_events::key::SecretKey;
@@ -41,6 +41,14 @@ pub enum FolderError {
     /// Another process has the ledger open.
     #[error("another greffe process has {0} open")]
     Locked(PathBuf),
+    /// What must stand outside the folder and its backups stands in it.
+    #[error("{path} lies inside {root}: it must not be in the backups of that folder")]
+    Inside {
+        /// The path.
+        path: PathBuf,
+        /// The folder.
+        root: PathBuf,
+    },
     /// Others than the owner may read a secret.
     #[error("{path} holds a secret and others may read it (mode {mode:o}): chmod 600 {path}")]
     Readable {
@@ -63,9 +71,10 @@ pub enum FolderError {
 const KEY_FILE_BYTES_MAX: u64 = 16 * 1024;
 
 impl Folder {
-    /// The ledger in `root`. Nothing is read or made.
+    /// The ledger in `root`. Nothing is made. The path is resolved, so that `.` has a name too.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        let root: PathBuf = root.into();
+        Self { root: resolve(&root) }
     }
 
     /// The folder itself.
@@ -105,9 +114,36 @@ impl Folder {
 
     /// The rollback guard's usual place: beside the folder.
     pub fn default_guard(&self) -> PathBuf {
+        self.beside("garde")
+    }
+
+    /// `D.<what>`, beside the folder.
+    pub fn beside(&self, what: &str) -> PathBuf {
         let mut name = self.root.file_name().map_or_else(|| "greffe".into(), ToOwned::to_owned);
-        name.push(".garde");
+        name.push(".");
+        name.push(what);
         self.root.with_file_name(name)
+    }
+
+    /// Refuses a path inside the folder for what must not be in its backups.
+    pub fn check_outside(&self, path: &Path) -> Result<(), FolderError> {
+        let resolved = resolve(path);
+        if resolved.starts_with(&self.root) {
+            return Err(FolderError::Inside { path: path.to_owned(), root: self.root.clone() });
+        }
+        Ok(())
+    }
+
+    /// Makes the folder, for its owner alone: it will hold keys and other people's files.
+    pub fn create(&self) -> Result<(), FolderError> {
+        let io = |source| FolderError::Io { doing: "create", path: self.root.clone(), source };
+        std::fs::create_dir_all(&self.root).map_err(io)?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(&self.root, std::fs::Permissions::from_mode(0o700)).map_err(io)?;
+        }
+        Ok(())
     }
 
     /// Locks the ledger for this process; released when the file is dropped, or the process ends.
@@ -128,10 +164,24 @@ impl Folder {
     }
 }
 
+/// Where a path leads: links followed as far as it exists.
+fn resolve(path: &Path) -> PathBuf {
+    if let Ok(path) = path.canonicalize() {
+        return path;
+    }
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    match (absolute.parent(), absolute.file_name()) {
+        (Some(parent), Some(name)) => parent.canonicalize().unwrap_or_else(|_| parent.to_owned()).join(name),
+        _ => absolute,
+    }
+}
+
 /// Reads a private key, which only its owner may read.
 pub fn read_secret_key(path: &Path) -> Result<SecretKey, FolderError> {
     let io = |doing, source| FolderError::Io { doing, path: path.to_owned(), source };
-    let metadata = std::fs::metadata(path).map_err(|source| io("read", source))?;
+    // Opened once: what is looked at is what is read.
+    let file = File::open(path).map_err(|source| io("read", source))?;
+    let metadata = file.metadata().map_err(|source| io("read", source))?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -140,11 +190,11 @@ pub fn read_secret_key(path: &Path) -> Result<SecretKey, FolderError> {
             return Err(FolderError::Readable { path: path.to_owned(), mode });
         }
     }
-    if metadata.len() > KEY_FILE_BYTES_MAX {
+    let mut pem = zeroize::Zeroizing::new(String::new());
+    if file.take(KEY_FILE_BYTES_MAX).read_to_string(&mut pem).is_err() {
         let source = greffe_events::key::KeyError::Pem;
         return Err(FolderError::Key { path: path.to_owned(), source });
     }
-    let pem = zeroize::Zeroizing::new(std::fs::read_to_string(path).map_err(|source| io("read", source))?);
     SecretKey::from_pem(&pem).map_err(|source| FolderError::Key { path: path.to_owned(), source })
 }
 
@@ -169,15 +219,13 @@ pub fn write_secret_key(path: &Path, key: &SecretKey) -> Result<(), FolderError>
 
 /// Replaces a file: whole old or whole new content after a crash, new after this returns.
 ///
-/// Steps: write beside it, fsync the file, rename, fsync the folder.
+/// Steps: write beside it under a name of its own, fsync the file, rename, fsync the folder. Readable by its owner only.
 pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".tmp");
-    let beside = PathBuf::from(beside);
-    let mut file = File::create(&beside)?;
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
     sync_parent(path)
 }
 
@@ -224,5 +272,15 @@ mod tests {
     fn the_guard_stands_beside_the_folder_and_not_in_it() {
         let folder = Folder::new("/srv/greffe");
         assert_eq!(folder.default_guard(), Path::new("/srv/greffe.garde"));
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap().join("registre");
+        std::fs::create_dir_all(root.join("sous")).unwrap();
+        // However the folder is spelled.
+        let folder = Folder::new(root.join("sous/.."));
+        assert_eq!(folder.default_guard(), dir.path().canonicalize().unwrap().join("registre.garde"));
+        folder.check_outside(&folder.default_guard()).unwrap();
+        for inside in ["garde", "sous/garde", "sous/../garde"] {
+            assert!(matches!(folder.check_outside(&root.join(inside)), Err(FolderError::Inside { .. })), "{inside}");
+        }
     }
 }

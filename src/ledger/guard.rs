@@ -124,7 +124,12 @@ pub fn keep(
     std::thread::Builder::new().name("garde".to_owned()).spawn(move || {
         runtime.block_on(async {
             loop {
-                let is_open = head.changed().await.is_ok();
+                // After a failure it is tried again whether or not the head moves: nothing moves it meanwhile.
+                let is_open = if failed.load(Ordering::Relaxed) {
+                    !matches!(tokio::time::timeout(GUARD_AGE_MAX, head.changed()).await, Ok(Err(_)))
+                } else {
+                    head.changed().await.is_ok()
+                };
                 let note = head.borrow_and_update().checkpoint.clone();
                 let written =
                     [&guard, &checkpoint].into_iter().try_for_each(|path| replace_file(path, note.as_bytes()));

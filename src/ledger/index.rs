@@ -129,6 +129,16 @@ fn open_or_make(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// Removes the file, so that the next opening derives it again.
+pub fn remove(path: &Path) {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        // Missing files are the usual case; one that can't be removed shows when it is opened.
+        let _ = std::fs::remove_file(name);
+    }
+}
+
 impl IndexWriter {
     /// Opens the index of a store that holds `store_size` leaves; `leaf_hash_at` gives the hash of one of them.
     /// An index that is not of this history is made anew, from nothing.
@@ -154,12 +164,7 @@ impl IndexWriter {
             }
         }
         tracing::warn!(path = %path.display(), "the derived index is not of this store: it is made anew");
-        for suffix in ["", "-wal", "-shm"] {
-            let mut name = path.as_os_str().to_owned();
-            name.push(suffix);
-            // Missing files are the usual case; one that can't be removed shows at the next line.
-            let _ = std::fs::remove_file(name);
-        }
+        remove(path);
         Ok(Self::open_existing(path)?)
     }
 

@@ -27,7 +27,7 @@ pub mod sequencer;
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -114,6 +114,7 @@ pub struct Ledger {
     verifier: Verifier,
     queue: Mutex<Option<mpsc::Sender<Submission>>>,
     head: watch::Receiver<Arc<Head>>,
+    guard_failed: Arc<AtomicBool>,
     threads: Mutex<Vec<JoinHandle<Result<(), Fatal>>>>,
     guard_thread: Mutex<Option<JoinHandle<()>>>,
     _lock: File,
@@ -133,13 +134,27 @@ impl Ledger {
         let signer = NoteSigner::new(name, log_key.signing_key().clone()).map_err(|error| not_opened(&error))?;
         let verifier = Verifier::parse(&opening.vkey).map_err(|error| not_opened(&error))?;
 
-        let size = store.head()?;
-        let mut index = IndexWriter::open(&folder.index(), size, |at| read_hash(store.as_ref(), at))?;
-        let edge = catch_up(store.as_ref(), &mut index, size, progress)?;
         let guard = options.guard.clone().unwrap_or_else(|| folder.default_guard());
-        if !options.accept_store {
-            let root_at = |at: u64| root_at(at, &index);
-            guard::check(&guard, &verifier, size, root_at)?;
+        folder.check_outside(&guard)?;
+        let size = store.head()?;
+        if options.accept_store {
+            // What the operator vouches for is the store, not what was derived from it.
+            index::remove(&folder.index());
+        }
+        let mut index = IndexWriter::open(&folder.index(), size, |at| read_hash(store.as_ref(), at))?;
+        let mut edge = catch_up(store.as_ref(), &mut index, size, progress)?;
+        if !options.accept_store
+            && let Err(error) = guard::check(&guard, &verifier, size, |at| root_at(at, &index))
+        {
+            if !matches!(error, LedgerError::Guard(GuardError::Forked { .. }) | LedgerError::Index(_)) {
+                return Err(error);
+            }
+            // The tiles may be damaged rather than the leaves: derive them again before a word about the store.
+            drop(index);
+            index::remove(&folder.index());
+            index = IndexWriter::open(&folder.index(), size, |at| read_hash(store.as_ref(), at))?;
+            edge = catch_up(store.as_ref(), &mut index, size, progress)?;
+            guard::check(&guard, &verifier, size, |at| root_at(at, &index))?;
         }
         let head = sign_head(&edge, &signer, opening.origine.as_str())?;
         let guard_failed = Arc::new(AtomicBool::new(false));
@@ -163,7 +178,7 @@ impl Ledger {
             signer,
             voice,
             head: head_sender,
-            guard_failed,
+            guard_failed: Arc::clone(&guard_failed),
             clock: ClockWatch::default(),
             started: Instant::now(),
             rate: RefusalRate::default(),
@@ -182,6 +197,7 @@ impl Ledger {
             verifier,
             queue: Mutex::new(Some(queue)),
             head,
+            guard_failed,
             threads: Mutex::new(vec![thread]),
             guard_thread: Mutex::new(Some(guard_thread)),
             _lock: lock,
@@ -245,6 +261,11 @@ impl Ledger {
         let is_open = self.queue.lock().unwrap_or_else(PoisonError::into_inner).is_some();
         is_open
             && self.threads.lock().unwrap_or_else(PoisonError::into_inner).iter().all(|thread| !thread.is_finished())
+    }
+
+    /// Whether the rollback guard is kept; where not, nothing is signed until it is again.
+    pub fn is_guarded(&self) -> bool {
+        !self.guard_failed.load(Ordering::Relaxed)
     }
 
     /// One leaf.

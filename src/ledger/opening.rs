@@ -74,7 +74,8 @@ impl NewLedger<'_> {
     /// Makes the folder, the log's and the node's keys, and leaf 0. Refuses a folder that holds a ledger.
     pub fn create(&self) -> Result<RegistreOuvert, OpeningError> {
         let root = self.folder.root();
-        std::fs::create_dir_all(root).map_err(|source| OpeningError::Io { path: root.to_owned(), source })?;
+        self.folder.check_outside(self.guard)?;
+        self.folder.create()?;
         let _lock = self.folder.lock()?;
         let fresh = || SecretKey::generate().map_err(|error| OpeningError::Log(error.to_string()));
         let (log_key, node_key) = (fresh()?, fresh()?);

@@ -110,6 +110,11 @@ impl Pieces {
     pub fn open(root: PathBuf) -> Result<Self, PieceError> {
         let depot = root.join("depot");
         fs::create_dir_all(&depot).map_err(|source| io_at("create", &depot, source))?;
+        // What a killed process left half received: nobody was told that it is there.
+        let left = fs::read_dir(&depot).map_err(|source| io_at("read", &depot, source))?;
+        for entry in left.flatten() {
+            fs::remove_file(entry.path()).map_err(|source| io_at("remove", &entry.path(), source))?;
+        }
         Ok(Self { root })
     }
 
@@ -144,7 +149,6 @@ impl Pieces {
         let reference = sel.map_or(actual, |sel| engagement(&sel.0, actual));
         let place = self.place(organisation, reference);
         let folder = place.parent().unwrap_or(&self.root);
-        let is_new_folder = !folder.is_dir();
         fs::create_dir_all(folder).map_err(|source| io_at("create", folder, source))?;
         file.as_file().sync_all().map_err(|source| io_at("sync", file.path(), source))?;
         let card = Card { sha256: actual, taille, sel, nom };
@@ -153,10 +157,9 @@ impl Pieces {
         replace_file(&card_place, &card).map_err(|source| io_at("write", &card_place, source))?;
         file.persist(&place).map_err(|error| io_at("name", &place, error.error))?;
         sync_parent(&place).map_err(|source| io_at("sync", folder, source))?;
-        if is_new_folder {
-            for path in [folder, folder.parent().unwrap_or(folder)] {
-                sync_parent(path).map_err(|source| io_at("sync", path, source))?;
-            }
+        // The folders' own names: another upload may have made them a moment ago and not synced them yet.
+        for path in [folder, folder.parent().unwrap_or(folder)] {
+            sync_parent(path).map_err(|source| io_at("sync", path, source))?;
         }
         Ok(reference)
     }

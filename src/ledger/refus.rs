@@ -1,7 +1,7 @@
 //! Refusals of authenticated submissions, as leaves: never swallowed, never a way to flood the log.
 //!
 //! One leaf per (payload, code), and per key at most [`REFUSALS_PER_KEY_MAX`] in [`REFUSALS_WINDOW_MS`]; above,
-//! the answer is 429 and the log counts it in its metrics only.
+//! the answer is 429 and nothing is recorded.
 
 use std::collections::HashMap;
 
@@ -21,7 +21,7 @@ pub const REFUSALS_PER_KEY_MAX: u32 = 60;
 /// The window, in milliseconds: one hour.
 pub const REFUSALS_WINDOW_MS: u64 = 3_600_000;
 
-/// Keys whose rate is watched at once; the oldest windows are forgotten first.
+/// Keys whose rate is watched at once: above, ended windows are forgotten, then all of them.
 const KEYS_WATCHED_MAX: usize = 10_000;
 
 /// Earlier refusals of the same key and code that a new one is compared with: more than a window can hold.
@@ -38,6 +38,9 @@ impl RefusalRate {
     pub fn admits(&mut self, key: KeyId, now_ms: u64) -> bool {
         if self.windows.len() >= KEYS_WATCHED_MAX {
             self.windows.retain(|_, (since_ms, _)| now_ms.saturating_sub(*since_ms) < REFUSALS_WINDOW_MS);
+        }
+        if self.windows.len() >= KEYS_WATCHED_MAX {
+            self.windows.clear();
         }
         let (since_ms, count) = self.windows.entry(key).or_insert((now_ms, 0));
         if now_ms.saturating_sub(*since_ms) >= REFUSALS_WINDOW_MS {
@@ -73,7 +76,8 @@ impl NodeVoice {
         let claimed = ClaimedIdentity::of(payload);
         let sel = Empreinte(sel);
         let data = RegistreRefus {
-            source_refusee: claimed.source,
+            // A SIREN may name a sole trader; any other text could name anybody.
+            source_refusee: claimed.source.filter(|source| source.siren().is_some()),
             id_refuse: claimed.id,
             cle: signer,
             code: refusal.code.as_str().to_owned(),
@@ -112,7 +116,7 @@ mod tests {
         for at in 0..3 * KEYS_WATCHED_MAX as u64 {
             let mut key = [0; 32];
             key[..8].copy_from_slice(&at.to_be_bytes());
-            rate.admits(KeyId(key), at * REFUSALS_WINDOW_MS);
+            rate.admits(KeyId(key), 0);
         }
         assert!(rate.windows.len() <= KEYS_WATCHED_MAX);
     }

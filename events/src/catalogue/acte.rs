@@ -11,9 +11,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::invalid;
+use crate::forme;
 use crate::horodatage::Jour;
 use crate::ident::{Departement, IdActe};
-use crate::piece::{Designation, Finalite, PIECES_MAX, Piece, RolePiece};
+use crate::piece::{Designation, Finalite, PIECES_MAX, Piece, RolePiece, id_du_nom};
 use crate::refusal::Refusal;
 
 /// A collectivité transmits an act (ACTES message 1-1).
@@ -53,10 +54,19 @@ impl ActeTransmis {
         if self.arrondissement.is_some_and(|digit| digit > 9) {
             return Err(invalid("data.arrondissement", "an arrondissement is one digit"));
         }
-        let is_public = |piece: &Piece| matches!(piece.designation, Designation::Publique { .. });
-        if let Some(at) = self.pieces.iter().position(|piece| is_public(piece) && !id.nature.is_public()) {
-            let detail = format!("pieces of an act of nature {} are cited by engagement", id.nature);
-            return Err(invalid(&format!("data.pieces[{at}]"), detail));
+        for (at, piece) in self.pieces.iter().enumerate() {
+            let Designation::Publique { nom, .. } = &piece.designation else { continue };
+            let field = format!("data.pieces[{at}]");
+            if !id.nature.is_public() {
+                let detail = format!("pieces of an act of nature {} are cited by engagement", id.nature);
+                return Err(invalid(&field, detail));
+            }
+            if piece.role != RolePiece::Acte {
+                return Err(invalid(&field, "only the act itself is public; anything else is cited by engagement"));
+            }
+            if id_du_nom(nom).as_ref() != Some(id) {
+                return Err(invalid(&format!("{field}.nom"), "the name of the public file is that of the act itself"));
+            }
         }
         Ok(())
     }
@@ -72,7 +82,7 @@ pub struct ActeAccuseReception {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub classification_en_cours: Option<Jour>,
     /// Who the file says wrote it. There: a constat of whoever received the file. Absent: the source's own word.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "forme::objet_option", skip_serializing_if = "Option::is_none")]
     pub auteur_declare: Option<AuteurDeclare>,
     /// The files: for a constat at least the message itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -107,6 +117,7 @@ impl ActeAccuseReception {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AuteurDeclare {
     /// In what quality.
+    #[serde(deserialize_with = "forme::mot")]
     pub qualite: Qualite,
     /// For which département.
     pub departement: Departement,

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::invalid;
+use crate::forme;
 use crate::ident::{Departement, Organisation};
 use crate::refusal::Refusal;
 
@@ -13,6 +14,7 @@ pub struct AdherentInscrit {
     /// Who is admitted.
     pub organisation: Organisation,
     /// What kind of body it is.
+    #[serde(deserialize_with = "forme::mot")]
     pub categorie: Categorie,
     /// Name of the public body. Never there for a company: a sole trader's is a person's.
     #[serde(skip_serializing_if = "Option::is_none")]

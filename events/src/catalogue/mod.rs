@@ -12,6 +12,7 @@ pub mod registre;
 use schemars::Schema;
 use serde_json::value::RawValue;
 
+use crate::forme::Objet;
 use crate::ident::Subject;
 use crate::piece::Piece;
 use crate::refusal::{Code, Refusal};
@@ -113,8 +114,12 @@ impl Data {
 
 /// Reads one `data`, naming the field that is missing or wrong.
 fn read_data<T: serde::de::DeserializeOwned>(data: &RawValue) -> Result<T, Refusal> {
+    if let Ok(Objet(data)) = serde_json::from_str(data.get()) {
+        return Ok(data);
+    }
+    // Once more, to learn where it went wrong.
     let mut reader = serde_json::Deserializer::from_str(data.get());
-    serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+    serde_path_to_error::deserialize(&mut reader).map(|Objet(data)| data).map_err(|error| {
         let path = error.path().to_string();
         let message = error.into_inner().to_string();
         let mut field = if path == "." { "data".to_owned() } else { format!("data.{path}") };

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::catalogue::invalid;
+use crate::forme;
 use crate::ident::{Organisation, Origin};
 use crate::key::{KeyId, PublicKey};
 use crate::piece::Empreinte;
@@ -19,6 +20,7 @@ pub struct RegistreOuvert {
     #[schemars(length(max = 300))]
     pub vkey: String,
     /// Who keeps the log.
+    #[serde(deserialize_with = "forme::objet")]
     pub operateur: Operateur,
     /// The node's online key, role `registre`: signs refusals, nothing else.
     pub noeud: KeyId,
@@ -78,7 +80,7 @@ impl RegistreOuvert {
 /// A submission that was refused, recorded and signed by the node. Never its content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RegistreRefus {
-    /// The `source` that the submission named, where it could be read.
+    /// The `source` that the submission named, where it is a SIREN.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_refusee: Option<Organisation>,
     /// The `id` that the submission named, where it could be read.

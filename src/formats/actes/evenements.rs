@@ -8,7 +8,7 @@
 //! What becomes of the files, so that no personal data stands in a leaf (DESIGN §§1.9, 4):
 //!
 //! - the act itself is public where its nature is (délibération, arrêté réglementaire, document budgétaire) and its name is
-//!   in the normalised form; any other act, every annexe, every message and envelope is cited by engagement;
+//!   the normalised one of that act; any other act, every annexe, every message and envelope is cited by engagement;
 //! - the *objet* goes into a confidential piece of its own, the contacts of the envelope into another.
 //!
 //! Pure: the random salts come from the caller, who also deposits, signs and posts. Messages other than these two are
@@ -18,7 +18,7 @@ use greffe_events::catalogue::acte::Matiere;
 use greffe_events::catalogue::{ActeAccuseReception, ActeTransmis, AuteurDeclare, Data, Qualite};
 use greffe_events::horodatage::Jour;
 use greffe_events::ident::{Departement, IdActe};
-use greffe_events::piece::{Designation, Empreinte, Finalite, Piece, RolePiece, engagement, nom_est_normalise};
+use greffe_events::piece::{Designation, Empreinte, Finalite, Piece, RolePiece, engagement, id_du_nom};
 
 use super::enveloppe::{Autorite, Enveloppe, Referent};
 use super::lot::{Lot, MessageDuLot, Role};
@@ -140,7 +140,8 @@ fn transmis(
             Role::Document => RolePiece::Acte,
             Role::Annexe => RolePiece::Annexe,
         };
-        let is_public = role == RolePiece::Acte && id.nature.is_public() && nom_est_normalise(&fichier.nom);
+        let is_public =
+            role == RolePiece::Acte && id.nature.is_public() && id_du_nom(&fichier.nom).as_ref() == Some(&id);
         pieces.push(if is_public {
             publique(role, &fichier.nom, fichier.octets.clone())
         } else {

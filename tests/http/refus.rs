@@ -1,15 +1,22 @@
 //! What must not be admitted: each with its own code, its status, and the field at fault.
 
+use data_encoding::BASE64;
 use greffe_events::Uuid;
-use greffe_events::dsse::{ENVELOPE_BYTES_MAX, Envelope, PAYLOAD_BYTES_MAX};
+use greffe_events::dsse::{ENVELOPE_BYTES_MAX, Envelope, PAYLOAD_BYTES_MAX, PAYLOAD_TYPE, pae};
 use greffe_events::piece::Empreinte;
 use serde_json::json;
 
 use crate::monde::*;
 
-/// Signs any bytes at all.
+/// Signs any bytes at all, as no library of ours does.
 fn signed(payload: impl Into<Vec<u8>>) -> String {
-    Envelope::sign(payload.into(), &[&key(COMMUNE_KEY)]).unwrap().to_json()
+    let (payload, key) = (payload.into(), key(COMMUNE_KEY));
+    let signature = key.sign(&pae(PAYLOAD_TYPE, &payload));
+    json!({
+        "payloadType": PAYLOAD_TYPE, "payload": BASE64.encode(&payload),
+        "signatures": [{ "keyid": key.id(), "sig": BASE64.encode(&signature.0) }],
+    })
+    .to_string()
 }
 
 #[test]

@@ -84,7 +84,7 @@ impl Story {
     /// Transmits an act that cites more pieces than itself.
     fn transmis_with(&mut self, id: &str, pieces: Value) -> u64 {
         let id: IdActe = id.parse().unwrap();
-        self.post(id.siren.as_str(), &id.dossier(), &transmission(pieces))
+        self.post(id.siren.as_str(), &id.dossier(), &transmission(&id, pieces))
     }
 
     fn signed(&mut self, id: &str, reception: &str) -> u64 {
@@ -148,9 +148,9 @@ fn hex(byte: &str) -> String {
     byte.repeat(32)
 }
 
-fn transmission(more_pieces: Value) -> Data {
+fn transmission(id: &IdActe, more_pieces: Value) -> Data {
     let mut pieces = vec![json!({ "role": "acte", "type": "application/pdf", "taille": 12, "typologie": "99_DE",
-        "nom": NOM, "sha256": hex("ab") })];
+        "nom": format!("{id}-1-1_1.pdf"), "sha256": hex("ab") })];
     pieces.extend(serde_json::from_value::<Vec<Value>>(more_pieces).unwrap());
     let data = json!({ "matiere": "7.1", "classification": "2016-01-01", "arrondissement": 1, "pieces": pieces });
     Data::ActeTransmis(serde_json::from_value(data).unwrap())
@@ -236,7 +236,7 @@ fn what_admission_forbids_is_kept_and_stops_nothing() {
     let view = story.view();
     assert_eq!(view.find(ACTE), None, "an acknowledgement is no act");
     story.transmis(ACTE);
-    story.transmis_with(ACTE, json!([{ "role": "autre", "type": "text/plain", "taille": 1, "engagement": hex("99") }]));
+    story.transmis_with(ACTE, json!([{ "role": "autre", "type": "text/csv", "taille": 1, "engagement": hex("99") }]));
     story.signed(ACTE, "2017-07-20");
     story.signed(ACTE, "2017-07-19");
     let acte = story.view().acte(ACTE);
@@ -248,7 +248,7 @@ fn what_admission_forbids_is_kept_and_stops_nothing() {
 #[test]
 fn a_type_of_a_later_version_is_passed_over_and_an_unreadable_act_stops_the_view() {
     let mut story = Story::default();
-    let data = transmission(json!([]));
+    let data = transmission(&ACTE.parse().unwrap(), json!([]));
     story.post_changed(COMMUNE, &subject(), &data, "acte.transmis.v1", "acte.anomalie.v7");
     story.post_changed(COMMUNE, &"flux/1".parse().unwrap(), &data, "acte.transmis.v1", "flux.transmis.v1");
     let mut view = story.view();

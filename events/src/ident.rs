@@ -8,6 +8,51 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+macro_rules! displayed_as_str {
+    ($($name:ident),*) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    )*};
+}
+/// Debug shows the text; serde reads and writes it; JSON Schema says it is a string of that form.
+macro_rules! text_identifiers {
+    ($($name:ident, $pattern:literal, $description:literal;)*) => {$(
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({self})", stringify!($name))
+            }
+        }
+        text_identifiers!(@codec $name, $pattern, $description);
+    )*};
+    (@codec $name:ident, $pattern:literal, $description:literal) => {
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "pattern": $pattern, "description": $description })
+            }
+        }
+    };
+}
+mod acte;
+
+pub use acte::{IdActe, NUMERO_CHARS_MAX, Nature, Numero, compact_date};
+
 /// Why a text is not the identifier it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum IdentError {
@@ -299,180 +344,6 @@ impl FromStr for Subject {
     }
 }
 
-/// The six natures of an act (ACTES, `CodeNatureActe`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Nature {
-    /// 1, délibération.
-    De,
-    /// 2, arrêté réglementaire.
-    Ar,
-    /// 3, arrêté individuel.
-    Ai,
-    /// 4, contrat ou convention.
-    Cc,
-    /// 5, document budgétaire et financier.
-    Bf,
-    /// 6, autre.
-    Au,
-}
-
-impl Nature {
-    /// All of them, in the order of their codes.
-    pub const ALL: [Self; 6] = [Self::De, Self::Ar, Self::Ai, Self::Cc, Self::Bf, Self::Au];
-
-    /// The two letters used in identifiers.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::De => "DE",
-            Self::Ar => "AR",
-            Self::Ai => "AI",
-            Self::Cc => "CC",
-            Self::Bf => "BF",
-            Self::Au => "AU",
-        }
-    }
-
-    /// The digit used in XML (`CodeNatureActe`), 1 to 6.
-    pub fn code(self) -> u8 {
-        match self {
-            Self::De => 1,
-            Self::Ar => 2,
-            Self::Ai => 3,
-            Self::Cc => 4,
-            Self::Bf => 5,
-            Self::Au => 6,
-        }
-    }
-
-    /// The nature of a `CodeNatureActe`.
-    pub fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|nature| nature.code() == code)
-    }
-
-    /// Whether documents of this nature are communicable to anyone by law (CGCT L2121-26: deliberations,
-    /// budgets and accounts, *arrêtés*), individual decisions and contracts left aside since they name persons.
-    pub fn is_public(self) -> bool {
-        matches!(self, Self::De | Self::Ar | Self::Bf)
-    }
-}
-
-impl FromStr for Nature {
-    type Err = IdentError;
-
-    fn from_str(text: &str) -> Result<Self, IdentError> {
-        Self::ALL
-            .into_iter()
-            .find(|nature| nature.as_str() == text)
-            .ok_or_else(|| IdentError::IdActe(excerpt(text), "the nature is not one of DE AR AI CC BF AU"))
-    }
-}
-
-/// Longest number of an act, in characters (ACTES, `NumeroInterne`).
-pub const NUMERO_CHARS_MAX: usize = 15;
-
-/// The number that a collectivité gives its act: 1 to 15 characters of `A-Z a-z 0-9 _`.
-///
-/// The first generation of the schema also had `-` and spaces, which would make the identifier
-/// ambiguous; `formats::actes` maps those to `_` and says so.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Numero(String);
-
-impl Numero {
-    /// The number.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Numero {
-    type Err = IdentError;
-
-    fn from_str(text: &str) -> Result<Self, IdentError> {
-        let holds = (1..=NUMERO_CHARS_MAX).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        if holds {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(IdentError::IdActe(excerpt(text), "the number is 1 to 15 characters of A-Z a-z 0-9 _"))
-        }
-    }
-}
-
-/// The unique identifier of an act, `DEP-SIREN-YYYYMMDD-NUM-NAT` (ACTES, `IDActe`).
-///
-/// ```
-/// # use greffe_events::ident::IdActe;
-/// let id: IdActe = "045-214502494-20170717-D201717-DE".parse().unwrap();
-/// assert_eq!(id.date.to_string(), "2017-07-17");
-/// assert_eq!(id.to_string(), "045-214502494-20170717-D201717-DE");
-/// ```
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct IdActe {
-    /// Where the act was sent.
-    pub departement: Departement,
-    /// The collectivité whose act it is: the owner of the dossier.
-    pub siren: Siren,
-    /// Date of the decision.
-    pub date: jiff::civil::Date,
-    /// The collectivité's own number.
-    pub numero: Numero,
-    /// Its nature.
-    pub nature: Nature,
-}
-
-impl IdActe {
-    /// The dossier `acte/<identifier>`.
-    pub fn dossier(&self) -> Subject {
-        Subject { family_bytes: Subject::ACTE.len(), text: format!("{}/{self}", Subject::ACTE) }
-    }
-}
-
-impl fmt::Display for IdActe {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}-{}-{:04}{:02}{:02}-{}-{}",
-            self.departement,
-            self.siren,
-            self.date.year(),
-            self.date.month(),
-            self.date.day(),
-            self.numero,
-            self.nature
-        )
-    }
-}
-
-impl FromStr for IdActe {
-    type Err = IdentError;
-
-    fn from_str(text: &str) -> Result<Self, IdentError> {
-        let wrong = |why| IdentError::IdActe(excerpt(text), why);
-        let parts: Vec<&str> = text.split('-').collect();
-        let [departement, siren, date, numero, nature] = parts.as_slice() else {
-            return Err(wrong("five parts are needed"));
-        };
-        Ok(Self {
-            departement: departement.parse()?,
-            siren: siren.parse()?,
-            date: compact_date(date).ok_or_else(|| wrong("the date is not a day of the calendar (YYYYMMDD)"))?,
-            numero: numero.parse()?,
-            nature: nature.parse()?,
-        })
-    }
-}
-
-/// Reads `YYYYMMDD`; none where it is not a day of the calendar.
-pub fn compact_date(text: &str) -> Option<jiff::civil::Date> {
-    if text.len() != 8 || !text.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let year = text[..4].parse().ok()?;
-    let month = text[4..6].parse().ok()?;
-    let day = text[6..].parse().ok()?;
-    jiff::civil::Date::new(year, month, day).ok()
-}
-
 /// What an error message repeats of a hostile input: its first 60 characters.
 fn excerpt(text: &str) -> String {
     const EXCERPT_CHARS_MAX: usize = 60;
@@ -488,49 +359,8 @@ impl fmt::Display for Organisation {
     }
 }
 
-macro_rules! displayed_as_str {
-    ($($name:ident),*) => {$(
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    )*};
-}
-displayed_as_str!(Siren, Siret, Departement, Origin, Subject, Nature, Numero);
+displayed_as_str!(Siren, Siret, Departement, Origin, Subject);
 
-/// Debug shows the text; serde reads and writes it; JSON Schema says it is a string of that form.
-macro_rules! text_identifiers {
-    ($($name:ident, $pattern:literal, $description:literal;)*) => {$(
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{}({self})", stringify!($name))
-            }
-        }
-        text_identifiers!(@codec $name, $pattern, $description);
-    )*};
-    (@codec $name:ident, $pattern:literal, $description:literal) => {
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
-        impl schemars::JsonSchema for $name {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({ "type": "string", "pattern": $pattern, "description": $description })
-            }
-        }
-    };
-}
 text_identifiers! {
     Siren, "^[0-9]{9}$", "SIREN, nine digits with their Luhn key";
     Siret, "^[0-9]{14}$", "SIRET, fourteen digits with their key";
@@ -538,10 +368,7 @@ text_identifiers! {
     Departement, "^([0-9]{3}|02[AB])$", "Département, three characters";
     Origin, "^[a-z0-9][a-z0-9./-]{0,119}$", "Origin of a log";
     Subject, "^[a-z-]+/[A-Za-z0-9._:/-]+$", "Dossier, family/identifier";
-    Numero, "^[A-Za-z0-9_]{1,15}$", "Number given by the collectivité";
-    IdActe, "^([0-9]{3}|02[AB])-[0-9]{9}-[0-9]{8}-[A-Za-z0-9_]{1,15}-(DE|AR|AI|CC|BF|AU)$", "DEP-SIREN-YYYYMMDD-NUM-NAT";
 }
-text_identifiers!(@codec Nature, "^(DE|AR|AI|CC|BF|AU)$", "Nature of an act");
 
 #[cfg(test)]
 mod tests {
@@ -607,25 +434,6 @@ mod tests {
         }
         for bad in ["1", "39", "02C", "2A", "02a", "0391", ""] {
             assert!(!reads::<Departement>(bad), "{bad}");
-        }
-    }
-
-    #[test]
-    fn act_identifier_needs_a_real_day_and_a_known_nature() {
-        for good in
-            ["045-214502494-20170717-D201717-DE", "02A-210703385-20240229-1_b-AU", "971-491011698-20241231-X-BF"]
-        {
-            assert!(reads::<IdActe>(good), "{good}");
-        }
-        for bad in [
-            "045-214502494-20170230-D201717-DE",
-            "045-214502494-20170717-D20-1717-DE",
-            "045-214502494-20170717--DE",
-            "045-214502494-20170717-D201717-XX",
-            "045-214502495-20170717-D201717-DE",
-            "045-214502494-20170717-ABCDEFGHIJKLMNOP-DE",
-        ] {
-            assert!(!reads::<IdActe>(bad), "{bad}");
         }
     }
 

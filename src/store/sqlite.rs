@@ -53,7 +53,7 @@ pub const RECYCLE_WAIT_MAX: Duration = Duration::from_millis(250);
 /// How often a follower looks whether *another process* appended; appends of this one wake it at once.
 pub const FOLLOW_POLL: Duration = Duration::from_millis(100);
 
-/// A ledger in a SQLite file. One writing connection, [`READERS`] reading ones.
+/// A ledger in a SQLite file. One writing connection, some reading ones.
 pub struct SqliteStore {
     path: PathBuf,
     /// Before `writer`, so dropped before it: the last connection to close moves the log into the main file and removes

@@ -1,6 +1,6 @@
 //! The event types: one file per family, one struct per type's `data`.
 //!
-//! Adding a type is one line in [`types!`], one struct here, its signers in `authority`, its life cycle in
+//! Adding a type is one line in `types!`, one struct here, its signers in `authority`, its life cycle in
 //! `dossier`. A published type never changes: a new version is a new type. Field names are the domain's, in
 //! French; a field that this code does not know is kept, since it is signed, and ignored.
 

@@ -1,0 +1,121 @@
+//! Reading the index, on connections of one's own: what is committed, and so durable in the store.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use greffe_events::authority::KeyRecord;
+use greffe_events::ident::{Organisation, Subject};
+use greffe_events::key::KeyId;
+use greffe_events::piece::Empreinte;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+
+use super::IndexError;
+use crate::tlog::{Hash, TileReader, decode_tile};
+
+/// Reading connections kept open between uses.
+const READERS_MAX: usize = 16;
+
+/// One reading connection, borrowed.
+pub(super) struct Reader<'a> {
+    pub connection: &'a Connection,
+    pub path: &'a Path,
+}
+
+impl Reader<'_> {
+    fn sqlite(&self, source: rusqlite::Error) -> IndexError {
+        IndexError::Sqlite { path: self.path.to_owned(), source }
+    }
+
+    fn row(&self, what: impl std::fmt::Display) -> IndexError {
+        IndexError::Row { path: self.path.to_owned(), what: what.to_string() }
+    }
+
+    pub fn key(&self, key: &KeyId) -> Result<Option<KeyRecord>, IndexError> {
+        let record: Option<String> = self
+            .connection
+            .prepare_cached("SELECT fiche FROM cles WHERE cle = ?1")
+            .and_then(|mut statement| statement.query_row([key.0], |row| row.get(0)).optional())
+            .map_err(|source| self.sqlite(source))?;
+        record.map(|text| serde_json::from_str(&text).map_err(|_| self.row(format_args!("key {key}")))).transpose()
+    }
+}
+
+impl TileReader for Reader<'_> {
+    type Error = IndexError;
+
+    fn tile(&self, level: u8, n: u64, width: u16) -> Result<Vec<Hash>, IndexError> {
+        let bytes: Option<Vec<u8>> = self
+            .connection
+            .prepare_cached("SELECT hachages FROM tuiles WHERE niveau = ?1 AND n = ?2")
+            .and_then(|mut statement| statement.query_row(params![level, n], |row| row.get(0)).optional())
+            .map_err(|source| self.sqlite(source))?;
+        let wrong = || self.row(format_args!("tile {level}/{n}"));
+        let bytes = bytes.ok_or_else(wrong)?;
+        let wanted = bytes.get(..usize::from(width) * 32).ok_or_else(wrong)?;
+        decode_tile(wanted, width).map_err(|_| wrong())
+    }
+}
+
+/// The index as everybody else reads it: what is committed, on connections of their own.
+#[derive(Debug)]
+pub struct IndexReader {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl IndexReader {
+    /// Readers of the file at `path`, which exists.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, idle: Mutex::new(Vec::new()) }
+    }
+
+    fn with<T>(&self, read: impl FnOnce(Reader) -> Result<T, IndexError>) -> Result<T, IndexError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => Connection::open_with_flags(
+                &self.path,
+                OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+            )
+            .map_err(|source| IndexError::Sqlite { path: self.path.clone(), source })?,
+        };
+        let result = read(Reader { connection: &connection, path: &self.path });
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < READERS_MAX {
+            idle.push(connection);
+        }
+        result
+    }
+
+    /// The record of a key.
+    pub fn key(&self, key: &KeyId) -> Result<Option<KeyRecord>, IndexError> {
+        self.with(|reader| reader.key(key))
+    }
+
+    /// Who cites a piece, in which dossier: at most `max` pairs.
+    pub fn citations(&self, piece: Empreinte, max: u32) -> Result<Vec<(Organisation, Subject)>, IndexError> {
+        self.with(|reader| {
+            let rows: Vec<(String, String)> = reader
+                .connection
+                .prepare_cached("SELECT source, sujet FROM citations WHERE piece = ?1 LIMIT ?2")
+                .and_then(|mut statement| {
+                    statement.query_map(params![piece.0, max], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+                })
+                .map_err(|source| reader.sqlite(source))?;
+            rows.into_iter()
+                .map(|(source, subject)| match (source.parse(), subject.parse()) {
+                    (Ok(source), Ok(subject)) => Ok((source, subject)),
+                    _ => Err(reader.row("a citation")),
+                })
+                .collect()
+        })
+    }
+}
+
+impl TileReader for &IndexReader {
+    type Error = IndexError;
+
+    fn tile(&self, level: u8, n: u64, width: u16) -> Result<Vec<Hash>, IndexError> {
+        self.with(|reader| reader.tile(level, n, width))
+    }
+}

@@ -135,7 +135,7 @@ impl Demo {
             now_ms: now_ms(),
         }
         .create()?;
-        say(format_args!("Registre « {} » créé dans {}", opening.origine, demo.ledger.root().display()));
+        say(format_args!("Registre « {} » créé dans {}", opening.origine, root.join("registre").display()));
         demo.is_new = true;
         Ok(demo)
     }

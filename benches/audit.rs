@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ed25519_dalek::VerifyingKey;
@@ -126,14 +126,18 @@ fn verify(mut leaves: &[Vec<u8>], checkpoint: &[u8], vkey: &Verifier) {
     assert_eq!(report.verdict, Verdict::Good, "{report}");
 }
 
-/// The best of some rounds: the others were disturbed.
-fn best(rounds: u32, mut run: impl FnMut()) -> Duration {
-    let time = |_| {
-        let start = Instant::now();
-        run();
-        start.elapsed()
-    };
-    (0..rounds).map(time).min().unwrap()
+/// Rounds of the comparison: each measures everything in turn, so that a machine that slows down slows all of it.
+const ROUNDS: usize = 7;
+
+fn seconds(run: impl FnOnce()) -> f64 {
+    let start = Instant::now();
+    run();
+    start.elapsed().as_secs_f64()
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 fn audit(c: &mut Criterion) {
@@ -154,14 +158,13 @@ fn audit(c: &mut Criterion) {
     c.bench_function("verify_strict", |b| b.iter(|| black_box(&public).verify_strict(message, &wire).unwrap()));
     let mut round = leaves.iter().cycle();
     c.bench_function("leaf_decode_and_parse", |b| {
-        b.iter(|| Event::parse(Leaf::decode(round.next().unwrap()).unwrap().envelope.payload()).unwrap());
+        b.iter(|| Event::of(&Leaf::decode(round.next().unwrap()).unwrap().envelope).unwrap());
     });
     let mut group = c.benchmark_group("history");
     group.sample_size(10).throughput(Throughput::Elements(LEAVES as u64));
     group.bench_function(LEAVES.to_string(), |b| b.iter(|| verify(&leaves, &checkpoint, &vkey)));
     group.finish();
 
-    let each = |(key, message, signature): &(KeyId, Vec<u8>, Signature)| assert!(key.verify(message, signature));
     let count = u32::try_from(signatures.len()).unwrap();
     let public: HashMap<KeyId, VerifyingKey> =
         signatures.iter().map(|(id, ..)| (*id, VerifyingKey::from_bytes(&id.0).unwrap())).collect();
@@ -169,17 +172,30 @@ fn audit(c: &mut Criterion) {
         let wire = ed25519_dalek::Signature::from_bytes(&signature.0);
         public[id].verify_strict(message, &wire).unwrap();
     };
-    let one = best(3, || signatures.iter().for_each(strict)) / count;
-    let all = best(3, || signatures.par_iter().for_each(each)) / count;
-    let leaf = best(3, || verify(&leaves, &checkpoint, &vkey)) / u32::try_from(LEAVES).unwrap();
-    let cores = u32::try_from(rayon::current_num_threads()).unwrap();
-    let rate = |time: Duration| 1.0 / time.as_secs_f64();
+    let cores = rayon::current_num_threads();
+    let count = f64::from(count);
+    #[expect(clippy::cast_precision_loss, reason = "both are far below 2^52")]
+    let (leaf_count, core_count) = (LEAVES as f64, cores as f64);
+    let rounds: Vec<[f64; 3]> = (0..ROUNDS)
+        .map(|_| {
+            let one = seconds(|| signatures.iter().for_each(strict)) / count;
+            let all = seconds(|| signatures.par_iter().for_each(strict)) / count;
+            [one, all, seconds(|| verify(&leaves, &checkpoint, &vkey)) / leaf_count]
+        })
+        .collect();
+    let of = |pick: fn(&[f64; 3]) -> f64| median(rounds.iter().map(pick).collect());
+    let micros = |pick| of(pick) * 1e6;
+    let to_bound = rounds.iter().map(|[one, _, leaf]| 100.0 * one / (core_count * leaf)).collect();
+    let to_cores = rounds.iter().map(|[_, all, leaf]| 100.0 * all / leaf).collect();
     println!(
-        "verify_strict {one:?}; on {cores} cores {all:?}; history {leaf:?} a leaf = {:.0} leaves/s: \
-         {:.0} % of cores ÷ verify_strict, {:.0} % of what all cores verify",
-        rate(leaf),
-        100.0 * rate(leaf) / (f64::from(cores) * rate(one)),
-        100.0 * rate(leaf) / rate(all),
+        "medians of {ROUNDS} rounds: verify_strict {:.1} µs; on {cores} cores {:.1} µs; history {:.1} µs a leaf = {:.0} leaves/s: \
+         {:.0} % of cores ÷ verify_strict, {:.0} % of what all cores verify with verify_strict",
+        micros(|[one, ..]| *one),
+        micros(|[_, all, _]| *all),
+        micros(|[.., leaf]| *leaf),
+        1.0 / of(|[.., leaf]| *leaf),
+        median(to_bound),
+        median(to_cores),
     );
 }
 

@@ -2,16 +2,19 @@
 //!
 //! - **At enrolment** ([`PublicKey::check`]) the 32 bytes must be the canonical encoding of a point of the
 //!   prime-order subgroup that is not the identity.
-//! - **At admission and at final audit** ([`KeyId::verify`]) `verify_strict` decides, one signature at a time;
-//!   never a batch equation, which can disagree on crafted points.
+//! - **At admission and at final audit** ([`KeyId::verify`], [`KeyCache::verify`]) `verify_strict` decides, or its very equation
+//!   over precomputed tables, one signature at a time; never a batch equation, which can disagree on crafted points.
 //!
 //! Together every mainstream verifier (cofactored or not, strict or not) accepts all that we admit; the C2SP
 //! CCTV Ed25519 vectors test it. Secret keys are PKCS#8 PEM (RFC 8410), as `openssl genpkey -algorithm ed25519` writes.
 
+mod table;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{PoisonError, RwLock};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use curve25519_dalek::edwards::CompressedEdwardsY;
 use curve25519_dalek::traits::IsIdentity;
@@ -21,6 +24,8 @@ use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use thiserror::Error;
 use zeroize::Zeroizing;
+
+use self::table::Table;
 
 /// What stands before the hex in a `keyid`.
 const KEY_ID_PREFIX: &str = "ed25519:";
@@ -61,29 +66,64 @@ impl KeyId {
 }
 
 /// Public keys as points of the curve: reading one costs a tenth of verifying a signature, and few keys sign most events.
+/// Those that sign often get a table (`table`), with which the same rule costs less.
 ///
 /// It decides nothing: a key that is not in it is read. Shared between threads.
 #[derive(Debug, Default)]
-pub struct KeyCache(RwLock<HashMap<KeyId, VerifyingKey>>);
+pub struct KeyCache {
+    keys: RwLock<HashMap<KeyId, Arc<CachedKey>>>,
+    tables: AtomicUsize,
+}
 
-/// Most keys kept, some 200 bytes each: above, all are forgotten, so that keys made up by strangers can't grow it.
+#[derive(Debug)]
+struct CachedKey {
+    point: VerifyingKey,
+    uses: AtomicUsize,
+    table: OnceLock<Option<Table>>,
+}
+
+/// Most keys kept, some 250 bytes each: above, all are forgotten, so that keys made up by strangers can't grow it.
 const KEYS_CACHED_MAX: usize = 20_000;
+
+/// A table costs some 20 verifications to make: only a key that has signed this often gets one.
+const TABLE_AFTER_USES: usize = 100;
+
+/// Most tables, 16 KB each: 32 MB. Beyond, keys are verified without.
+const TABLES_MAX: usize = 2_000;
 
 impl KeyCache {
     /// [`KeyId::verify`], with the same answer.
     pub fn verify(&self, key: &KeyId, message: &[u8], signature: &Signature) -> bool {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).copied();
-        if let Some(point) = known {
-            return verify_strict(&point, message, signature);
+        let Some(cached) = self.get(key) else { return false };
+        let uses = cached.uses.fetch_add(1, Ordering::Relaxed);
+        let table = if uses < TABLE_AFTER_USES {
+            None
+        } else {
+            let make = || {
+                let is_room = self.tables.fetch_add(1, Ordering::Relaxed) < TABLES_MAX;
+                if is_room { Table::new(*key) } else { None }
+            };
+            cached.table.get_or_init(make).as_ref()
+        };
+        match table {
+            Some(table) => table.verify(message, signature),
+            None => verify_strict(&cached.point, message, signature),
         }
-        let Ok(point) = VerifyingKey::from_bytes(&key.0) else { return false };
-        let mut points = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if points.len() >= KEYS_CACHED_MAX {
-            points.clear();
+    }
+
+    fn get(&self, key: &KeyId) -> Option<Arc<CachedKey>> {
+        let known = self.keys.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
+        if known.is_some() {
+            return known;
         }
-        points.insert(*key, point);
-        drop(points);
-        verify_strict(&point, message, signature)
+        let point = VerifyingKey::from_bytes(&key.0).ok()?;
+        let cached = Arc::new(CachedKey { point, uses: AtomicUsize::new(0), table: OnceLock::new() });
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() >= KEYS_CACHED_MAX {
+            keys.clear();
+            self.tables.store(0, Ordering::Relaxed);
+        }
+        Some(Arc::clone(keys.entry(*key).or_insert(cached)))
     }
 }
 
@@ -230,7 +270,9 @@ pub fn hex_bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
     use super::*;
+    use curve25519_dalek::Scalar;
     use proptest::prelude::*;
+    use sha2::Digest;
 
     #[derive(serde::Deserialize)]
     struct Vector {
@@ -257,10 +299,11 @@ mod tests {
             let id = KeyId(hex_bytes(&vector.key).unwrap());
             let signature = Signature(hex_bytes(&vector.sig).unwrap());
             let ours = PublicKey::check(id).is_ok() && id.verify(vector.msg.as_bytes(), &signature);
-            for _ in 0..2 {
-                let cached = cache.verify(&id, vector.msg.as_bytes(), &signature);
-                assert_eq!(cached, id.verify(vector.msg.as_bytes(), &signature), "vector {}", vector.number);
-            }
+            let strict = id.verify(vector.msg.as_bytes(), &signature);
+            assert_eq!(cache.verify(&id, vector.msg.as_bytes(), &signature), strict, "vector {}", vector.number);
+            // No enrolment rule before it: the table must agree on every odd key too.
+            let tabled = Table::new(id).is_some_and(|table| table.verify(vector.msg.as_bytes(), &signature));
+            assert_eq!(tabled, strict, "vector {} by the table", vector.number);
             let flags = vector.flags.as_deref().unwrap_or_default();
             assert_eq!(ours, flags.is_empty(), "vector {} with {flags:?}", vector.number);
             accepted += u32::from(ours);
@@ -302,11 +345,43 @@ mod tests {
         assert!(lax.verify(b"x", &ed25519_dalek::Signature::from_bytes(&zero)).is_ok(), "a lax verifier takes it");
         assert!(!identity.verify(b"x", &Signature(zero)));
         assert!(!KeyCache::default().verify(&identity, b"x", &Signature(zero)));
+        assert!(Table::new(identity).is_none());
         // R of small order under a good key.
         let key = SecretKey::from_seed(&[9; 32]);
         let mut signature = key.sign(b"x");
         signature.0[..32].copy_from_slice(&EIGHT_TORSION[1].compress().0);
         assert!(!key.id().verify(b"x", &signature));
+        assert!(!Table::new(key.id()).unwrap().verify(b"x", &signature));
+        // R of small order whose equation holds: S = k·a makes [S]B − [k]A the identity, whatever a is.
+        let mut hasher = sha2::Sha512::new();
+        let identity_bytes = EIGHT_TORSION[0].compress().0;
+        hasher.update(identity_bytes);
+        hasher.update(key.id().0);
+        hasher.update(b"x");
+        let k = Scalar::from_bytes_mod_order_wide(&hasher.finalize().into());
+        let mut crafted = [0; 64];
+        crafted[..32].copy_from_slice(&identity_bytes);
+        crafted[32..].copy_from_slice(&(k * key.signing_key().to_scalar()).to_bytes());
+        let lax = VerifyingKey::from_bytes(&key.id().0).unwrap();
+        assert!(lax.verify(b"x", &ed25519_dalek::Signature::from_bytes(&crafted)).is_ok(), "a lax verifier takes it");
+        assert!(!key.id().verify(b"x", &Signature(crafted)));
+        assert!(!Table::new(key.id()).unwrap().verify(b"x", &Signature(crafted)));
+        // S + ℓ: the same scalar, not reduced.
+        let good = key.sign(b"x");
+        let order = [
+            0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0,
+            0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10_u8,
+        ];
+        let mut carry = 0_u16;
+        let mut unreduced = good;
+        for (byte, more) in unreduced.0[32..].iter_mut().zip(order) {
+            carry += u16::from(*byte) + u16::from(more);
+            *byte = carry.to_le_bytes()[0];
+            carry >>= 8;
+        }
+        assert!(!key.id().verify(b"x", &unreduced));
+        let table = Table::new(key.id()).unwrap();
+        assert!(table.verify(b"x", &good) && !table.verify(b"x", &unreduced));
         assert!(PublicKey::check(KeyId(ED25519_BASEPOINT_POINT.compress().0)).is_ok());
     }
 
@@ -324,6 +399,17 @@ mod tests {
     }
 
     #[test]
+    fn a_cached_key_answers_the_same_before_and_after_its_table() {
+        let (cache, key) = (KeyCache::default(), SecretKey::from_seed(&[3; 32]));
+        let (good, bad) = (key.sign(b"x"), key.sign(b"y"));
+        for use_number in 0..TABLE_AFTER_USES + 10 {
+            assert!(cache.verify(&key.id(), b"x", &good), "use {use_number}");
+            assert!(!cache.verify(&key.id(), b"x", &bad), "use {use_number}");
+        }
+        assert!(cache.keys.read().unwrap()[&key.id()].table.get().is_some_and(Option::is_some), "it has its table");
+    }
+
+    #[test]
     fn a_key_id_has_one_spelling() {
         let id = SecretKey::from_seed(&[1; 32]).id();
         assert_eq!(id.to_string().parse::<KeyId>().unwrap(), id);
@@ -338,15 +424,16 @@ mod tests {
         #[test]
         fn a_flipped_bit_anywhere_breaks_a_signature(seed: [u8; 32], message in proptest::collection::vec(any::<u8>(), 1..200), bit in 0usize..512, place: prop::sample::Index) {
             let key = SecretKey::from_seed(&seed);
+            let table = Table::new(key.id()).unwrap();
             let signature = key.sign(&message);
-            prop_assert!(key.id().verify(&message, &signature));
+            prop_assert!(key.id().verify(&message, &signature) && table.verify(&message, &signature));
             let mut other = signature;
             other.0[bit / 8] ^= 1 << (bit % 8);
-            prop_assert!(!key.id().verify(&message, &other));
+            prop_assert!(!key.id().verify(&message, &other) && !table.verify(&message, &other));
             let mut altered = message.clone();
             let at = place.index(altered.len());
             altered[at] ^= 1;
-            prop_assert!(!key.id().verify(&altered, &signature));
+            prop_assert!(!key.id().verify(&altered, &signature) && !table.verify(&altered, &signature));
         }
     }
 }

@@ -4,13 +4,15 @@
 //! *organisation*, or exactly one named key that proves its possession. Delegations, revocation and recovery
 //! are not here yet: no event opens them.
 
+mod familles;
+
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Data, Role};
 use crate::dossier::Dossier;
-use crate::event::{DossierId, Event};
+use crate::event::Event;
 use crate::horodatage::Horodatage;
-use crate::ident::{Departement, Organisation};
+use crate::ident::Organisation;
 use crate::key::KeyId;
 use crate::refusal::{Code, Refusal};
 
@@ -187,37 +189,11 @@ fn required_signers<'a>(
             required.push(Signer::Possession(data.cle));
             required
         }
-        Data::ActeTransmis(_) => {
-            check_owner(event)?;
-            vec![by_role(Role::Collectivite)]
+        Data::ActeTransmis(_) | Data::ActeAccuseReception(_) => {
+            let parole = familles::parole(event)?;
+            vec![Signer::Entitled(source, Needed::Role(parole.role))]
         }
-        Data::ActeAccuseReception(data) if data.is_constat() => {
-            check_owner(event)?;
-            vec![by_role(Role::Collectivite)]
-        }
-        Data::ActeAccuseReception(_) => match departement_of(event) {
-            Some(departement) => vec![by_role(Role::Prefecture(departement))],
-            None => return Err(Refusal::new(Code::AttributeInvalid, "the subject is an act").at("subject")),
-        },
     })
-}
-
-fn departement_of(event: &Event) -> Option<Departement> {
-    match &event.dossier {
-        DossierId::Acte(id) => Some(id.departement),
-        DossierId::Registre(_) | DossierId::Adherent(_) => None,
-    }
-}
-
-/// An act belongs to the collectivité that its identifier names.
-fn check_owner(event: &Event) -> Result<(), Refusal> {
-    match &event.dossier {
-        DossierId::Acte(id) if event.source != Organisation::Siren(id.siren) => {
-            let detail = format!("the act belongs to urn:siren:{}, the source is {}", id.siren, event.source);
-            Err(Refusal::new(Code::NotOwner, detail).at("source"))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// The roles that govern the log itself go to the operator's own keys only.

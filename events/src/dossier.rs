@@ -5,13 +5,17 @@
 //!
 //! [`Dossier::after`] is decision and transition in one, so that nothing can be applied that was not admitted.
 
+mod acte;
+mod adherent;
+
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::{Categorie, Data};
+use crate::catalogue::Data;
 use crate::event::Event;
-use crate::horodatage::Jour;
-use crate::ident::Departement;
 use crate::refusal::{Code, Refusal};
+
+pub use acte::Acte;
+pub use adherent::Adherent;
 
 /// The state of a dossier.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,30 +29,21 @@ pub enum Dossier {
     Acte(Acte),
 }
 
-/// A member.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Adherent {
-    /// What kind of body it is.
-    pub categorie: Categorie,
-    /// Where it lies or what it controls.
-    pub departement: Option<Departement>,
-    /// How many keys it ever had.
-    pub cles: u32,
-}
-
-/// An act: transmitted, then acknowledged by the prefecture itself, by a constat, or by both.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Acte {
-    /// Reception as the prefecture signed it.
-    pub accuse_signe: Option<Jour>,
-    /// Reception as the collectivité states it from a file.
-    pub accuse_constate: Option<Jour>,
+/// Takes the state of one family out of a dossier; none for a dossier without leaves.
+macro_rules! of_family {
+    ($before:expr, $family:path) => {
+        match $before {
+            None => None,
+            Some($family(state)) => Some(state),
+            Some(_) => return Err(wrong_family()),
+        }
+    };
 }
 
 impl Dossier {
     /// The state after an event, or why the life cycle forbids it. `before` is none for a dossier without leaves.
     pub fn after(before: Option<&Self>, event: &Event) -> Result<Self, Refusal> {
-        let wrong_family = || Refusal::new(Code::AttributeInvalid, "the dossier is of another family").at("subject");
+        let subject = &event.subject;
         match &event.data {
             Data::RegistreOuvert(_) => match before {
                 None => Ok(Self::Registre),
@@ -59,54 +54,19 @@ impl Dossier {
                 _ => Err(Refusal::new(Code::RegistreFerme, "the log was never opened").at("subject")),
             },
             Data::AdherentInscrit(data) => {
-                if before.is_some() {
-                    let detail = format!("{} is a member already", data.organisation);
-                    return Err(Refusal::new(Code::AdherentDejaInscrit, detail).at("subject"));
-                }
-                Ok(Self::Adherent(Adherent { categorie: data.categorie, departement: data.departement, cles: 0 }))
+                Adherent::inscrit(of_family!(before, Self::Adherent), data).map(Self::Adherent)
             }
-            Data::CleEnrolee(data) => match before {
-                Some(Self::Adherent(member)) => {
-                    Ok(Self::Adherent(Adherent { cles: member.cles.saturating_add(1), ..member.clone() }))
-                }
-                Some(_) => Err(wrong_family()),
-                None => {
-                    let detail = format!("{} is not a member: adherent.inscrit comes first", data.organisation);
-                    Err(Refusal::new(Code::AdherentInconnu, detail).at("subject"))
-                }
-            },
-            Data::ActeTransmis(_) => {
-                if before.is_some() {
-                    let detail = format!("{} was transmitted already", event.subject);
-                    return Err(Refusal::new(Code::ActeDejaTransmis, detail).at("subject"));
-                }
-                Ok(Self::Acte(Acte::default()))
+            Data::CleEnrolee(data) => {
+                Adherent::cle_enrolee(of_family!(before, Self::Adherent), data).map(Self::Adherent)
             }
+            Data::ActeTransmis(_) => Acte::transmis(of_family!(before, Self::Acte), subject).map(Self::Acte),
             Data::ActeAccuseReception(data) => {
-                let mut acte = match before {
-                    Some(Self::Acte(acte)) => acte.clone(),
-                    Some(_) => return Err(wrong_family()),
-                    None => {
-                        let detail = format!("{} was never transmitted here", event.subject);
-                        return Err(Refusal::new(Code::ActeInconnu, detail).at("subject"));
-                    }
-                };
-                let place = if data.is_constat() { &mut acte.accuse_constate } else { &mut acte.accuse_signe };
-                if let Some(known) = place {
-                    let how = if data.is_constat() { "stated" } else { "signed" };
-                    let detail = format!("an acknowledgement of {known} is already {how} for {}", event.subject);
-                    return Err(Refusal::new(Code::AccuseDejaEnregistre, detail).at("subject"));
-                }
-                *place = Some(data.date_reception);
-                Ok(Self::Acte(acte))
+                Acte::accuse(of_family!(before, Self::Acte), subject, data).map(Self::Acte)
             }
         }
     }
 }
 
-impl Acte {
-    /// Day of reception: the prefecture's own word before a constat.
-    pub fn date_reception(&self) -> Option<Jour> {
-        self.accuse_signe.or(self.accuse_constate)
-    }
+fn wrong_family() -> Refusal {
+    Refusal::new(Code::AttributeInvalid, "the dossier is of another family").at("subject")
 }

@@ -132,6 +132,7 @@ doubts! {
     CheckpointInvalid "checkpoint-invalid" "The checkpoint is not the log's word" "Le point de contrôle n'est pas signé par le journal";
     RootMismatch "root-mismatch" "The leaves do not make the tree that the log signed" "Les feuilles ne forment pas l'arbre que le journal a signé";
     LeafAltered "leaf-altered" "These are not the bytes whose hash the log signed" "Ce ne sont pas les octets dont le journal a signé le hachage";
+    HashAltered "hash-altered" "A kept hash of the tree is not the one that the leaves make" "Un hachage conservé n'est pas celui des feuilles";
     SinceInvalid "since-invalid" "The older checkpoint is not this log's word" "L'ancien point de contrôle n'est pas signé par ce journal";
     SinceNewer "since-newer" "The kept checkpoint has more leaves than this history" "Le point de contrôle conservé compte plus de feuilles";
     SinceContradicted "since-contradicted" "The history contradicts the kept checkpoint: it was rewritten" "L'historique contredit le point de contrôle conservé : il a été réécrit";

@@ -1,13 +1,13 @@
 //! A folder at rest: a copy of `D` that nobody writes.
 //!
-//! Read: `registre.sqlite`, `checkpoint`, `pieces/` where it is there, and `index.sqlite` for hints alone. Nothing is
+//! Read: `registre.sqlite`, `checkpoint`, `pieces/` where it is there, and the hashes in `index.sqlite`. Nothing is
 //! written, also on read-only media.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::hint::KeptHashes;
+use super::hashes::IndexHashes;
 use super::history::{Evidence, verify_history};
 use super::leaves::{Leaves, ReadError, StoreLeaves};
 use super::report::Report;
@@ -39,7 +39,7 @@ pub fn verify_folder(
         checkpoint,
         since: since.map(<[u8]>::to_vec),
         pieces: pieces.is_dir().then(|| Pieces::at_rest(pieces)),
-        kept_hashes: KeptHashes::open(&folder.index()),
+        hashes: IndexHashes::open(&folder.index()),
     };
     match SqliteStore::open_read_only(dir) {
         Ok(store) => verify_history(&mut StoreLeaves(&store), evidence, control),

@@ -18,20 +18,20 @@ use greffe_events::leaf::Leaf;
 use rayon::prelude::*;
 
 use super::doubt::{Doubt, DoubtCode};
-use super::hint::{Comparison, KeptHashes};
+use super::hashes::{Comparison, Hashes, MadeTile};
 use super::judge::{Bench, Judged, judge};
 use super::leaves::{CHUNK_LEAVES_MAX, Leaves, ReadError};
 use super::report::{Counts, Doubts, NotChecked, PieceCounts, Report, Verdict};
 use super::state::State;
 use super::{AuditError, Control};
 use crate::ledger::pieces::Pieces;
-use crate::tlog::{Checkpoint, EMPTY_ROOT, Frontier, Hash, Verifier};
+use crate::tlog::{Checkpoint, EMPTY_ROOT, Edge, Hash, TILE_WIDTH, TileCoordinates, Verifier, partial_tiles};
 
 /// Chunks read ahead.
 const READ_AHEAD: usize = 2;
 
 /// What comes with the leaves.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Evidence {
     /// The log's key, as the auditor got it from elsewhere.
     pub pinned: Option<Verifier>,
@@ -41,8 +41,8 @@ pub struct Evidence {
     pub since: Option<Vec<u8>>,
     /// Cited files, if they are to be read again.
     pub pieces: Option<Pieces>,
-    /// Leaf hashes that somebody kept: to say where, never whether.
-    pub kept_hashes: Option<KeptHashes>,
+    /// The tree's hashes that are kept beside the leaves.
+    pub hashes: Hashes,
 }
 
 type Chunk = Result<Vec<Vec<u8>>, ReadError>;
@@ -57,19 +57,32 @@ pub fn verify_history(
     evidence: Evidence,
     control: &mut Control,
 ) -> Result<Report, AuditError> {
-    let Evidence { pinned, checkpoint, since, pieces, kept_hashes } = evidence;
+    let Evidence { pinned, checkpoint, since, pieces, hashes } = evidence;
     let bench = Bench::new(pieces.as_ref())?;
     let mut run = Run::open(leaves, pinned, checkpoint.as_deref(), since.as_deref())?;
-    run.comparison = kept_hashes.map(Comparison::new);
-    std::thread::scope(|scope| {
+    run.hashes_unreadable = match &hashes {
+        Hashes::Unreadable(why) => Some(why.clone()),
+        Hashes::NotGiven | Hashes::Kept(_) => None,
+    };
+    let comparison = std::thread::scope(|scope| {
         let (sender, chunks) = sync_channel(READ_AHEAD);
         let reader = scope.spawn(move || read_ahead(leaves, &sender));
+        let comparer = match hashes {
+            Hashes::Kept(kept) if run.checkpoint.is_some() => {
+                let (sender, tiles) = sync_channel(READ_AHEAD);
+                run.tiles = Some(sender);
+                Some(scope.spawn(move || compare(Comparison::new(kept), &tiles)))
+            }
+            _ => None,
+        };
         // Takes the receiver: when it ends, the reader does.
         let result = run.stream(chunks, &bench, control);
+        run.tiles = None;
         reader.join().map_err(|_| AuditError::Panicked)?;
-        result
+        result?;
+        comparer.map(|comparer| comparer.join().map_err(|_| AuditError::Panicked)?).transpose()
     })?;
-    Ok(run.finish(bench.pieces.is_some()))
+    run.finish(bench.pieces.is_some(), comparison)
 }
 
 fn read_ahead(leaves: &mut dyn Leaves, sender: &SyncSender<Chunk>) {
@@ -91,6 +104,14 @@ fn read_ahead(leaves: &mut dyn Leaves, sender: &SyncSender<Chunk>) {
     }
 }
 
+/// Compares tiles as they come.
+fn compare(mut comparison: Comparison, tiles: &Receiver<Vec<MadeTile>>) -> Result<Comparison, AuditError> {
+    for tiles in tiles {
+        comparison.compare(&tiles).map_err(|error| AuditError::Unreadable(error.to_string()))?;
+    }
+    Ok(comparison)
+}
+
 /// One verification under way.
 struct Run {
     verifier: Option<Verifier>,
@@ -99,8 +120,10 @@ struct Run {
     since: Option<Checkpoint>,
     root_at_checkpoint: Option<Hash>,
     root_at_since: Option<Hash>,
-    tree: Frontier,
-    comparison: Option<Comparison>,
+    tree: Edge,
+    /// Where tiles go to be compared, until the checkpoint's size is reached.
+    tiles: Option<SyncSender<Vec<MadeTile>>>,
+    hashes_unreadable: Option<String>,
     state: State,
     doubts: Doubts,
     signatures: u64,
@@ -158,8 +181,9 @@ impl Run {
             is_pinned,
             checkpoint,
             since,
-            tree: Frontier::new(),
-            comparison: None,
+            tree: Edge::new(),
+            tiles: None,
+            hashes_unreadable: None,
             state: State::new(origin),
             doubts,
             signatures: 0,
@@ -195,6 +219,7 @@ impl Run {
             (control.progress)(self.tree.size(), total);
         }
         self.apply(judged);
+        self.hand_out_tiles(true);
         (control.progress)(self.tree.size(), total);
         Ok(())
     }
@@ -223,37 +248,59 @@ impl Run {
             }
             self.state.apply(index, read, &mut |doubt| self.doubts.push(doubt));
             self.tree.push(hash);
-            if let Some(comparison) = &mut self.comparison
-                && covered.is_some_and(|covered| index < covered)
-            {
-                comparison.push(hash);
-            }
             let size = Some(self.tree.size());
             if size == covered {
                 self.root_at_checkpoint = Some(self.tree.root());
+                self.hand_out_tiles(true);
+                self.tiles = None;
             }
             if size == since {
                 self.root_at_since = Some(self.tree.root());
             }
         }
+        self.hand_out_tiles(false);
     }
 
-    fn finish(mut self, looked_at_pieces: bool) -> Report {
+    /// Lets tiles that have become full be compared; at the end of the tree the partial ones too.
+    fn hand_out_tiles(&mut self, is_end: bool) {
+        let full = self.tree.take_completed();
+        let Some(sender) = &self.tiles else { return };
+        let full = full.into_iter().filter_map(|tile| {
+            let coordinates = TileCoordinates::new(tile.level, tile.n, TILE_WIDTH).ok()?;
+            Some(MadeTile { coordinates, hashes: tile.hashes })
+        });
+        let mut tiles: Vec<MadeTile> = full.collect();
+        if is_end {
+            tiles.extend(
+                partial_tiles(self.tree.size()).map(|coordinates| MadeTile {
+                    coordinates,
+                    hashes: self.tree.partial(coordinates.level()).to_vec(),
+                }),
+            );
+        }
+        // Nobody listens any more after a failure, which is told when that thread is joined.
+        if !tiles.is_empty() && sender.send(tiles).is_err() {
+            self.tiles = None;
+        }
+    }
+
+    fn finish(mut self, looked_at_pieces: bool, comparison: Option<Comparison>) -> Result<Report, AuditError> {
         if self.tree.size() == 0 {
             self.doubts.push(Doubt::new(DoubtCode::OpeningMissing, "no leaf was read"));
         }
         let since_holds = self.compare_since();
-        self.compare_checkpoint(since_holds);
+        let has_hashes = comparison.is_some();
+        self.compare_checkpoint(since_holds, comparison)?;
         let verdict = match (self.doubts.is_empty(), self.is_pinned) {
             (false, _) => Verdict::Doubt,
             (true, true) => Verdict::Good,
             (true, false) => Verdict::GoodButNotPinned,
         };
         let pieces = looked_at_pieces.then_some(self.pieces);
-        let not_checked = not_checked(self.is_pinned, self.since.is_some(), pieces);
+        let not_checked = not_checked(self.is_pinned, self.since.is_some(), pieces, has_hashes);
         let (doubts, doubts_by_code) = self.doubts.into_parts();
         let (size, checkpoint) = self.checkpoint.map(|(opened, note)| (opened.size(), note)).unzip();
-        Report {
+        Ok(Report {
             verdict,
             origin: self.state.origin().map(str::to_owned),
             vkey: self.verifier.map(|verifier| verifier.to_string()),
@@ -274,7 +321,7 @@ impl Run {
             doubts_by_code,
             doubts,
             not_checked,
-        }
+        })
     }
 
     /// Whether the history begins with the older tree; none where that could not be told.
@@ -297,19 +344,30 @@ impl Run {
         Some(holds)
     }
 
-    fn compare_checkpoint(&mut self, since_holds: Option<bool>) {
-        let Some((signed, _)) = &self.checkpoint else { return };
+    fn compare_checkpoint(
+        &mut self,
+        since_holds: Option<bool>,
+        mut comparison: Option<Comparison>,
+    ) -> Result<(), AuditError> {
+        if let Some(why) = &self.hashes_unreadable {
+            let detail = format!("index.sqlite can't be read: {why}; without it the node derives it again");
+            self.doubts.push(Doubt::new(DoubtCode::HashAltered, detail));
+        }
+        let Some((signed, _)) = &self.checkpoint else { return Ok(()) };
         let leaves = self.tree.size();
         if leaves > signed.size() {
             let detail = format!("{} leaves follow the {} that were signed", leaves - signed.size(), signed.size());
             self.doubts.push(Doubt::new(DoubtCode::NotCovered, detail).at(signed.size()));
         }
         if self.root_at_checkpoint == Some(signed.root()) {
-            return;
+            for doubt in comparison.iter().flat_map(Comparison::altered_hashes) {
+                self.doubts.push(doubt);
+            }
+            return Ok(());
         }
         let covered = leaves.min(signed.size());
-        let located = self.comparison.take().map(|comparison| comparison.locate(covered, signed));
-        let (first, altered) = located.unwrap_or_default();
+        let located = comparison.as_mut().map(|comparison| comparison.locate(covered, signed)).transpose();
+        let (first, altered) = located.map_err(|error| AuditError::Unreadable(error.to_string()))?.unwrap_or_default();
         let doubt = match self.root_at_checkpoint {
             None => {
                 let detail = format!("the checkpoint says {}, here are {leaves}", signed.size());
@@ -323,7 +381,8 @@ impl Run {
                 };
                 let hint = match first {
                     Some(first) if altered.is_empty() => {
-                        format!("; index.sqlite, which nobody signed, has another hash for leaf {first}")
+                        let place = comparison.as_ref().map_or("something", Comparison::place);
+                        format!("; {place}, which nobody signed, has another hash for leaf {first}")
                     }
                     _ => String::new(),
                 };
@@ -340,6 +399,7 @@ impl Run {
         for doubt in altered {
             self.doubts.push(doubt);
         }
+        Ok(())
     }
 }
 
@@ -364,7 +424,7 @@ fn open_checkpoint(
     Checkpoint::open(note, verifier).map_err(|error| doubts.push(Doubt::new(code, error))).ok()
 }
 
-fn not_checked(is_pinned: bool, has_since: bool, pieces: Option<PieceCounts>) -> Vec<NotChecked> {
+fn not_checked(is_pinned: bool, has_since: bool, pieces: Option<PieceCounts>, has_hashes: bool) -> Vec<NotChecked> {
     let mut not = Vec::new();
     if !is_pinned {
         not.push(NotChecked::new("key-not-pinned", "that this log key is the operator's: the history itself names it"));
@@ -376,6 +436,10 @@ fn not_checked(is_pinned: bool, has_since: bool, pieces: Option<PieceCounts>) ->
         not.push(NotChecked::new("earlier-checkpoint", "that the history extends one seen earlier: none was given"));
     }
     not.push(NotChecked::new("refusals", "what refused submissions said: the log keeps salted digests of them"));
+    if !has_hashes {
+        not.push(NotChecked::new("hashes", "hashes kept beside the leaves: there were none to compare"));
+    }
+    not.push(NotChecked::new("derived", "views, and what else is derived from the leaves and made anew at will"));
     if pieces.is_none() {
         not.push(NotChecked::new("pieces", "the files that events cite: none were given"));
     }

@@ -8,13 +8,14 @@ use std::time::Duration;
 use ureq::Agent;
 use ureq::http::StatusCode;
 
+use super::hashes::{Hashes, KeptHashes, hashes_of};
 use super::history::{Evidence, verify_history};
 use super::leaves::{Leaves, ReadError};
 use super::report::Report;
 use super::{AuditError, Control};
 use crate::tlog::bundle::MAX_BUNDLE_BYTES;
 use crate::tlog::note::{MAX_NOTE_BYTES, Note};
-use crate::tlog::{BundleCoordinates, Checkpoint, TILE_WIDTH, Verifier, decode_bundle};
+use crate::tlog::{BundleCoordinates, Checkpoint, Hash, TILE_WIDTH, TileCoordinates, Verifier, decode_bundle};
 
 /// Longest wait for a connection.
 const CONNECT_WAIT_MAX: Duration = Duration::from_secs(10);
@@ -26,6 +27,11 @@ const ATTEMPTS_MAX: u32 = 6;
 const RETRY_WAIT: Duration = Duration::from_millis(250);
 /// Bundles asked for at once: hides the latency of a far server; at most 4 × 16 MB of answers.
 const BUNDLES_AT_ONCE: u64 = 4;
+/// Hash tiles asked for at once, of 8 KB each.
+const TILES_AT_ONCE: usize = 8;
+
+/// Largest answer to a request for a hash tile: a full one.
+const MAX_TILE_BYTES: usize = TILE_WIDTH as usize * 32;
 
 /// Gives the bearer token of the next requests. Asked before every few bundles: keep one until it is about to expire.
 pub type TokenProvider = Box<dyn FnMut() -> Result<String, String> + Send>;
@@ -64,6 +70,7 @@ pub fn verify_url(
         pinned: pinned.cloned(),
         checkpoint: Some(note),
         since: since.map(<[u8]>::to_vec),
+        hashes: Hashes::Kept(Box::new(log.hashes(size))),
         ..Evidence::default()
     };
     verify_history(&mut log.leaves(size), evidence, control)
@@ -90,9 +97,64 @@ impl HttpLog {
         }
     }
 
+    /// The hashes of its first `size` leaves, and of the tree over them.
+    pub fn hashes(&self, size: u64) -> impl KeptHashes + use<> {
+        HttpHashes { agent: self.agent.clone(), base: self.base.clone(), size }
+    }
+
     /// Its first `size` leaves.
     pub fn leaves(self, size: u64) -> HttpLeaves {
         HttpLeaves { log: self, size }
+    }
+}
+
+/// The hash tiles that a log serves.
+struct HttpHashes {
+    agent: Agent,
+    base: String,
+    size: u64,
+}
+
+impl KeptHashes for HttpHashes {
+    fn place(&self) -> &str {
+        &self.base
+    }
+
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// What is no tile keeps nothing.
+    fn read(&mut self, tiles: &[TileCoordinates]) -> Result<Vec<Vec<Hash>>, ReadError> {
+        let mut read = Vec::with_capacity(tiles.len());
+        for some in tiles.chunks(TILES_AT_ONCE) {
+            let (agent, base) = (&self.agent, self.base.as_str());
+            let answers: Vec<_> = std::thread::scope(|scope| {
+                let requests: Vec<_> =
+                    some.iter().map(|tile| scope.spawn(move || fetch_tile(agent, base, tile))).collect();
+                requests.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
+            });
+            for answer in answers {
+                read.push(answer.map_err(|_| ReadError::Unavailable("a request's thread panicked".to_owned()))??);
+            }
+        }
+        Ok(read)
+    }
+}
+
+/// The hashes of a tile, fewer where the server has not as many.
+fn fetch_tile(agent: &Agent, base: &str, tile: &TileCoordinates) -> Result<Vec<Hash>, ReadError> {
+    let get_tile = |tile: &TileCoordinates| get(agent, &format!("{base}/{tile}"), None, MAX_TILE_BYTES);
+    let mut answer = get_tile(tile);
+    if matches!(answer, Ok(None)) && tile.is_partial() {
+        // As for bundles: the log may have grown since.
+        let full = TileCoordinates::new(tile.level(), tile.n(), TILE_WIDTH);
+        answer = get_tile(&full.map_err(|error| ReadError::Unavailable(error.to_string()))?);
+    }
+    match answer {
+        Ok(bytes) => Ok(hashes_of(&bytes.unwrap_or_default(), tile.width())),
+        Err(ReadError::Damaged(_)) => Ok(Vec::new()),
+        Err(error) => Err(error),
     }
 }
 

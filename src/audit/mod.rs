@@ -15,17 +15,18 @@
 //! |---|---|
 //! | [`leaves`], [`http`] | where leaves are read |
 //! | [`judge`], [`state`], [`history`] | the verification of a whole history |
-//! | [`hint`] | the folder's own hashes, believed only when the log signed their root |
+//! | [`hashes`] | the hashes kept beside the leaves, every tile compared with what the leaves make |
 //! | [`folder`] | a folder at rest |
 //! | [`receipt`] | one event, with the log's key and nothing else |
 //! | [`doubt`], [`report`] | what was found |
 //!
-//! Nothing here writes. Nothing here reads the derived index for a verdict, or any view. Signatures are verified one by
+//! Nothing here writes. Of what is derived only the hashes are looked at,
+//! and believed in nothing. Signatures are verified one by
 //! one with the frozen rule (`greffe_events::key`), never by a batch equation.
 
 pub mod doubt;
 pub mod folder;
-pub mod hint;
+pub mod hashes;
 pub mod history;
 pub mod http;
 pub mod judge;

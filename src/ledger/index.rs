@@ -29,7 +29,7 @@ use thiserror::Error;
 use crate::tlog::{Edge, Hash, TILE_WIDTH, TileReader, encode_tile, partial_tiles};
 
 /// Format of the file; another one is made anew.
-const FORMAT: i64 = 1;
+pub const FORMAT: i64 = 1;
 
 pub use read::IndexReader;
 use read::Reader;

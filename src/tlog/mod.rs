@@ -52,7 +52,7 @@ pub use note::{Note, NoteError, NoteSignature, NoteSigner, OpenedNote, VerifiedS
 pub use proof::{TlogProof, TlogProofError};
 pub use tile::{
     BundleCoordinates, TILE_HEIGHT, TILE_WIDTH, TileCoordinates, TileError, TilePath, decode_tile, encode_tile,
-    partial_tiles, tiles_for_size,
+    hashes_at, partial_tiles, tiles_for_size,
 };
 pub use tiles::{NodeError, TileNodes, TileReader, full_tile_root};
 pub use tree::{MAX_TREE_SIZE, Nodes, ProveError, consistency_proof, inclusion_proof, root};

@@ -245,7 +245,7 @@ pub(super) fn tile_levels() -> impl Iterator<Item = u8> {
 }
 
 /// Complete subtrees of 256^`level` leaves in a tree of `size` leaves: the hashes that tiles of that level hold.
-pub(super) fn hashes_at(size: u64, level: u8) -> u64 {
+pub fn hashes_at(size: u64, level: u8) -> u64 {
     size.unbounded_shr(u32::from(TILE_HEIGHT) * u32::from(level))
 }
 

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use greffe::audit::{AuditError, HttpLog, Leaves, ReadError, TokenProvider, Verdict, verify_url};
-use greffe::tlog::encode_bundle;
+use greffe::tlog::{encode_bundle, encode_tile, leaf_hash};
 
-use crate::world::{WAIT_MAX, World, codes, control};
+use crate::world::{WAIT_MAX, World, codes, codes_at, control};
 
 /// Status and body.
 type Answered = (u16, Vec<u8>);
@@ -39,6 +39,11 @@ fn serve(answer: Arc<Answerer>) -> String {
     url
 }
 
+/// The tile of level 0 of at most 256 leaves.
+fn hashes(leaves: &[Vec<u8>]) -> Vec<u8> {
+    encode_tile(&leaves.iter().map(|leaf| leaf_hash(leaf)).collect::<Vec<_>>())
+}
+
 fn token() -> TokenProvider {
     Box::new(|| Ok("jeton".to_owned()))
 }
@@ -51,13 +56,15 @@ fn verify(world: &World, url: &str, token: Option<TokenProvider>) -> Result<gref
 fn a_log_is_verified_from_afar_by_whoever_may_read_it() {
     let world = World::new();
     let (checkpoint, leaves) = (world.checkpoint.clone(), world.leaves.clone());
+    let hashes = hashes(&leaves);
     let first = AtomicUsize::new(0);
     let url = serve(Arc::new(move |path, token| match path {
         // Restarting: the first answers are 503.
         "/checkpoint" if first.fetch_add(1, Ordering::Relaxed) < 2 => (503, Vec::new()),
         "/checkpoint" => (200, checkpoint.clone()),
-        _ if token != Some("Bearer jeton") => (401, Vec::new()),
+        path if path.starts_with("/tile/entries/") && token != Some("Bearer jeton") => (401, Vec::new()),
         path if path == format!("/tile/entries/000.p/{}", leaves.len()) => (200, encode_bundle(&leaves).unwrap()),
+        path if path == format!("/tile/0/000.p/{}", leaves.len()) => (200, hashes.clone()),
         _ => (404, Vec::new()),
     }));
     let report = verify(&world, &format!("{url}/"), Some(token())).unwrap();
@@ -100,6 +107,47 @@ fn a_server_that_changes_keeps_back_or_garbles_leaves_is_found_out() {
     assert!(codes(&verify(&world, &url, None).unwrap()).contains(&"checkpoint-invalid"));
     let url = serve(Arc::new(|_, _| (200, vec![b'x'; 300 * 1024])));
     assert!(verify(&world, &url, None).unwrap_err().to_string().contains("more than"));
+}
+
+#[test]
+fn a_server_whose_hash_tiles_are_not_those_of_its_leaves_is_found_out() {
+    let world = World::new();
+    let good = hashes(&world.leaves);
+    let mut altered = good.clone();
+    altered[5 * 32 + 7] ^= 1;
+    let width = world.leaves.len() as u64;
+    let cases: [(&str, Answered, u64, Option<u64>); 5] = [
+        ("good", (200, good.clone()), 0, None),
+        ("altered", (200, altered.clone()), 1, Some(5)),
+        ("cut", (200, good[..good.len() - 1].to_vec()), 1, Some(width - 1)),
+        ("none", (404, Vec::new()), width, Some(0)),
+        ("too long", (200, vec![0; 256 * 32 + 1]), width, Some(0)),
+    ];
+    for (what, tile, found, first) in cases {
+        let (checkpoint, entries) = (world.checkpoint.clone(), encode_bundle(&world.leaves).unwrap());
+        let url = serve(Arc::new(move |path, _| match path {
+            "/checkpoint" => (200, checkpoint.clone()),
+            path if path.starts_with("/tile/entries/") => (200, entries.clone()),
+            _ => tile.clone(),
+        }));
+        let report = verify(&world, &url, Some(token())).unwrap();
+        assert_eq!(report.doubts_total(), found, "{what}: {report}");
+        assert_eq!(codes(&report), if found == 0 { vec![] } else { vec!["hash-altered"] }, "{what}");
+        assert_eq!(report.doubts.first().and_then(|doubt| doubt.index), first, "{what}: {report}");
+        assert!(report.doubts.iter().all(|doubt| doubt.detail.contains(&url)), "{what}: {report}");
+    }
+
+    // A leaf that was changed while its hash was not: the tile says which.
+    let mut changed = world.leaves.clone();
+    changed[world.act][9..17].fill(0);
+    let (checkpoint, entries) = (world.checkpoint.clone(), encode_bundle(&changed).unwrap());
+    let url = serve(Arc::new(move |path, _| match path {
+        "/checkpoint" => (200, checkpoint.clone()),
+        path if path.starts_with("/tile/entries/") => (200, entries.clone()),
+        _ => (200, good.clone()),
+    }));
+    let report = verify(&world, &url, Some(token())).unwrap();
+    assert_eq!(codes_at(&report, world.act), ["root-mismatch", "leaf-altered"], "{report}");
 }
 
 #[test]

@@ -252,6 +252,65 @@ fn kept_hashes_are_believed_only_where_the_log_signed_their_root() {
 }
 
 #[test]
+fn any_hash_that_changed_in_the_index_is_named_with_its_tile() {
+    let mut world = World::new();
+    world.grow(600);
+    assert_eq!(world.verify().verdict, Verdict::Good, "{}", world.verify());
+    let index = rusqlite::Connection::open(world.root.join("index.sqlite")).unwrap();
+    let tiles: Vec<(u8, u64, Vec<u8>)> = index
+        .prepare("SELECT niveau, n, hachages FROM tuiles ORDER BY niveau, n")
+        .unwrap()
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert_eq!(tiles.iter().map(|(level, ..)| *level).collect::<Vec<_>>(), [0, 0, 0, 1]);
+    let store = |level: u8, n: u64, hashes: &[u8]| {
+        let row = rusqlite::params![level, n, hashes];
+        index.execute("INSERT OR REPLACE INTO tuiles VALUES (?1, ?2, ?3)", row).unwrap();
+    };
+    for (level, n, hashes) in &tiles {
+        for at in [0, hashes.len() / 2, hashes.len() - 1] {
+            let mut altered = hashes.clone();
+            altered[at] ^= 0x10;
+            store(*level, *n, &altered);
+            let report = world.verify();
+            assert_eq!((report.verdict, codes(&report)), (Verdict::Doubt, vec!["hash-altered"]), "{report}");
+            let [doubt] = &report.doubts[..] else { panic!("{report}") };
+            let first_leaf = (n * 256 + at as u64 / 32) * 256_u64.pow((*level).into());
+            assert_eq!(doubt.index, Some(first_leaf), "{report}");
+            let field = doubt.field.as_deref().unwrap();
+            assert!(field.starts_with(&format!("tile/{level}/{n:03}")), "{field}");
+            assert!(field.ends_with(&format!("[{}]", at / 32)), "{field}");
+            assert!(doubt.detail.contains("index.sqlite has"), "{}", doubt.detail);
+        }
+        // Cut by one, taken out, no hashes at all.
+        store(*level, *n, &hashes[..hashes.len() - 32]);
+        let report = world.verify();
+        assert_eq!((codes(&report), report.doubts.len()), (vec!["hash-altered"], 1), "{report}");
+        assert!(report.doubts[0].detail.contains("does not have"), "{report}");
+        index.execute("DELETE FROM tuiles WHERE niveau = ?1 AND n = ?2", rusqlite::params![level, n]).unwrap();
+        let report = world.verify();
+        assert_eq!(report.doubts_by_code.values().sum::<u64>(), (hashes.len() as u64 / 32).min(101), "{report}");
+        store(*level, *n, hashes);
+    }
+    assert_eq!(world.verify().verdict, Verdict::Good);
+    drop(index);
+    std::fs::write(world.root.join("index.sqlite"), b"no database, but a file of some length").unwrap();
+    assert_eq!(codes(&world.verify()), ["hash-altered"], "{}", world.verify());
+}
+
+#[test]
+fn an_index_that_lags_behind_the_leaves_is_no_doubt() {
+    let mut world = World::new();
+    let behind = std::fs::read(world.root.join("index.sqlite")).unwrap();
+    world.grow(300);
+    std::fs::write(world.root.join("index.sqlite"), behind).unwrap();
+    let report = world.verify();
+    assert_eq!(report.verdict, Verdict::Good, "{report}");
+}
+
+#[test]
 fn a_history_that_extends_the_kept_checkpoint_is_good_and_any_other_is_not() {
     let world = World::new();
     let half = world.leaves.len() / 2;

@@ -198,6 +198,29 @@ impl World {
         SqliteStore::open_read_only(&self.root).unwrap().read(0, READ_LEAVES_MAX).unwrap()
     }
 
+    /// Admits `count` more members, so that the tree has full tiles; the node then indexes and signs them.
+    pub fn grow(&mut self, count: u32) {
+        let store = SqliteStore::open(&self.root).unwrap();
+        let mut rank = self.leaves.iter().filter(|leaf| payload(leaf)["source"] == OPERATOR).count() as u64;
+        let added: Vec<_> = (0..count)
+            .map(|number| {
+                let event = member(&format!("urn:siren:{}", siren(number)), "commune");
+                let envelope = Envelope::sign(event.to_string().into_bytes(), &[&key(1)]).unwrap();
+                let now = now_ms();
+                let leaf = Leaf { recorded_at_ms: now, received_at_ms: now, previous: None, rank, envelope };
+                rank += 1;
+                leaf.encode()
+            })
+            .collect();
+        store.append(self.leaves.len() as u64, &added).unwrap();
+        drop(store);
+        let folder = Folder::new(&self.root);
+        let options = Options { folder: folder.clone(), guard: None, accept_store: false };
+        Ledger::open(&options, &mut |_, _| ()).unwrap().close().unwrap();
+        self.checkpoint = std::fs::read(folder.checkpoint()).unwrap();
+        self.leaves.extend(added);
+    }
+
     /// What `greffe verify DIR --vkey V` finds.
     pub fn verify(&self) -> Report {
         verify_folder(&self.root, Some(&self.vkey), None, &mut control(&AtomicBool::new(false), &mut |_, _| ()))
@@ -248,6 +271,18 @@ impl World {
     pub fn replace(&self, index: usize, leaf: &[u8]) {
         self.tamper("UPDATE leaves SET leaf = ?1 WHERE idx = ?2", &[&leaf, &index]);
     }
+}
+
+/// The number-th SIREN that nobody of the world has, its key digit included.
+fn siren(number: u32) -> String {
+    let body = format!("3{number:07}");
+    let sum: u32 = body
+        .bytes()
+        .enumerate()
+        .map(|(at, b)| u32::from(b - b'0') * (1 + u32::from(at % 2 == 1)))
+        .map(|n| n / 10 + n % 10)
+        .sum();
+    format!("{body}{}", (10 - sum % 10) % 10)
 }
 
 /// A leaf that follows `leaves` as the sequencer would write it.

@@ -1,15 +1,20 @@
-//! `greffe event check`: why would an event be refused? Offline, as far as the event alone can tell.
+//! `greffe event`: check and sign events, offline.
+//!
+//! `check` says why an event would be refused, as far as the event alone can tell. `sign` adds one signature: an event that
+//! asks for several signers goes from hand to hand as a file, and no key leaves the machine of its holder.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Subcommand;
-use greffe_events::dsse::{ENVELOPE_BYTES_MAX, Envelope};
+use greffe_events::dsse::{ENVELOPE_BYTES_MAX, Envelope, PAYLOAD_TYPE, pae};
 use greffe_events::ident::Origin;
 use greffe_events::{Event, Refusal};
 
+use super::post::{complete, suffixed};
 use super::{Outcome, now_ms, print, say};
+use crate::ledger::folder::{read_secret_key, replace_file};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -22,14 +27,34 @@ pub enum Command {
         #[arg(long)]
         origin: Option<Origin>,
     },
+    /// Ajoute une signature à un événement, sans rien envoyer : chaque signataire à son tour, la clé chez lui.
+    Sign {
+        /// Brouillon ou événement en JSON (l'enveloppe va dans <fichier>.dsse.json), ou enveloppe à compléter.
+        file: PathBuf,
+        /// Clé qui signe, fichier PEM.
+        #[arg(long, env = "GREFFE_KEY", value_name = "FICHIER")]
+        key: PathBuf,
+        /// Nom du registre auquel un brouillon est destiné.
+        #[arg(long)]
+        origin: Option<Origin>,
+        /// Place de cette signature dans l'ordre que demande le type (1 : l'auteur) ; par défaut à la suite.
+        #[arg(long, value_name = "1…4", value_parser = clap::value_parser!(u8).range(1..=4))]
+        place: Option<u8>,
+    },
 }
 
 pub fn run(command: &Command) -> Outcome {
-    let Command::Check { files, origin } = command;
+    match command {
+        Command::Check { files, origin } => run_check(files, origin.as_ref()),
+        Command::Sign { file, key, origin, place } => sign(file, key, origin.as_ref(), *place),
+    }
+}
+
+fn run_check(files: &[PathBuf], origin: Option<&Origin>) -> Outcome {
     let mut all_hold = true;
     for file in files {
         let bytes = read_bounded(file)?;
-        match check(&bytes, origin.as_ref()) {
+        match check(&bytes, origin) {
             Ok((event, is_signed)) => {
                 print(format_args!("{} : bon ({})", file.display(), event.data.event_type().as_str()))?;
                 if !is_signed {
@@ -53,8 +78,44 @@ pub fn run(command: &Command) -> Outcome {
     Ok(if all_hold { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+fn sign(file: &Path, key: &Path, origin: Option<&Origin>, place: Option<u8>) -> Outcome {
+    let key = read_secret_key(key)?;
+    let bytes = read_bounded(file)?;
+    let (payload, mut signatures, target) = if is_envelope(&bytes) {
+        let envelope = Envelope::parse(&bytes)?;
+        envelope.verify()?;
+        let (payload, signatures) = envelope.into_parts();
+        (payload, signatures, file.to_owned())
+    } else {
+        let target = suffixed(file, "dsse.json");
+        if target.exists() {
+            bail!("{} existe déjà : complétez cette enveloppe, ou effacez-la pour recommencer", target.display());
+        }
+        (complete(&bytes, origin)?, Vec::new(), target)
+    };
+    let event = Event::parse(&payload)
+        .map_err(|refusal| anyhow::anyhow!("{} : {} : {refusal}", file.display(), refusal.code.titre()))?;
+    if let Some(origin) = origin {
+        event.check_registre(origin)?;
+    }
+    let place = place.map_or(signatures.len(), |place| usize::from(place) - 1);
+    if place > signatures.len() {
+        bail!("la place {} suppose {place} signature(s) avant elle, il y en a {}", place + 1, signatures.len());
+    }
+    signatures.insert(place, (key.id(), key.sign(&pae(PAYLOAD_TYPE, &payload))));
+    let shown: serde_json::Value = serde_json::from_slice(&payload)?;
+    say(format_args!("Vous signez :\n{}", serde_json::to_string_pretty(&shown)?));
+    let envelope = Envelope::new(payload, signatures)?;
+    replace_file(&target, envelope.to_json().as_bytes())
+        .with_context(|| format!("{} n'a pas pu être écrit", target.display()))?;
+    for (at, signer) in envelope.signers().enumerate() {
+        print(format_args!("{} : signature {} par {signer}", target.display(), at + 1))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Reads a file that holds an envelope or an event.
-pub fn read_bounded(file: &std::path::Path) -> anyhow::Result<Vec<u8>> {
+pub fn read_bounded(file: &Path) -> anyhow::Result<Vec<u8>> {
     use std::io::Read;
     let mut bytes = Vec::new();
     std::fs::File::open(file)

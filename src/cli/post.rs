@@ -62,7 +62,8 @@ pub fn keep_receipt(path: &Path, receipt: &crate::ledger::head::Receipt) -> anyh
     replace_file(path, &text).with_context(|| format!("le reçu {} n'a pas pu être écrit", path.display()))
 }
 
-fn suffixed(file: &Path, suffix: &str) -> PathBuf {
+/// The file beside a file.
+pub fn suffixed(file: &Path, suffix: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".");
     name.push(suffix);
@@ -82,7 +83,7 @@ fn signed(file: &Path, keys: &[SecretKey], origin: &Origin) -> anyhow::Result<En
         say(format_args!("{} : renvoi de ce qui était déjà signé ({})", file.display(), kept.display()));
         return Ok(envelope);
     }
-    let event = complete(&bytes, origin).with_context(|| file.display().to_string())?;
+    let event = complete(&bytes, Some(origin)).with_context(|| file.display().to_string())?;
     Event::parse(&event)
         .map_err(|refusal| anyhow::anyhow!("{} : {} : {refusal}", file.display(), refusal.code.titre()))?;
     let envelope = Envelope::sign(event, &keys.iter().collect::<Vec<_>>())?;
@@ -104,7 +105,7 @@ fn is_of(envelope: &Envelope, draft: &[u8], keys: &[SecretKey], origin: &Origin)
 }
 
 /// Fills the attributes in that a draft leaves out.
-fn complete(draft: &[u8], origin: &Origin) -> anyhow::Result<Vec<u8>> {
+pub fn complete(draft: &[u8], origin: Option<&Origin>) -> anyhow::Result<Vec<u8>> {
     let Value::Object(mut event) =
         serde_json::from_slice(draft).context("ce n'est pas du JSON en UTF-8 sans marque d'ordre (BOM)")?
     else {
@@ -117,6 +118,8 @@ fn complete(draft: &[u8], origin: &Origin) -> anyhow::Result<Vec<u8>> {
     fill(&mut event, "id", Uuid::now_v7().to_string());
     fill(&mut event, "time", Horodatage::from_unix_ms(now_ms()).to_string());
     fill(&mut event, "datacontenttype", "application/json".to_owned());
-    fill(&mut event, "registre", origin.to_string());
+    if let Some(origin) = origin {
+        fill(&mut event, "registre", origin.to_string());
+    }
     Ok(serde_json::to_vec(&Value::Object(event))?)
 }

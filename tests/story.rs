@@ -1,6 +1,8 @@
 //! The whole story through the built program: a ledger, its members, real archives in, receipts out, verified by strangers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
+#[path = "support/archive.rs"]
+mod archive;
 #[path = "support/node.rs"]
 mod node;
 #[path = "support/mod.rs"]
@@ -8,49 +10,10 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
-use greffe::formats::actes::archive::{self, Entree};
+use archive::write;
+use greffe::formats::actes::archive::Entree;
 use node::*;
 use support::{COMMUNE, OPERATOR, PREFECTURE};
-
-/// An archive of our own: second generation, ISO-8859-1.
-fn sample_archive(dir: &Path, numero: &str) -> PathBuf {
-    let stem = format!("045-214502494-20260717-{numero}-AI-1-1");
-    let acte = format!(
-        r#"<?xml version="1.0" encoding="ISO-8859-1"?>
-<actes:Acte xmlns:actes="http://www.interieur.gouv.fr/ACTES#v1.1-20040216" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" actes:Date="2026-07-17" actes:NumeroInterne="{numero}" actes:CodeNatureActe="3">
- <actes:CodeMatiere1 actes:CodeMatiere="4"/><actes:CodeMatiere2 actes:CodeMatiere="2"/>
- <actes:Objet>Titularisation d'un agent du service des espaces verts, à compter du 1er août</actes:Objet>
- <actes:ClassificationDateVersion>2026-01-01</actes:ClassificationDateVersion>
- <actes:Document><actes:NomFichier>99_AI-{stem}_1.pdf</actes:NomFichier></actes:Document>
- <actes:Annexes actes:Nombre="0"/>
- <actes:DocumentPapier xsi:nil="true"/>
-</actes:Acte>"#
-    );
-    let enveloppe = format!(
-        r#"<?xml version="1.0" encoding="ISO-8859-1"?>
-<actes:EnveloppeCLMISILL xmlns:actes="http://www.interieur.gouv.fr/ACTES#v1.1-20040216" xmlns:insee="http://xml.insee.fr/schema">
- <actes:Emetteur><actes:IDCL insee:SIREN="214502494" actes:Departement="045" actes:Arrondissement="1" actes:Nature="31"/>
-  <actes:Referent><actes:Nom>Secrétariat</actes:Nom><actes:Telephone>0000000000</actes:Telephone><actes:Email>mairie@example.org</actes:Email></actes:Referent></actes:Emetteur>
- <actes:AdressesRetour><actes:Email>mairie@example.org</actes:Email></actes:AdressesRetour>
- <actes:FormulairesEnvoyes><actes:Formulaire><actes:NomFichier>{stem}_0.xml</actes:NomFichier></actes:Formulaire></actes:FormulairesEnvoyes>
-</actes:EnveloppeCLMISILL>"#
-    );
-    let latin1 = |text: &str| text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect::<Vec<u8>>();
-    let entries = [
-        Entree { nom: "TACT--214502494--20260717-1.xml".to_owned(), octets: latin1(&enveloppe) },
-        Entree { nom: format!("{stem}_0.xml"), octets: latin1(&acte) },
-        Entree { nom: format!("99_AI-{stem}_1.pdf"), octets: b"%PDF-1.7\nacte individuel\n".to_vec() },
-    ];
-    write(dir, &format!("GRF-TACT--214502494--20260717-{numero}.tar.gz"), &entries)
-}
-
-fn write(dir: &Path, nom: &str, entries: &[Entree]) -> PathBuf {
-    let mut octets = Vec::new();
-    archive::write(entries, 0, &mut octets).unwrap();
-    let path = dir.join(nom);
-    std::fs::write(&path, octets).unwrap();
-    path
-}
 
 fn curl(node: &Serving, key: &Path, path: &str) -> (u16, Vec<u8>) {
     let token = succeed(&["token", "--url", &node.url, "--key", arg(key)]);
@@ -72,7 +35,7 @@ fn an_archive_goes_in_and_a_stranger_verifies_its_receipt() {
     let prefecture = enrol(root.path(), &node, &ledger.operator_key, PREFECTURE, "prefecture", "prefecture:045");
     let voisine = enrol(root.path(), &node, &ledger.operator_key, "urn:siren:210703385", "commune", "collectivite");
 
-    let archive = sample_archive(root.path(), "2026_12");
+    let archive = archive::sample(root.path(), "045", COMMUNE, "2026_12");
     let import = ["actes", "import", arg(&archive), "--key", arg(&commune), "--url", &node.url];
     let said = succeed(&import);
     assert!(said.contains("045-214502494-20260717-2026_12-AI enregistré à l'indice 7"), "{said}");
@@ -100,18 +63,7 @@ fn an_archive_goes_in_and_a_stranger_verifies_its_receipt() {
     }
 
     // The accusé arrives as a file: a constat.
-    let ar = format!(
-        r#"<?xml version="1.0" encoding="UTF-8"?>
-<actes:ARActe xmlns:actes="http://www.interieur.gouv.fr/ACTES#v1.1-20040216" actes:IDActe="045-214502494-20260717-2026_12-AI" actes:DateReception="2026-07-18">
- <actes:ActeRecu actes:Date="2026-07-17" actes:NumeroInterne="2026_12" actes:CodeNatureActe="3">
- <actes:CodeMatiere1 actes:CodeMatiere="4"/><actes:CodeMatiere2 actes:CodeMatiere="2"/><actes:Objet>Titularisation</actes:Objet>
- <actes:ClassificationDateVersion>2026-01-01</actes:ClassificationDateVersion>
- <actes:Document><actes:NomFichier>{}</actes:NomFichier></actes:Document><actes:Annexes actes:Nombre="0"/><actes:DocumentPapier>N</actes:DocumentPapier></actes:ActeRecu>
- <actes:ClassificationDateVersionEnCours>2026-01-01</actes:ClassificationDateVersionEnCours></actes:ARActe>"#,
-        "99_AI-045-214502494-20260717-2026_12-AI-1-1_1.pdf"
-    );
-    let ar_file = root.path().join("045-214502494-20260717-2026_12-AI-1-2_1.xml");
-    std::fs::write(&ar_file, ar).unwrap();
+    let ar_file = archive::accuse(root.path(), "045", COMMUNE, "2026_12");
     succeed(&["actes", "import", arg(&ar_file), "--key", arg(&commune), "--url", &node.url]);
     let (_, body) = curl(&node, &commune, "/v1/actes/045-214502494-20260717-2026_12-AI?at_least=8");
     let acte: serde_json::Value = serde_json::from_slice(&body).unwrap();
@@ -159,7 +111,7 @@ fn wrong_files_are_named_with_their_reason_and_hold_no_other_up() {
     std::fs::write(&not_gzip, "ceci n'est pas une archive").unwrap();
     let dtd = root.path().join("a.xml");
     std::fs::write(&dtd, r#"<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>"#).unwrap();
-    let good = sample_archive(root.path(), "2026_1");
+    let good = archive::sample(root.path(), "045", COMMUNE, "2026_1");
     let missing = root.path().join("absent.tar.gz");
     let files = [arg(&not_gzip), arg(&dtd), arg(&missing), arg(&good)];
     let mut args = vec!["actes", "import", "--key", arg(&commune), "--url", &node.url];

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use greffe_events::ident::Origin;
 use greffe_events::key::SecretKey;
 
 use super::{Outcome, print, say};
 use crate::ledger::folder::{read_secret_key, write_secret_key};
+use crate::ledger::opening::vkey;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -20,6 +22,9 @@ pub enum Command {
     Show {
         /// Fichier PEM.
         file: PathBuf,
+        /// La montre comme clé de ce registre : ce que chacun épingle (nom+8 hex+base64).
+        #[arg(long, value_name = "NOM")]
+        origin: Option<Origin>,
     },
 }
 
@@ -31,7 +36,8 @@ pub fn run(command: &Command) -> Outcome {
             say(format_args!("Clé privée écrite dans {} : gardez-la, ne la transmettez jamais.", file.display()));
             print(key.id())?;
         }
-        Command::Show { file } => print(read_secret_key(file)?.id())?,
+        Command::Show { file, origin: None } => print(read_secret_key(file)?.id())?,
+        Command::Show { file, origin: Some(origin) } => print(vkey(origin, &read_secret_key(file)?)?)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -10,6 +10,7 @@ mod demo;
 mod event;
 mod init;
 mod key;
+mod piece;
 mod post;
 mod serve;
 mod token;
@@ -48,6 +49,9 @@ enum Command {
     Token(token::Args),
     /// Signe et dépose des événements, écrits en JSON.
     Post(post::Args),
+    /// Dépose un fichier qu'un événement citera.
+    #[command(subcommand)]
+    Piece(piece::Command),
     /// Actes transmis au contrôle de légalité.
     #[command(subcommand)]
     Actes(actes::Command),
@@ -72,6 +76,7 @@ pub fn run() -> ExitCode {
         Command::Key(command) => key::run(&command),
         Command::Token(args) => token::run(&args),
         Command::Post(args) => post::run(&args),
+        Command::Piece(command) => piece::run(&command),
         Command::Actes(command) => actes::run(&command),
         Command::Event(command) => event::run(&command),
         Command::Verify(args) => verify::run(&args),

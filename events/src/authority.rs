@@ -1,260 +1,233 @@
-//! Who may sign what (DESIGN §5): a pure decision over what the earlier leaves say of the keys.
+//! Who may sign what (DESIGN §5): a pure decision over what the earlier leaves say of keys, members and the log.
 //!
-//! Each event type asks for signers in a given order. A signer is either a key *in force* with a *role* for an
-//! *organisation*, or exactly one named key that proves its possession. Delegations, revocation and recovery
-//! are not here yet: no event opens them.
+//! Each event type asks for signers in a given order ([`signers`]). A signer is a key *in force* that governs the log, or
+//! speaks for an organisation with a *role*, its own or by *delegation*; or exactly one named key that proves its
+//! possession. Everything is judged by the state at the leaf's own index and by its `recorded_at`.
 
 mod familles;
+mod rights;
+mod signers;
 
-use serde::{Deserialize, Serialize};
-
-use crate::catalogue::{Data, Role};
-use crate::dossier::Dossier;
+use crate::catalogue::{Data, Famille, Role};
 use crate::event::Event;
-use crate::horodatage::Horodatage;
 use crate::ident::Organisation;
 use crate::key::KeyId;
 use crate::refusal::{Code, Refusal};
 
-/// What the log says of one key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeyRecord {
-    /// Whose it is.
-    pub organisation: Organisation,
-    /// What it may sign. Empty for the keys that never sign events: the log's own and the recovery keys.
-    pub roles: Vec<Role>,
-    /// In force from (included).
-    pub valable_du: Horodatage,
-    /// In force until (excluded); none for the keys of the opening.
-    pub valable_jusqu: Option<Horodatage>,
-    /// Leaf that enrolled it.
-    pub index: u64,
-}
-
-impl KeyRecord {
-    /// Whether the key is in force at that instant (Unix ms).
-    pub fn is_in_force(&self, at_ms: u64) -> bool {
-        self.valable_du.unix_ms() <= at_ms && self.valable_jusqu.is_none_or(|end| at_ms < end.unix_ms())
-    }
-}
-
-/// The records of the keys that a decision may ask about.
-#[derive(Debug, Clone, Default)]
-pub struct KnownKeys(Vec<(KeyId, KeyRecord)>);
-
-impl KnownKeys {
-    /// Looks each of the keys of [`keys_concerned`] up.
-    pub fn look_up<E>(
-        event: &Event,
-        signers: &[KeyId],
-        mut find: impl FnMut(&KeyId) -> Result<Option<KeyRecord>, E>,
-    ) -> Result<Self, E> {
-        let mut known = Vec::new();
-        for key in keys_concerned(event, signers) {
-            if let Some(record) = find(&key)? {
-                known.push((key, record));
-            }
-        }
-        Ok(Self(known))
-    }
-
-    /// The record of a key, if it is enrolled.
-    pub fn get(&self, key: &KeyId) -> Option<&KeyRecord> {
-        self.0.iter().find(|(id, _)| id == key).map(|(_, record)| record)
-    }
-}
-
-/// The keys whose records the decision needs: the signers', and those that the event brings in.
-pub fn keys_concerned(event: &Event, signers: &[KeyId]) -> Vec<KeyId> {
-    let mut keys = signers.to_vec();
-    keys.extend(enrolments(event, 0).into_iter().map(|(key, _)| key));
-    keys
-}
-
-/// The keys that an admitted event enrols, with their records.
-pub fn enrolments(event: &Event, index: u64) -> Vec<(KeyId, KeyRecord)> {
-    match &event.data {
-        Data::CleEnrolee(data) => {
-            let record = KeyRecord {
-                organisation: data.organisation.clone(),
-                roles: data.roles.clone(),
-                valable_du: data.valable_du,
-                valable_jusqu: Some(data.valable_jusqu),
-                index,
-            };
-            vec![(data.cle, record)]
-        }
-        Data::RegistreOuvert(data) => {
-            let record = |roles: Vec<Role>| KeyRecord {
-                organisation: data.operateur.organisation.clone(),
-                roles,
-                valable_du: Horodatage::from_unix_ms(0),
-                valable_jusqu: None,
-                index,
-            };
-            let mut keys =
-                vec![(data.operateur.cle, record(vec![Role::Operateur])), (data.noeud, record(vec![Role::Registre]))];
-            // The vkey was read when the event was.
-            keys.extend(data.log_key().map(|key| (key, record(Vec::new()))));
-            keys.extend(data.recouvrement.iter().map(|key| (*key, record(Vec::new()))));
-            keys
-        }
-        _ => Vec::new(),
-    }
-}
+pub use rights::{KeyRecord, Rights, RightsReader, Standing, enrolments, key_standing};
 
 /// One required signer.
 enum Signer<'a> {
-    /// A key in force with one of these roles, of this organisation.
-    Entitled(&'a Organisation, Needed),
-    /// This key and no other; its record is not asked for.
+    /// A key in force, of this organisation.
+    Of(&'a Organisation, Needed<'a>),
+    /// A key in force of this organisation with this role; or, for the family, a key of role `transmetteur` of an
+    /// organisation to which it is delegated.
+    Speaker(&'a Organisation, Role, Famille),
+    /// The key that the event is about, in force or not, as long as it was not revoked.
+    Itself(&'a Organisation),
+    /// A key of this organisation, out of validity or not, that was not revoked and does not wait itself.
+    Objector(&'a Organisation),
+    /// This key and no other; it is not enrolled yet.
     Possession(KeyId),
 }
 
-/// Which role a signer must have.
+/// What a signer of an organisation must be.
 #[derive(Clone, Copy)]
-enum Needed {
+enum Needed<'a> {
+    /// It has this role.
     Role(Role),
-    /// Any key of the organisation that may sign something.
+    /// It has one of these roles.
+    OneOf(&'a [Role]),
+    /// It signs something for its organisation.
     AnySigning,
+    /// It is a recovery key of the log.
+    Recovery,
 }
 
-impl Needed {
-    fn admits(self, roles: &[Role]) -> bool {
-        match self {
-            Self::Role(role) => roles.contains(&role),
-            Self::AnySigning => roles.iter().any(|role| !matches!(role, Role::Auditeur(_) | Role::Registre)),
-        }
-    }
-
+impl Needed<'_> {
     fn name(self) -> String {
         match self {
-            Self::Role(role) => role.to_string(),
-            Self::AnySigning => "any signing role".to_owned(),
+            Self::Role(role) => format!("the role {role}"),
+            Self::OneOf(roles) => {
+                let names: Vec<String> = roles.iter().map(ToString::to_string).collect();
+                format!("the role {}", names.join(" or "))
+            }
+            Self::AnySigning => "a role that signs for its organisation".to_owned(),
+            Self::Recovery => "the recovery of the log".to_owned(),
         }
     }
 }
 
-/// Whether these signers, in this order, may make this event at that instant. `dossier` is the state of the
-/// event's dossier before it. Signatures themselves are verified elsewhere.
-pub fn authorise(
-    event: &Event,
-    signers: &[KeyId],
-    known: &KnownKeys,
-    dossier: Option<&Dossier>,
-    recorded_at_ms: u64,
-) -> Result<(), Refusal> {
-    let required = required_signers(event, known, signers, dossier)?;
+/// Whether a role signs in the name of an organisation, rather than governing the log or only reading.
+fn speaks(role: Role) -> bool {
+    !matches!(role, Role::Operateur | Role::Registre | Role::Auditeur(_))
+}
+
+/// Whether these signers, in this order, may make this event at that instant (Unix ms). Signatures themselves are
+/// verified elsewhere.
+pub fn authorise(event: &Event, signers: &[KeyId], rights: &Rights, recorded_at_ms: u64) -> Result<(), Refusal> {
+    let decision = Decision { event, rights, at_ms: recorded_at_ms };
+    let required = decision.required_signers(signers)?;
     for (at, (signer, requirement)) in signers.iter().zip(&required).enumerate() {
-        check_signer(at, signer, requirement, known, recorded_at_ms)?;
+        decision.check_signer(signer, requirement).map_err(|refusal| match refusal.field {
+            None => refusal.at(format!("signatures[{at}].keyid")),
+            Some(_) => refusal,
+        })?;
     }
+    let type_name = event.data.event_type().as_str();
     if signers.len() > required.len() {
-        let detail = format!("{} asks for {} signatures, got {}", type_of(event), required.len(), signers.len());
+        let detail = format!("{type_name} asks for {} signatures, got {}", required.len(), signers.len());
         return Err(Refusal::new(Code::SignatureExtra, detail).at(format!("signatures[{}]", required.len())));
     }
     if let Some(missing) = required.get(signers.len()) {
         let who = match missing {
-            Signer::Entitled(organisation, needed) => format!("{organisation} with {}", needed.name()),
+            Signer::Of(organisation, needed) => format!("{organisation} with {}", needed.name()),
+            Signer::Speaker(organisation, role, _) => format!("{organisation} with the role {role}"),
+            Signer::Itself(organisation) | Signer::Objector(organisation) => format!("a key of {organisation}"),
             Signer::Possession(key) => format!("the key {key} itself"),
         };
-        let detail = format!("{} asks for {} signatures; the next is by {who}", type_of(event), required.len());
+        let detail = format!("{type_name} asks for {} signatures; the next is by {who}", required.len());
         return Err(Refusal::new(Code::SignatureMissing, detail).at("signatures"));
     }
-    check_new_keys(event, known)
+    decision.check_named_keys()?;
+    decision.check_delegate()
 }
 
-fn type_of(event: &Event) -> &'static str {
-    event.data.event_type().as_str()
-}
-
-/// The table of DESIGN §5.
-fn required_signers<'a>(
+/// One decision under way.
+struct Decision<'a> {
     event: &'a Event,
-    known: &'a KnownKeys,
-    signers: &[KeyId],
-    dossier: Option<&Dossier>,
-) -> Result<Vec<Signer<'a>>, Refusal> {
-    let source = &event.source;
-    let by_role = |role| Signer::Entitled(source, Needed::Role(role));
-    Ok(match &event.data {
-        Data::RegistreOuvert(data) => vec![Signer::Possession(data.operateur.cle)],
-        Data::RegistreRefus(_) => vec![by_role(Role::Registre)],
-        Data::AdherentInscrit(_) => vec![by_role(Role::Operateur)],
-        Data::CleEnrolee(data) => {
-            check_roles_given(event, &data.roles, &data.organisation, known, signers)?;
-            let mut required = vec![by_role(Role::Operateur)];
-            if matches!(dossier, Some(Dossier::Adherent(member)) if member.cles > 0) {
-                required.push(Signer::Entitled(&data.organisation, Needed::AnySigning));
+    rights: &'a Rights,
+    at_ms: u64,
+}
+
+impl Decision<'_> {
+    fn check_signer(&self, signer: &KeyId, requirement: &Signer) -> Result<(), Refusal> {
+        let refuse = |code, detail: String| Err(Refusal::new(code, detail));
+        let organisation = match requirement {
+            Signer::Possession(key) if key == signer => return Ok(()),
+            Signer::Possession(key) => {
+                return refuse(Code::SignatureMissing, format!("this signature must be by the key {key} itself"));
             }
-            required.push(Signer::Possession(data.cle));
-            required
+            Signer::Of(organisation, _)
+            | Signer::Speaker(organisation, ..)
+            | Signer::Itself(organisation)
+            | Signer::Objector(organisation) => *organisation,
+        };
+        let Some(record) = self.rights.key(signer) else {
+            return refuse(Code::KeyUnknown, format!("{signer} is not enrolled"));
+        };
+        let is_delegate = matches!(requirement, Signer::Speaker(..)) && record.roles.contains(&Role::Transmetteur);
+        if record.organisation != *organisation && !is_delegate {
+            let detail = format!("{signer} belongs to {}, not to {organisation}", record.organisation);
+            return refuse(Code::KeyOtherOrganisation, detail);
         }
-        Data::ActeTransmis(_) | Data::ActeAccuseReception(_) => {
-            let parole = familles::parole(event)?;
-            vec![Signer::Entitled(source, Needed::Role(parole.role))]
+        self.check_standing(signer, record, requirement)?;
+        match requirement {
+            Signer::Speaker(_, _, famille) if record.organisation != *organisation => {
+                self.check_delegation(organisation, &record.organisation, *famille)
+            }
+            Signer::Speaker(_, role, _) => self.check_role(signer, record, Needed::Role(*role)),
+            Signer::Of(_, needed) => self.check_role(signer, record, *needed),
+            _ => self.check_role(signer, record, Needed::AnySigning),
         }
-    })
-}
+    }
 
-/// The roles that govern the log itself go to the operator's own keys only.
-fn check_roles_given(
-    event: &Event,
-    roles: &[Role],
-    organisation: &Organisation,
-    known: &KnownKeys,
-    signers: &[KeyId],
-) -> Result<(), Refusal> {
-    // Judged only where the operator signs at all; otherwise the signer's own check speaks.
-    let by_operator =
-        signers.first().and_then(|key| known.get(key)).is_some_and(|record| record.organisation == event.source);
-    match roles.iter().position(|role| matches!(role, Role::Operateur | Role::Registre)) {
-        Some(at) if by_operator && *organisation != event.source => {
-            let detail = format!("the role {} belongs to the operator's own keys", roles[at]);
-            Err(Refusal::new(Code::DataInvalid, detail).at(format!("data.roles[{at}]")))
+    fn check_standing(&self, signer: &KeyId, record: &KeyRecord, requirement: &Signer) -> Result<(), Refusal> {
+        let is_admitted_late = matches!(requirement, Signer::Itself(_) | Signer::Objector(_));
+        let refuse = |code, detail: String| Err(Refusal::new(code, detail));
+        match self.rights.standing(signer, record, self.at_ms) {
+            Standing::InForce => Ok(()),
+            Standing::OutOfValidity if is_admitted_late => Ok(()),
+            Standing::OutOfValidity => {
+                let end = record.valable_jusqu.map_or_else(|| "without end".to_owned(), |end| end.to_string());
+                let detail = format!("{signer} is in force from {} until {end}", record.valable_du);
+                refuse(Code::KeyNotInForce, detail)
+            }
+            Standing::Pending { .. } if matches!(requirement, Signer::Itself(_)) => Ok(()),
+            Standing::Pending { from_ms } => {
+                let from = crate::horodatage::Horodatage::from_unix_ms(from_ms);
+                refuse(Code::KeyPending, format!("{signer} is in force from {from}, unless somebody objects"))
+            }
+            Standing::Revoked => refuse(Code::KeyRevoked, format!("{signer} ended before")),
+            Standing::MemberGone => refuse(Code::AdherentSorti, format!("{} has left", record.organisation)),
         }
-        _ => Ok(()),
     }
-}
 
-fn check_signer(
-    at: usize,
-    signer: &KeyId,
-    requirement: &Signer,
-    known: &KnownKeys,
-    recorded_at_ms: u64,
-) -> Result<(), Refusal> {
-    let refuse = |code, detail: String| Err(Refusal::new(code, detail).at(format!("signatures[{at}].keyid")));
-    let (organisation, needed) = match requirement {
-        Signer::Possession(key) if key == signer => return Ok(()),
-        Signer::Possession(key) => {
-            return refuse(Code::SignatureMissing, format!("signature {at} must be by the key {key} itself"));
+    fn check_role(&self, signer: &KeyId, record: &KeyRecord, needed: Needed) -> Result<(), Refusal> {
+        let holds = match needed {
+            Needed::Role(role) => record.roles.contains(&role),
+            Needed::OneOf(roles) => roles.iter().any(|role| record.roles.contains(role)),
+            Needed::AnySigning => record.roles.iter().any(|role| speaks(*role)),
+            Needed::Recovery => self.rights.log().is_some_and(|log| log.recouvrement.contains(signer)),
+        };
+        if holds {
+            Ok(())
+        } else {
+            Err(Refusal::new(Code::KeyNotEntitled, format!("{signer} lacks {}", needed.name())))
         }
-        Signer::Entitled(organisation, needed) => (*organisation, *needed),
-    };
-    let Some(record) = known.get(signer) else {
-        return refuse(Code::KeyUnknown, format!("{signer} is not enrolled"));
-    };
-    if record.organisation != *organisation {
-        let detail = format!("{signer} belongs to {}, not to {organisation}", record.organisation);
-        return refuse(Code::KeyOtherOrganisation, detail);
     }
-    if !record.is_in_force(recorded_at_ms) {
-        let end = record.valable_jusqu.map_or_else(|| "without end".to_owned(), |end| end.to_string());
-        return refuse(Code::KeyNotInForce, format!("{signer} is in force from {} until {end}", record.valable_du));
-    }
-    if !needed.admits(&record.roles) {
-        return refuse(Code::KeyNotEntitled, format!("{signer} lacks {}", needed.name()));
-    }
-    Ok(())
-}
 
-/// "A public key is enrolled once, ever."
-fn check_new_keys(event: &Event, known: &KnownKeys) -> Result<(), Refusal> {
-    if let Data::CleEnrolee(data) = &event.data
-        && let Some(record) = known.get(&data.cle)
-    {
-        let detail = format!("{} was enrolled at index {}", data.cle, record.index);
-        return Err(Refusal::new(Code::KeyAlreadyEnrolled, detail).at("data.cle"));
+    /// Whether `delegate` signs the family in the name of `organisation`.
+    fn check_delegation(
+        &self,
+        organisation: &Organisation,
+        delegate: &Organisation,
+        famille: Famille,
+    ) -> Result<(), Refusal> {
+        let holds = match (self.rights.member(organisation), self.rights.member(delegate)) {
+            (Some(member), Some(delegate_member)) => member.delegates(delegate, delegate_member, famille, self.at_ms),
+            _ => false,
+        };
+        if holds {
+            Ok(())
+        } else {
+            let detail = format!("{organisation} lets {delegate} sign no event of this family now");
+            Err(Refusal::new(Code::DelegationMissing, detail))
+        }
     }
-    Ok(())
+
+    /// "A public key is enrolled once, ever"; and a key that ends is one of the organisation it is said of.
+    fn check_named_keys(&self) -> Result<(), Refusal> {
+        let (organisation, cle) = match &self.event.data {
+            // Before the opening there are no keys; a second opening is the life cycle's matter.
+            Data::RegistreOuvert(_) => return Ok(()),
+            Data::CleRevoquee(data) => (&data.organisation, data.cle),
+            Data::CleCompromise(data) => (&data.organisation, data.cle),
+            data => {
+                for (key, _) in enrolments(self.event, 0) {
+                    if let Some(record) = self.rights.key(&key) {
+                        let detail = format!("{key} was enrolled at index {}", record.index);
+                        let field =
+                            if matches!(data, Data::RegistreJournalRemplace(_)) { "data.vkey" } else { "data.cle" };
+                        return Err(Refusal::new(Code::KeyAlreadyEnrolled, detail).at(field));
+                    }
+                }
+                return Ok(());
+            }
+        };
+        let refuse = |code, detail: String| Err(Refusal::new(code, detail).at("data.cle"));
+        match self.rights.key(&cle) {
+            None => refuse(Code::KeyUnknown, format!("{cle} is not enrolled")),
+            Some(record) if record.organisation != *organisation => {
+                let detail = format!("{cle} belongs to {}, not to {organisation}", record.organisation);
+                refuse(Code::KeyOtherOrganisation, detail)
+            }
+            Some(record) if !record.roles.iter().any(|role| speaks(*role) || matches!(role, Role::Auditeur(_))) => {
+                refuse(Code::DataInvalid, "a key that governs the log is replaced by an event of the log".to_owned())
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// A delegate is a member: otherwise nobody could ever sign by that delegation.
+    fn check_delegate(&self) -> Result<(), Refusal> {
+        let Data::DelegationAccordee(data) = &self.event.data else { return Ok(()) };
+        match self.rights.member(&data.delegataire) {
+            Some(member) if !member.sorti => Ok(()),
+            _ => {
+                let detail = format!("{} is not a member", data.delegataire);
+                Err(Refusal::new(Code::AdherentInconnu, detail).at("data.delegataire"))
+            }
+        }
+    }
 }

@@ -7,6 +7,7 @@
 
 mod acte;
 mod adherent;
+mod registre;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,16 +16,26 @@ use crate::event::Event;
 use crate::refusal::{Code, Refusal};
 
 pub use acte::Acte;
-pub use adherent::Adherent;
+pub use adherent::{Adherent, CLES_MAX, Cle, DELEGATIONS_MAX, Delegation, RECOUVREMENT_MS};
+pub use registre::{CleJournal, JOURNAL_MAX, Registre};
+
+/// Where and when a leaf is recorded: what life cycles know of the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recording {
+    /// Position in the log.
+    pub index: u64,
+    /// Unix ms.
+    pub recorded_at_ms: u64,
+}
 
 /// The state of a dossier.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dossier {
-    /// The log: open.
-    Registre,
+    /// The log: open, with the keys that govern it.
+    Registre(Box<Registre>),
     /// A member.
-    Adherent(Adherent),
+    Adherent(Box<Adherent>),
     /// An act.
     Acte(Acte),
 }
@@ -34,7 +45,7 @@ macro_rules! of_family {
     ($before:expr, $family:path) => {
         match $before {
             None => None,
-            Some($family(state)) => Some(state),
+            Some($family(state)) => Some(&*state),
             Some(_) => return Err(wrong_family()),
         }
     };
@@ -42,22 +53,28 @@ macro_rules! of_family {
 
 impl Dossier {
     /// The state after an event, or why the life cycle forbids it. `before` is none for a dossier without leaves.
-    pub fn after(before: Option<&Self>, event: &Event) -> Result<Self, Refusal> {
+    pub fn after(before: Option<&Self>, event: &Event, at: Recording) -> Result<Self, Refusal> {
         let subject = &event.subject;
         match &event.data {
-            Data::RegistreOuvert(_) => match before {
-                None => Ok(Self::Registre),
-                Some(_) => Err(Refusal::new(Code::RegistreDejaOuvert, "the opening is leaf 0 and no other").at("type")),
-            },
-            Data::RegistreRefus(_) => match before {
-                Some(Self::Registre) => Ok(Self::Registre),
-                _ => Err(Refusal::new(Code::RegistreFerme, "the log was never opened").at("subject")),
-            },
-            Data::AdherentInscrit(data) => {
-                Adherent::inscrit(of_family!(before, Self::Adherent), data).map(Self::Adherent)
+            Data::RegistreOuvert(_)
+            | Data::RegistreRefus(_)
+            | Data::RegistreOperateurRemplace(_)
+            | Data::RegistreJournalRemplace(_)
+            | Data::RegistreNoeudRemplace(_)
+            | Data::RegistreRecouvrementRemplace(_) => {
+                Registre::after(of_family!(before, Self::Registre), &event.data, at).map(Box::new).map(Self::Registre)
             }
-            Data::CleEnrolee(data) => {
-                Adherent::cle_enrolee(of_family!(before, Self::Adherent), data).map(Self::Adherent)
+            Data::AdherentInscrit(_)
+            | Data::AdherentModifie(_)
+            | Data::AdherentSorti(_)
+            | Data::CleEnrolee(_)
+            | Data::CleRecouvree(_)
+            | Data::CleOpposition(_)
+            | Data::CleRevoquee(_)
+            | Data::CleCompromise(_)
+            | Data::DelegationAccordee(_)
+            | Data::DelegationRetiree(_) => {
+                Adherent::after(of_family!(before, Self::Adherent), &event.data, at).map(Box::new).map(Self::Adherent)
             }
             Data::ActeTransmis(_) => Acte::transmis(of_family!(before, Self::Acte), subject).map(Self::Acte),
             Data::ActeAccuseReception(data) => {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::catalogue::cle::check_key;
 use crate::catalogue::{Data, EventType};
 use crate::dsse::{self, Envelope};
 use crate::horodatage::Horodatage;
@@ -171,13 +172,22 @@ impl Event {
                 }
                 data.check()
             }
-            (Data::RegistreRefus(_), DossierId::Registre(origin)) if *origin == self.registre => Ok(()),
-            (Data::AdherentInscrit(data), DossierId::Adherent(organisation)) if *organisation == data.organisation => {
-                data.check()
-            }
-            (Data::CleEnrolee(data), DossierId::Adherent(organisation)) if *organisation == data.organisation => {
-                data.check()
-            }
+            (data, DossierId::Registre(origin)) if *origin == self.registre => match data {
+                Data::RegistreOperateurRemplace(data) => check_key("data.cle", data.cle),
+                Data::RegistreNoeudRemplace(data) => check_key("data.cle", data.cle),
+                Data::RegistreRecouvrementRemplace(data) => check_key("data.cle", data.cle),
+                Data::RegistreJournalRemplace(data) => data.check(origin),
+                _ => Ok(()),
+            },
+            (data, DossierId::Adherent(organisation)) if data.adherent() == Some(organisation) => match data {
+                Data::AdherentInscrit(data) => data.check(),
+                Data::AdherentModifie(data) => data.check(),
+                Data::CleEnrolee(data) => data.check(),
+                Data::CleRecouvree(data) => data.check(),
+                Data::CleCompromise(data) => data.check(self.time),
+                Data::DelegationAccordee(data) => data.check(),
+                _ => Ok(()),
+            },
             (Data::ActeTransmis(data), DossierId::Acte(id)) => data.check(id),
             (Data::ActeAccuseReception(data), DossierId::Acte(_)) => data.check(),
             _ => Err(wrong("subject", "the subject and data name the same dossier")),

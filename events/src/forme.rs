@@ -54,11 +54,19 @@ pub(crate) fn mot<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: 
 pub(crate) fn mot_option<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
-    struct Mot<T>(T);
-    impl<'de, T: DeserializeOwned> Deserialize<'de> for Mot<T> {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            mot(deserializer).map(Mot)
-        }
+    Option::<Mot<T>>::deserialize(deserializer).map(|value| value.map(|Mot(word)| word))
+}
+
+/// For a field that is a list of words.
+pub(crate) fn mots<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    Vec::<Mot<T>>::deserialize(deserializer).map(|words| words.into_iter().map(|Mot(word)| word).collect())
+}
+
+/// One word of a list.
+struct Mot<T>(T);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Mot<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        mot(deserializer).map(Mot)
     }
-    Option::<Mot<T>>::deserialize(deserializer).map(|value| value.map(|Mot(value)| value))
 }

@@ -105,6 +105,8 @@ pub enum RolePiece {
     Enveloppe,
     /// Confidential fields, JSON, one piece per person and purpose.
     Confidentiel,
+    /// A signed mandate, by which a member lets another organisation sign for it.
+    Mandat,
     /// Anything else that came with it.
     Autre,
 }

@@ -102,8 +102,11 @@ codes! {
     DataInvalid "data-invalid" "A field is not as it must be" "Un champ n'est pas valide";
     KeyUnknown "key-unknown" "The key is not enrolled" "La clé n'est pas enrôlée";
     KeyNotInForce "key-not-in-force" "The key is outside its validity period" "La clé n'est pas en cours de validité";
+    KeyPending "key-pending" "The recovered key waits for its 72 hours" "La clé de recouvrement attend la fin de ses 72 heures";
+    KeyRevoked "key-revoked" "The key was revoked or replaced" "La clé a été révoquée ou remplacée";
     KeyOtherOrganisation "key-other-organisation" "The key belongs to another organisation" "La clé appartient à un autre organisme";
     KeyNotEntitled "key-not-entitled" "The key's roles do not allow this event" "Le rôle de la clé ne permet pas cet événement";
+    DelegationMissing "delegation-missing" "No delegation of this family is in force" "Aucune délégation en vigueur ne permet de signer pour cet organisme";
     KeyWeak "key-weak" "The public key is not canonical, has torsion, or is the identity" "La clé publique est invalide";
     KeyAlreadyEnrolled "key-already-enrolled" "A public key is enrolled once, ever" "Cette clé publique a déjà été enrôlée";
     IdReused "id-reused" "This source already used this id for another event" "Cet identifiant a déjà servi à un autre événement";
@@ -114,6 +117,12 @@ codes! {
     RegistreFerme "registre-ferme" "The log is not open: its first event must open it" "Le registre n'est pas ouvert";
     AdherentInconnu "adherent-inconnu" "The organisation is not a member" "L'organisme n'est pas adhérent";
     AdherentDejaInscrit "adherent-deja-inscrit" "The organisation is a member already" "L'organisme est déjà adhérent";
+    AdherentSorti "adherent-sorti" "The organisation has left: it says nothing here any more" "L'organisme n'est plus adhérent";
+    CleDejaRevoquee "cle-deja-revoquee" "The key ended before" "Cette clé avait déjà pris fin";
+    RecouvrementEnCours "recouvrement-en-cours" "A recovery waits already" "Un recouvrement est déjà en attente";
+    RecouvrementInconnu "recouvrement-inconnu" "No such recovery waits" "Aucun recouvrement de cette clé n'est en attente";
+    DelegationInconnue "delegation-inconnue" "There is no such delegation" "Cette délégation n'existe pas";
+    LimiteAtteinte "limite-atteinte" "The dossier holds as many of these as it may" "Le dossier en compte déjà autant que permis";
     ActeInconnu "acte-inconnu" "The act was never transmitted here" "Cet acte n'a jamais été transmis ici";
     ActeDejaTransmis "acte-deja-transmis" "The act was transmitted already" "Cet acte a déjà été transmis";
     AccuseDejaEnregistre "accuse-deja-enregistre" "This acknowledgement is recorded already" "Cet accusé de réception est déjà enregistré";

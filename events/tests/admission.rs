@@ -2,15 +2,15 @@
 // Builders take literals by value: that is how the tables read best.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::needless_pass_by_value)]
 
-use std::collections::HashMap;
+mod journal;
 
-use greffe_events::authority::{self, KeyRecord, KnownKeys};
 use greffe_events::catalogue::RegistreOuvert;
-use greffe_events::dossier::Dossier;
-use greffe_events::ident::{Organisation, Origin, Subject};
+use greffe_events::ident::{Organisation, Origin};
 use greffe_events::key::{KeyId, SecretKey};
 use greffe_events::{Code, Event, Refusal};
 use serde_json::{Value, json};
+
+use journal::Journal;
 
 const NOW_MS: u64 = 1_795_169_730_000;
 const OPERATOR: &str = "urn:siren:219600010";
@@ -28,13 +28,9 @@ fn operator() -> Organisation {
     (0..10).find_map(|digit| format!("urn:siren:21960001{digit}").parse().ok()).unwrap()
 }
 
-/// A small log's authority, in memory.
+/// A small log, refused or admitted at an instant of ours.
 #[derive(Default)]
-struct Log {
-    keys: HashMap<KeyId, KeyRecord>,
-    dossiers: HashMap<Subject, Dossier>,
-    size: u64,
-}
+struct Log(Journal);
 
 impl Log {
     fn submit(&mut self, event: &Value, signers: &[u8]) -> Result<(), Refusal> {
@@ -44,23 +40,15 @@ impl Log {
     fn submit_at(&mut self, now_ms: u64, event: &Value, signers: &[u8]) -> Result<(), Refusal> {
         let event = Event::parse(event.to_string().as_bytes())?;
         event.check_registre(&"greffe.example".parse::<Origin>().unwrap())?;
-        event.check_time(now_ms)?;
         let signers: Vec<KeyId> = signers.iter().map(|seed| key(*seed).id()).collect();
-        let known = KnownKeys::look_up(&event, &signers, |id| Ok::<_, ()>(self.keys.get(id).cloned())).unwrap();
-        let before = self.dossiers.get(&event.subject);
-        authority::authorise(&event, &signers, &known, before, now_ms)?;
-        let after = Dossier::after(before, &event)?;
-        self.keys.extend(authority::enrolments(&event, self.size));
-        self.dossiers.insert(event.subject.clone(), after);
-        self.size += 1;
-        Ok(())
+        self.0.submit(&event, &signers, now_ms)
     }
 
     fn refuses(&mut self, event: &Value, signers: &[u8], code: Code, field: &str) {
-        let size = self.size;
+        let size = self.0.size();
         let refusal = self.submit(event, signers).expect_err(code.as_str());
         assert_eq!((refusal.code, refusal.field.as_deref().unwrap_or_default()), (code, field), "{refusal}");
-        assert_eq!(self.size, size);
+        assert_eq!(self.0.size(), size);
     }
 }
 

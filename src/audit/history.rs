@@ -320,6 +320,7 @@ impl Run {
             },
             doubts_by_code,
             doubts,
+            disputes: self.state.disputes().to_vec(),
             not_checked,
         })
     }

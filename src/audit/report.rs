@@ -4,6 +4,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use greffe_events::horodatage::Horodatage;
+use greffe_events::ident::Organisation;
+use greffe_events::key::KeyId;
 use serde::Serialize;
 
 use super::doubt::{DOUBTS_KEPT_MAX, Doubt, DoubtCode};
@@ -107,6 +110,22 @@ impl NotChecked {
     }
 }
 
+/// Leaves that a compromised key signed while somebody else had it, or may have had it: information, not a doubt. They
+/// stand in the log as they were admitted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Dispute {
+    /// The key.
+    pub key: KeyId,
+    /// Whose it was.
+    pub organisation: Organisation,
+    /// Recorded from this instant on…
+    pub since: Horodatage,
+    /// … and before this leaf, which says so.
+    pub until: u64,
+    /// How many.
+    pub leaves: u64,
+}
+
 /// The whole of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
@@ -132,6 +151,8 @@ pub struct Report {
     pub doubts_by_code: BTreeMap<DoubtCode, u64>,
     /// The first doubts, at most [`DOUBTS_KEPT_MAX`].
     pub doubts: Vec<Doubt>,
+    /// What is disputed because a key was compromised, in the order in which it was said.
+    pub disputes: Vec<Dispute>,
     /// What nobody looked at.
     pub not_checked: Vec<NotChecked>,
 }
@@ -213,6 +234,12 @@ impl fmt::Display for Report {
         let kept = self.doubts.len() as u64;
         if kept < self.doubts_total() {
             writeln!(f, "and {} more doubts", self.doubts_total() - kept)?;
+        }
+        for Dispute { key, organisation, since, until, leaves } in &self.disputes {
+            writeln!(
+                f,
+                "disputed: {leaves} leaves signed by {key} of {organisation}, recorded since {since} and before leaf {until}"
+            )?;
         }
         self.not_checked.iter().try_for_each(|not| writeln!(f, "not checked: {}", not.detail))
     }

@@ -1,7 +1,7 @@
 //! What only the leaves before tell: order, `previous`, `rank`, rights, life cycles. One thread, leaf by leaf.
 //!
 //! **Memory**, for each leaf: its identity (16 bytes, 20 to 40 in a hash set by its fill); for each dossier: its name,
-//! last leaf and state (about 50 bytes, 60 to 120 in a map). A log with two leaves a dossier takes 50 to 100 bytes a leaf:
+//! last leaf and state (about 50 bytes, 60 to 120 in a map); for each signature: when (8 bytes). A log with two leaves a dossier takes 50 to 100 bytes a leaf:
 //! 10 million leaves, at most 1 GB. Keys and sources are some thousands. No leaf is kept.
 //!
 //! **After a doubt** the state goes on with what stands in the log, so that one fault is told once and not at every
@@ -12,14 +12,16 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::convert::Infallible;
 
-use greffe_events::authority::{KeyRecord, KnownKeys, authorise, enrolments};
-use greffe_events::catalogue::Data;
-use greffe_events::dossier::Dossier;
-use greffe_events::ident::Organisation;
+use greffe_events::authority::{KeyRecord, Rights, RightsReader, authorise, enrolments};
+use greffe_events::catalogue::{CleCompromise, Data};
+use greffe_events::dossier::{Adherent, Dossier, Recording, Registre};
+use greffe_events::event::DossierId;
+use greffe_events::ident::{Organisation, Origin};
 use greffe_events::key::KeyId;
 
 use super::doubt::{Doubt, DoubtCode};
 use super::judge::{Name, Read, of_refusal};
+use super::report::Dispute;
 
 /// What the leaves so far say.
 #[derive(Debug, Default)]
@@ -29,8 +31,35 @@ pub struct State {
     identities: HashSet<Name>,
     dossiers: HashMap<Name, Place>,
     sources: HashMap<Organisation, u64>,
-    keys: HashMap<KeyId, KeyRecord>,
+    rights: Known,
+    /// For each key that signed, when: Unix ms, in the order of the leaves. A later compromise is measured against it.
+    signed: HashMap<KeyId, Vec<u64>>,
+    disputes: Vec<Dispute>,
     types: BTreeMap<&'static str, u64>,
+}
+
+/// What the leaves so far say of keys, members and the log.
+#[derive(Debug, Default)]
+struct Known {
+    keys: HashMap<KeyId, KeyRecord>,
+    members: HashMap<Organisation, Adherent>,
+    log: Option<Registre>,
+}
+
+impl RightsReader for Known {
+    type Error = Infallible;
+
+    fn key(&self, key: &KeyId) -> Result<Option<KeyRecord>, Infallible> {
+        Ok(self.keys.get(key).cloned())
+    }
+
+    fn member(&self, organisation: &Organisation) -> Result<Option<Adherent>, Infallible> {
+        Ok(self.members.get(organisation).cloned())
+    }
+
+    fn log(&self, _: &Origin) -> Result<Option<Registre>, Infallible> {
+        Ok(self.log.clone())
+    }
 }
 
 /// A dossier.
@@ -59,7 +88,17 @@ impl State {
 
     /// Keys enrolled.
     pub fn keys(&self) -> u64 {
-        self.keys.len() as u64
+        self.rights.keys.len() as u64
+    }
+
+    /// What is disputed because a key was compromised.
+    pub fn disputes(&self) -> &[Dispute] {
+        &self.disputes
+    }
+
+    /// The log's dossier, with the chain of its keys; none where no opening could be believed.
+    pub fn log(&self) -> Option<&Registre> {
+        self.rights.log.as_ref()
     }
 
     /// Dossiers opened.
@@ -116,19 +155,19 @@ impl State {
         }
 
         let before = place.and_then(|place| place.state.as_ref());
-        let known = KnownKeys::look_up(event, &read.signers, |key| Ok::<_, Infallible>(self.keys.get(key).cloned()));
-        let known = known.unwrap_or_else(|never| match never {});
-        if let Err(refusal) = authorise(event, &read.signers, &known, before, read.recorded_at_ms) {
+        let rights = Rights::look_up(event, &read.signers, &self.rights).unwrap_or_else(|never| match never {});
+        if let Err(refusal) = authorise(event, &read.signers, &rights, read.recorded_at_ms) {
             is_believed = false;
             wrong(of_refusal(DoubtCode::Authority, &refusal));
         }
         if let Data::RegistreRefus(refus) = &event.data
-            && !self.keys.contains_key(&refus.cle)
+            && !self.rights.keys.contains_key(&refus.cle)
         {
             let detail = format!("{} was not enrolled: its refusals are not recorded", refus.cle);
             wrong(Doubt::new(DoubtCode::RefusalMalformed, detail).field("data.cle"));
         }
-        let after = match Dossier::after(before, event) {
+        let at = Recording { index, recorded_at_ms: read.recorded_at_ms };
+        let after = match Dossier::after(before, event, at) {
             Ok(after) => Some(after),
             Err(refusal) => {
                 is_believed = false;
@@ -138,7 +177,24 @@ impl State {
         };
 
         if is_believed {
-            self.keys.extend(enrolments(event, index));
+            self.rights.keys.extend(enrolments(event, index));
+            match &after {
+                Some(Dossier::Registre(log)) => self.rights.log = Some(*log.clone()),
+                Some(Dossier::Adherent(member)) => {
+                    if let DossierId::Adherent(organisation) = &event.dossier {
+                        self.rights.members.insert(organisation.clone(), *member.clone());
+                    }
+                }
+                _ => {}
+            }
+            if let Data::CleCompromise(data) = &event.data {
+                self.dispute(data, index);
+            }
+        }
+        if read.is_signed {
+            for key in &read.signers {
+                self.signed.entry(*key).or_default().push(read.recorded_at_ms);
+            }
         }
         let place = self.dossiers.entry(read.subject).or_insert(Place { last: index, state: None });
         place.last = index;
@@ -146,6 +202,21 @@ impl State {
             place.state = after;
         }
         self.sources.insert(read.event.source, read.rank.saturating_add(1));
+    }
+
+    /// A key was compromised: counts what it signed since then. Said again, the dispute only widens.
+    fn dispute(&mut self, data: &CleCompromise, index: u64) {
+        let signed = self.signed.get(&data.cle).map_or(&[][..], Vec::as_slice);
+        let before = signed.partition_point(|at_ms| *at_ms < data.depuis.unix_ms());
+        let leaves = (signed.len() - before) as u64;
+        match self.disputes.iter_mut().find(|dispute| dispute.key == data.cle) {
+            Some(known) if data.depuis < known.since => (known.since, known.leaves) = (data.depuis, leaves),
+            Some(_) => {}
+            None => {
+                let (key, organisation, since) = (data.cle, data.organisation.clone(), data.depuis);
+                self.disputes.push(Dispute { key, organisation, since, until: index, leaves });
+            }
+        }
     }
 }
 

@@ -13,8 +13,7 @@
 
 use greffe_events::Event;
 use greffe_events::authority::KeyRecord;
-use greffe_events::catalogue::cle::Portee;
-use greffe_events::catalogue::{Data, Role};
+use greffe_events::catalogue::{Data, Portee, Role};
 use greffe_events::event::DossierId;
 use greffe_events::ident::{Departement, IdActe, Organisation, Siren};
 use greffe_events::key::KeyId;

@@ -13,7 +13,7 @@
 //! what may be read ([`super::access`]). Tokens are never logged.
 
 use data_encoding::BASE64URL_NOPAD;
-use greffe_events::authority::KeyRecord;
+use greffe_events::authority::{KeyRecord, Standing};
 use greffe_events::ident::Origin;
 use greffe_events::key::{KeyId, SecretKey, Signature};
 use serde::{Deserialize, Serialize};
@@ -48,7 +48,8 @@ pub enum TokenError {
     /// Signed with a key that this log does not know, or one that serves no reader.
     #[error("the token's key is not enrolled here")]
     KeyUnknown,
-    /// Signed with a key outside its validity.
+    /// Signed with a key that is not in force: outside its validity, revoked, replaced, of an organisation that left, or
+    /// recovered and still waiting.
     #[error("the token's key is not in force now")]
     KeyNotInForce,
     /// Not signed with that key.
@@ -101,14 +102,15 @@ fn encode(part: &impl Serialize) -> String {
     BASE64URL_NOPAD.encode(&serde_json::to_vec(part).unwrap_or_default())
 }
 
-/// Who sent this `Authorization` header: the key and its record, which `find` looks up.
+/// Who sent this `Authorization` header: the key and its record. `find` tells what the log says of it at `now_ms`
+/// ([`greffe_events::authority::key_standing`]).
 ///
 /// Order: form, audience and time, signature, key known, key in force: what the log says of a key is told to its holder only.
 pub fn verify<E>(
     authorization: Option<&str>,
     origin: &Origin,
     now_ms: u64,
-    find: impl FnOnce(&KeyId) -> Result<Option<KeyRecord>, E>,
+    find: impl FnOnce(&KeyId) -> Result<Option<(KeyRecord, Standing)>, E>,
 ) -> Result<Result<(KeyId, KeyRecord), TokenError>, E> {
     let token = match Token::read(authorization, origin, now_ms / 1_000) {
         Ok(token) => token,
@@ -117,8 +119,8 @@ pub fn verify<E>(
     if !token.key.verify(token.signed.as_bytes(), &token.signature) {
         return Ok(Err(TokenError::Signature));
     }
-    let record = find(&token.key)?;
-    Ok(token.entitle(record, now_ms))
+    let known = find(&token.key)?;
+    Ok(token.entitle(known))
 }
 
 /// A token whose claims hold; **not** verified.
@@ -166,13 +168,13 @@ impl<'a> Token<'a> {
     }
 
     /// What the log says of the key, which signed.
-    fn entitle(self, record: Option<KeyRecord>, now_ms: u64) -> Result<(KeyId, KeyRecord), TokenError> {
+    fn entitle(self, known: Option<(KeyRecord, Standing)>) -> Result<(KeyId, KeyRecord), TokenError> {
         // The log's own key and the recovery keys are known but have no role: they sign no token.
-        let record = record.filter(|record| !record.roles.is_empty()).ok_or(TokenError::KeyUnknown)?;
-        if !record.is_in_force(now_ms) {
-            return Err(TokenError::KeyNotInForce);
+        let known = known.filter(|(record, _)| !record.roles.is_empty());
+        match known.ok_or(TokenError::KeyUnknown)? {
+            (record, Standing::InForce) => Ok((self.key, record)),
+            _ => Err(TokenError::KeyNotInForce),
         }
-        Ok((self.key, record))
     }
 }
 

@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use data_encoding::BASE64;
 use greffe_events::Event;
+use greffe_events::authority::RightsReader;
 use greffe_events::dsse::ENVELOPE_BYTES_MAX;
 use greffe_events::horodatage::Horodatage;
 use greffe_events::key::KeyId;

@@ -201,6 +201,10 @@ pub fn status_of(code: Code) -> StatusCode {
         | Code::KeyNotInForce
         | Code::KeyOtherOrganisation
         | Code::KeyNotEntitled
+        | Code::KeyPending
+        | Code::KeyRevoked
+        | Code::DelegationMissing
+        | Code::AdherentSorti
         | Code::NotOwner => StatusCode::FORBIDDEN,
         // What the log holds already, or not yet.
         Code::KeyAlreadyEnrolled
@@ -209,6 +213,11 @@ pub fn status_of(code: Code) -> StatusCode {
         | Code::RegistreFerme
         | Code::AdherentInconnu
         | Code::AdherentDejaInscrit
+        | Code::CleDejaRevoquee
+        | Code::RecouvrementEnCours
+        | Code::RecouvrementInconnu
+        | Code::DelegationInconnue
+        | Code::LimiteAtteinte
         | Code::ActeInconnu
         | Code::ActeDejaTransmis
         | Code::AccuseDejaEnregistre => StatusCode::CONFLICT,

@@ -10,6 +10,7 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
+use greffe_events::authority::key_standing;
 use greffe_events::{Code, Refusal};
 use serde::de::DeserializeOwned;
 use tracing::Span;
@@ -59,9 +60,9 @@ impl FromRequestParts<Node> for Reader {
             .map_err(|_| Problem::from(auth::TokenError::Malformed("one Authorization header, in ASCII")))?
             .map(ToOwned::to_owned);
         node.blocking(move |app| {
-            let origin = &app.ledger.opening().origine;
-            let known = |key: &_| app.ledger.index().key(key);
-            let (_, record) = auth::verify(authorization.as_deref(), origin, now_ms(), known)??;
+            let (origin, now_ms) = (&app.ledger.opening().origine, now_ms());
+            let known = |key: &_| key_standing(key, origin, now_ms, app.ledger.index());
+            let (_, record) = auth::verify(authorization.as_deref(), origin, now_ms, known)??;
             Ok(Self::of(&record))
         })
         .await

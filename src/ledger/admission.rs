@@ -9,8 +9,8 @@
 //! Verdicts of the parallel part travel with the submission and are pronounced in DESIGN's order. Who asks again for
 //! what is recorded gets the receipt, at any time later. Pure but for the reads of [`Facts`].
 
-use greffe_events::authority::{KeyRecord, KnownKeys, authorise};
-use greffe_events::dossier::Dossier;
+use greffe_events::authority::{Rights, RightsReader, authorise};
+use greffe_events::dossier::{Dossier, Recording};
 use greffe_events::dsse::Envelope;
 use greffe_events::ident::{Organisation, Origin};
 use greffe_events::key::{KeyCache, KeyId};
@@ -53,27 +53,22 @@ pub fn prepare(
 }
 
 /// What a decision reads of the earlier leaves, those of its own batch included.
-pub trait Facts {
-    /// Why it could not be read.
-    type Error;
-
+pub trait Facts: RightsReader {
+    /// How many they are: the index of the next.
+    fn size(&self) -> u64;
     /// The event with this identity.
     fn identity(&self, source: &Organisation, id: Uuid) -> Result<Option<KnownIdentity>, Self::Error>;
-    /// The record of a key.
-    fn key(&self, key: &KeyId) -> Result<Option<KeyRecord>, Self::Error>;
     /// Dossier, previous leaf and rank.
     fn place(&self, event: &Event) -> Result<Place, Self::Error>;
 }
 
 impl Facts for IndexWriter {
-    type Error = IndexError;
+    fn size(&self) -> u64 {
+        Self::size(self)
+    }
 
     fn identity(&self, source: &Organisation, id: Uuid) -> Result<Option<KnownIdentity>, IndexError> {
         Self::identity(self, source, id)
-    }
-
-    fn key(&self, key: &KeyId) -> Result<Option<KeyRecord>, IndexError> {
-        Self::key(self, key)
     }
 
     fn place(&self, event: &Event) -> Result<Place, IndexError> {
@@ -120,9 +115,8 @@ pub fn decide<F: Facts>(
     if let Err(refusal) = event.check_registre(origin).and_then(|()| event.check_time(recorded_at_ms)) {
         return refuse(refusal, &signers, facts);
     }
-    let keys = KnownKeys::look_up(event, &signers, |key| facts.key(key))?;
-    let place = facts.place(event)?;
-    if let Err(refusal) = authorise(event, &signers, &keys, place.dossier.as_ref(), recorded_at_ms) {
+    let rights = Rights::look_up(event, &signers, facts)?;
+    if let Err(refusal) = authorise(event, &signers, &rights, recorded_at_ms) {
         return refuse(refusal, &signers, facts);
     }
     if let Some(known) = known {
@@ -136,7 +130,8 @@ pub fn decide<F: Facts>(
     if let Err(refusal) = &prepared.pieces {
         return refuse(refusal.clone(), &signers, facts);
     }
-    match Dossier::after(place.dossier.as_ref(), event) {
+    let place = facts.place(event)?;
+    match Dossier::after(place.dossier.as_ref(), event, Recording { index: facts.size(), recorded_at_ms }) {
         Ok(after) => Ok(Decision::Admitted { place, after }),
         Err(refusal) => refuse(refusal, &signers, facts),
     }

@@ -15,10 +15,10 @@ mod read;
 
 use std::path::{Path, PathBuf};
 
-use greffe_events::authority::{KeyRecord, enrolments};
+use greffe_events::authority::{KeyRecord, RightsReader, enrolments};
 use greffe_events::catalogue::{Data, RegistreRefus};
-use greffe_events::dossier::Dossier;
-use greffe_events::ident::Organisation;
+use greffe_events::dossier::{Adherent, Dossier, Recording, Registre};
+use greffe_events::ident::{Organisation, Origin};
 use greffe_events::key::KeyId;
 use greffe_events::leaf::Leaf;
 use greffe_events::piece::Empreinte;
@@ -29,7 +29,7 @@ use thiserror::Error;
 use crate::tlog::{Edge, Hash, TILE_WIDTH, TileReader, encode_tile, partial_tiles};
 
 /// Format of the file; another one is made anew.
-pub const FORMAT: i64 = 1;
+pub const FORMAT: i64 = 2;
 
 pub use read::IndexReader;
 use read::Reader;
@@ -178,6 +178,10 @@ impl IndexWriter {
         Ok(Self { connection, path: path.to_owned(), size, recorded_at_ms })
     }
 
+    fn reader(&self) -> Reader<'_> {
+        Reader { connection: &self.connection, path: &self.path }
+    }
+
     fn sqlite(&self, source: rusqlite::Error) -> IndexError {
         IndexError::Sqlite { path: self.path.clone(), source }
     }
@@ -239,7 +243,7 @@ impl IndexWriter {
 
     /// The right edge of the tree, as last committed.
     pub fn edge(&self) -> Result<Edge, IndexError> {
-        let reader = Reader { connection: &self.connection, path: &self.path };
+        let reader = self.reader();
         let mut partial: Vec<Vec<Hash>> = Vec::new();
         let mut hashes = self.size;
         for level in 0.. {
@@ -259,29 +263,14 @@ impl IndexWriter {
 
     /// What the earlier leaves say of an event's dossier and source.
     pub fn place(&self, event: &Event) -> Result<Place, IndexError> {
-        let dossier = self
-            .connection
-            .prepare_cached("SELECT dernier, etat FROM dossiers WHERE sujet = ?1")
-            .and_then(|mut statement| {
-                statement
-                    .query_row([event.subject.as_str()], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?)))
-                    .optional()
-            })
-            .map_err(|source| self.sqlite(source))?;
+        let dossier = self.reader().dossier(&event.subject)?;
         let rank = self
             .connection
             .prepare_cached("SELECT feuilles FROM sources WHERE source = ?1")
             .and_then(|mut statement| statement.query_row([event.source.to_string()], |row| row.get(0)).optional())
             .map_err(|source| self.sqlite(source))?
             .unwrap_or(0);
-        let (previous, dossier) = match dossier {
-            None => (None, None),
-            Some((last, state)) => {
-                let state =
-                    serde_json::from_str(&state).map_err(|_| self.row(format_args!("dossier {}", event.subject)))?;
-                (Some(last), Some(state))
-            }
-        };
+        let (previous, dossier) = dossier.unzip();
         Ok(Place { previous, rank, dossier })
     }
 
@@ -301,11 +290,6 @@ impl IndexWriter {
                     .optional()
             })
             .map_err(|source| self.sqlite(source))
-    }
-
-    /// The record of a key.
-    pub fn key(&self, key: &KeyId) -> Result<Option<KeyRecord>, IndexError> {
-        Reader { connection: &self.connection, path: &self.path }.key(key)
     }
 
     /// The leaf that already records this refusal of this payload, if any.
@@ -383,8 +367,9 @@ impl IndexWriter {
         if leaf.recorded_at_ms < self.recorded_at_ms {
             return Err(wrong("it is recorded before the leaf before it".to_owned()));
         }
-        let after =
-            Dossier::after(place.dossier.as_ref(), &event).map_err(|refusal: Refusal| wrong(refusal.to_string()))?;
+        let at = Recording { index, recorded_at_ms: leaf.recorded_at_ms };
+        let after = Dossier::after(place.dossier.as_ref(), &event, at)
+            .map_err(|refusal: Refusal| wrong(refusal.to_string()))?;
         self.add(&leaf, &event, &after)
     }
 }
@@ -393,10 +378,26 @@ fn to_json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
     serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
+impl RightsReader for IndexWriter {
+    type Error = IndexError;
+
+    fn key(&self, key: &KeyId) -> Result<Option<KeyRecord>, IndexError> {
+        self.reader().key(key)
+    }
+
+    fn member(&self, organisation: &Organisation) -> Result<Option<Adherent>, IndexError> {
+        self.reader().member(organisation)
+    }
+
+    fn log(&self, origin: &Origin) -> Result<Option<Registre>, IndexError> {
+        self.reader().log(origin)
+    }
+}
+
 impl TileReader for &IndexWriter {
     type Error = IndexError;
 
     fn tile(&self, level: u8, n: u64, width: u16) -> Result<Vec<Hash>, IndexError> {
-        Reader { connection: &self.connection, path: &self.path }.tile(level, n, width)
+        self.reader().tile(level, n, width)
     }
 }

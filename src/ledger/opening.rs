@@ -1,8 +1,8 @@
 //! The first leaf: a new ledger in an empty folder.
 
-use greffe_events::authority::{KnownKeys, authorise};
+use greffe_events::authority::{Rights, authorise};
 use greffe_events::catalogue::{Operateur, RegistreOuvert};
-use greffe_events::dossier::Dossier;
+use greffe_events::dossier::{Dossier, Recording};
 use greffe_events::dsse::Envelope;
 use greffe_events::horodatage::Horodatage;
 use greffe_events::ident::{Organisation, Origin};
@@ -113,8 +113,8 @@ impl NewLedger<'_> {
         // The opening passes the same rules as any event.
         let event = Event::parse(&payload)?;
         let signers = [self.operator_key.id()];
-        authorise(&event, &signers, &KnownKeys::default(), None, self.now_ms)?;
-        Dossier::after(None, &event)?;
+        authorise(&event, &signers, &Rights::default(), self.now_ms)?;
+        Dossier::after(None, &event, Recording { index: 0, recorded_at_ms: self.now_ms })?;
         let envelope = Envelope::sign(payload, &[self.operator_key])?;
         let leaf = Leaf { recorded_at_ms: self.now_ms, received_at_ms: self.now_ms, previous: None, rank: 0, envelope };
         Ok(leaf.encode())

@@ -1,26 +1,31 @@
-//! Keys of members: what they may sign.
-
-use std::fmt;
-use std::str::FromStr;
+//! Keys of members: enrolled, recovered, revoked, found to be compromised.
+//!
+//! A public key is enrolled once, ever. What an enrolment says never changes; whether the key may still sign is the
+//! state of the member's dossier ([`crate::dossier::Adherent`]).
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::invalid;
+use crate::catalogue::{Role, invalid};
+use crate::forme;
 use crate::horodatage::Horodatage;
-use crate::ident::{Departement, Organisation, Siren};
+use crate::ident::Organisation;
 use crate::key::{KeyId, PublicKey};
 use crate::refusal::{Code, Refusal};
 
-/// A key enters into force for an organisation. The new key signs too: possession, over organisation,
-/// roles and validity.
+/// Most roles of one key: more than there are kinds of signing roles, with room for some départements.
+pub const ROLES_MAX: usize = 16;
+
+/// A key enters into force for an organisation. The new key signs too: possession, over organisation, roles and
+/// validity. An organisation that ever had a key gets its next one with the signature of one in force, or by
+/// [`CleRecouvree`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CleEnrolee {
     /// Whose key it is.
     pub organisation: Organisation,
     /// The public key.
     pub cle: KeyId,
-    /// What it may sign or read; at least one.
+    /// What it may sign or read; at least one. Neither `operateur` nor `registre`, which the log's own events give.
     #[schemars(length(min = 1, max = 16))]
     pub roles: Vec<Role>,
     /// In force from (included)…
@@ -29,142 +34,118 @@ pub struct CleEnrolee {
     pub valable_jusqu: Horodatage,
 }
 
-/// Most roles of one key.
-const ROLES_MAX: usize = 16;
-
 impl CleEnrolee {
     /// What the form alone does not say.
     pub fn check(&self) -> Result<(), Refusal> {
-        if !(1..=ROLES_MAX).contains(&self.roles.len()) {
-            return Err(invalid("data.roles", "a key has 1 to 16 roles"));
-        }
-        for (at, role) in self.roles.iter().enumerate() {
-            if self.roles[..at].contains(role) {
-                return Err(invalid(&format!("data.roles[{at}]"), "this role stands twice"));
-            }
-        }
-        if self.valable_du >= self.valable_jusqu {
-            return Err(invalid("data.valable_jusqu", "the validity ends before it begins"));
-        }
-        PublicKey::check(self.cle)
-            .map(|_| ())
-            .map_err(|error| Refusal::new(Code::KeyWeak, error.to_string()).at("data.cle"))
+        check_enrolment(self.cle, &self.roles, self.valable_du, self.valable_jusqu)
     }
 }
 
-/// What a key may sign (DESIGN §5). Text forms as in `prefecture:039` or `auditeur:*`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Role {
-    /// Members and keys; never in the name of a member. Kept offline.
-    Operateur,
-    /// The node's: refusals.
-    Registre,
-    /// A gateway: what delegations allow.
-    Transmetteur,
-    /// Acts of its own organisation, and what it received about them.
-    Collectivite,
-    /// Acknowledgements for acts of that département.
-    Prefecture(Departement),
-    /// Public accountant.
-    Comptable,
-    /// Supplier.
-    Fournisseur,
-    /// Buyer.
-    Acheteur,
-    /// Bidder.
-    Soumissionnaire,
-    /// Signs nothing; reads within its scope.
-    Auditeur(Portee),
+/// All keys of an organisation are lost: the operator, who has made sure who asks, brings a new one in. It is in force
+/// 72 hours later ([`crate::dossier::RECOUVREMENT_MS`]) unless a key of the organisation objects ([`CleOpposition`]);
+/// from then on the keys enrolled before it are no longer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CleRecouvree {
+    /// Whose key it is.
+    pub organisation: Organisation,
+    /// The public key.
+    pub cle: KeyId,
+    /// What it may sign or read; at least one. Neither `operateur` nor `registre`, which the log's own events give.
+    #[schemars(length(min = 1, max = 16))]
+    pub roles: Vec<Role>,
+    /// In force from (included), and not before the 72 hours…
+    pub valable_du: Horodatage,
+    /// … until (excluded).
+    pub valable_jusqu: Horodatage,
 }
 
-/// What an auditor may read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Portee {
-    /// Everything.
-    Tout,
-    /// What concerns one organisation.
-    Siren(Siren),
-    /// What concerns one département.
-    Departement(Departement),
+impl CleRecouvree {
+    /// What the form alone does not say.
+    pub fn check(&self) -> Result<(), Refusal> {
+        check_enrolment(self.cle, &self.roles, self.valable_du, self.valable_jusqu)
+    }
 }
 
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Operateur => f.write_str("operateur"),
-            Self::Registre => f.write_str("registre"),
-            Self::Transmetteur => f.write_str("transmetteur"),
-            Self::Collectivite => f.write_str("collectivite"),
-            Self::Prefecture(departement) => write!(f, "prefecture:{departement}"),
-            Self::Comptable => f.write_str("comptable"),
-            Self::Fournisseur => f.write_str("fournisseur"),
-            Self::Acheteur => f.write_str("acheteur"),
-            Self::Soumissionnaire => f.write_str("soumissionnaire"),
-            Self::Auditeur(Portee::Tout) => f.write_str("auditeur:*"),
-            Self::Auditeur(Portee::Siren(siren)) => write!(f, "auditeur:{siren}"),
-            Self::Auditeur(Portee::Departement(departement)) => write!(f, "auditeur:{departement}"),
+fn check_enrolment(
+    cle: KeyId,
+    roles: &[Role],
+    valable_du: Horodatage,
+    valable_jusqu: Horodatage,
+) -> Result<(), Refusal> {
+    if !(1..=ROLES_MAX).contains(&roles.len()) {
+        return Err(invalid("data.roles", "a key has 1 to 16 roles"));
+    }
+    for (at, role) in roles.iter().enumerate() {
+        let field = format!("data.roles[{at}]");
+        if roles[..at].contains(role) {
+            return Err(invalid(&field, "this role stands twice"));
+        }
+        if matches!(role, Role::Operateur | Role::Registre) {
+            return Err(invalid(&field, format!("the role {role} is given by the log's own events only")));
         }
     }
+    if valable_du >= valable_jusqu {
+        return Err(invalid("data.valable_jusqu", "the validity ends before it begins"));
+    }
+    check_key("data.cle", cle)
 }
 
-impl FromStr for Role {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (name, scope) = match text.split_once(':') {
-            Some((name, scope)) => (name, Some(scope)),
-            None => (text, None),
-        };
-        let role = match (name, scope) {
-            ("operateur", None) => Self::Operateur,
-            ("registre", None) => Self::Registre,
-            ("transmetteur", None) => Self::Transmetteur,
-            ("collectivite", None) => Self::Collectivite,
-            ("prefecture", Some(scope)) => Self::Prefecture(scope.parse().map_err(|e| format!("{e}"))?),
-            ("comptable", None) => Self::Comptable,
-            ("fournisseur", None) => Self::Fournisseur,
-            ("acheteur", None) => Self::Acheteur,
-            ("soumissionnaire", None) => Self::Soumissionnaire,
-            ("auditeur", Some("*")) => Self::Auditeur(Portee::Tout),
-            ("auditeur", Some(scope)) if scope.len() == 9 => {
-                Self::Auditeur(Portee::Siren(scope.parse().map_err(|e| format!("{e}"))?))
-            }
-            ("auditeur", Some(scope)) => {
-                Self::Auditeur(Portee::Departement(scope.parse().map_err(|e| format!("{e}"))?))
-            }
-            _ => {
-                return Err(
-                    "a role is one of operateur, registre, transmetteur, collectivite, prefecture:<département>, \
-                            comptable, fournisseur, acheteur, soumissionnaire, auditeur:<siren, département or *>"
-                        .to_owned(),
-                );
-            }
-        };
-        Ok(role)
-    }
+/// The enrolment rule for one key (frozen; see [`crate::key`]).
+pub(crate) fn check_key(field: &str, cle: KeyId) -> Result<(), Refusal> {
+    PublicKey::check(cle).map(|_| ()).map_err(|error| Refusal::new(Code::KeyWeak, error.to_string()).at(field))
 }
 
-impl Serialize for Role {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
+/// A key of the organisation objects to a recovery that waits: the recovered key never comes into force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CleOpposition {
+    /// Whose keys these are.
+    pub organisation: Organisation,
+    /// The recovered key that is objected to.
+    pub cle: KeyId,
 }
 
-impl<'de> Deserialize<'de> for Role {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        <std::borrow::Cow<'de, str>>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
+/// A key ends, at this leaf and for good. What it signed before stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CleRevoquee {
+    /// Whose key it is.
+    pub organisation: Organisation,
+    /// The key that ends.
+    pub cle: KeyId,
+    /// Why.
+    #[serde(deserialize_with = "forme::mot")]
+    pub motif: MotifRevocation,
 }
 
-impl JsonSchema for Role {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Role".into()
-    }
+/// Why a key ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum MotifRevocation {
+    /// Another takes its place.
+    Remplacement,
+    /// Nobody has it any more.
+    Perte,
+    /// Somebody else may have it.
+    Vol,
+    /// Its holder's charge, or the software that used it, ended.
+    Cessation,
+}
 
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "type": "string",
-            "pattern": "^(operateur|registre|transmetteur|collectivite|prefecture:([0-9]{3}|02[AB])|comptable|fournisseur|acheteur|soumissionnaire|auditeur:([0-9]{9}|[0-9]{3}|02[AB]|\\*))$"
-        })
+/// Somebody else had a key: what it signed since an instant is disputed. Nothing is deleted and no right is undone;
+/// readers are told. The key ends at this leaf, if it had not yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CleCompromise {
+    /// Whose key it is.
+    pub organisation: Organisation,
+    /// The key.
+    pub cle: KeyId,
+    /// Leaves that it signed, recorded from this instant on and before this leaf, are disputed. Said again with an
+    /// earlier instant, the dispute widens.
+    pub depuis: Horodatage,
+}
+
+impl CleCompromise {
+    /// What the form alone does not say; `time` is the event's.
+    pub fn check(&self, time: Horodatage) -> Result<(), Refusal> {
+        if self.depuis > time { Err(invalid("data.depuis", "a dispute begins in the past")) } else { Ok(()) }
     }
 }

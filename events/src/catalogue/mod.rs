@@ -7,20 +7,27 @@
 pub mod acte;
 pub mod adherent;
 pub mod cle;
+pub mod delegation;
 pub mod registre;
+pub mod role;
 
 use schemars::Schema;
 use serde_json::value::RawValue;
 
 use crate::forme::Objet;
-use crate::ident::Subject;
+use crate::ident::{Organisation, Subject};
 use crate::piece::Piece;
 use crate::refusal::{Code, Refusal};
 
 pub use acte::{ActeAccuseReception, ActeTransmis, AuteurDeclare, Qualite};
-pub use adherent::{AdherentInscrit, Categorie};
-pub use cle::{CleEnrolee, Role};
-pub use registre::{Operateur, RegistreOuvert, RegistreRefus};
+pub use adherent::{AdherentInscrit, AdherentModifie, AdherentSorti, Categorie, MotifSortie};
+pub use cle::{CleCompromise, CleEnrolee, CleOpposition, CleRecouvree, CleRevoquee, MotifRevocation};
+pub use delegation::{DelegationAccordee, DelegationRetiree, Famille};
+pub use registre::{
+    Operateur, RegistreJournalRemplace, RegistreNoeudRemplace, RegistreOperateurRemplace, RegistreOuvert,
+    RegistreRecouvrementRemplace, RegistreRefus,
+};
+pub use role::{Portee, Role};
 
 macro_rules! types {
     ($($variant:ident $name:literal $family:ident;)*) => {
@@ -87,8 +94,20 @@ macro_rules! types {
 types! {
     RegistreOuvert "greffe.registre.ouvert.v1" REGISTRE;
     RegistreRefus "greffe.registre.refus.v1" REGISTRE;
+    RegistreOperateurRemplace "greffe.registre.operateur-remplace.v1" REGISTRE;
+    RegistreJournalRemplace "greffe.registre.journal-remplace.v1" REGISTRE;
+    RegistreNoeudRemplace "greffe.registre.noeud-remplace.v1" REGISTRE;
+    RegistreRecouvrementRemplace "greffe.registre.recouvrement-remplace.v1" REGISTRE;
     AdherentInscrit "greffe.adherent.inscrit.v1" ADHERENT;
+    AdherentModifie "greffe.adherent.modifie.v1" ADHERENT;
+    AdherentSorti "greffe.adherent.sorti.v1" ADHERENT;
     CleEnrolee "greffe.cle.enrolee.v1" ADHERENT;
+    CleRecouvree "greffe.cle.recouvree.v1" ADHERENT;
+    CleOpposition "greffe.cle.opposition.v1" ADHERENT;
+    CleRevoquee "greffe.cle.revoquee.v1" ADHERENT;
+    CleCompromise "greffe.cle.compromise.v1" ADHERENT;
+    DelegationAccordee "greffe.delegation.accordee.v1" ADHERENT;
+    DelegationRetiree "greffe.delegation.retiree.v1" ADHERENT;
     ActeTransmis "greffe.acte.transmis.v1" ACTE;
     ActeAccuseReception "greffe.acte.accuse-reception.v1" ACTE;
 }
@@ -107,7 +126,39 @@ impl Data {
         match self {
             Self::ActeTransmis(data) => &data.pieces,
             Self::ActeAccuseReception(data) => &data.pieces,
-            Self::RegistreOuvert(_) | Self::RegistreRefus(_) | Self::AdherentInscrit(_) | Self::CleEnrolee(_) => &[],
+            Self::DelegationAccordee(data) => &data.pieces,
+            Self::RegistreOuvert(_)
+            | Self::RegistreRefus(_)
+            | Self::RegistreOperateurRemplace(_)
+            | Self::RegistreJournalRemplace(_)
+            | Self::RegistreNoeudRemplace(_)
+            | Self::RegistreRecouvrementRemplace(_)
+            | Self::AdherentInscrit(_)
+            | Self::AdherentModifie(_)
+            | Self::AdherentSorti(_)
+            | Self::CleEnrolee(_)
+            | Self::CleRecouvree(_)
+            | Self::CleOpposition(_)
+            | Self::CleRevoquee(_)
+            | Self::CleCompromise(_)
+            | Self::DelegationRetiree(_) => &[],
+        }
+    }
+
+    /// The member that an event of the family of members is about; none for any other.
+    pub fn adherent(&self) -> Option<&Organisation> {
+        match self {
+            Self::AdherentInscrit(data) => Some(&data.organisation),
+            Self::AdherentModifie(data) => Some(&data.organisation),
+            Self::AdherentSorti(data) => Some(&data.organisation),
+            Self::CleEnrolee(data) => Some(&data.organisation),
+            Self::CleRecouvree(data) => Some(&data.organisation),
+            Self::CleOpposition(data) => Some(&data.organisation),
+            Self::CleRevoquee(data) => Some(&data.organisation),
+            Self::CleCompromise(data) => Some(&data.organisation),
+            Self::DelegationAccordee(data) => Some(&data.organisation),
+            Self::DelegationRetiree(data) => Some(&data.organisation),
+            _ => None,
         }
     }
 }

@@ -1,15 +1,16 @@
-//! Events of the log itself: its opening (leaf 0) and its refusals.
+//! Events of the log itself: its opening (leaf 0), its refusals, and the succession of its own keys.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::catalogue::cle::check_key;
 use crate::catalogue::invalid;
 use crate::forme;
 use crate::ident::{Organisation, Origin};
-use crate::key::{KeyId, PublicKey};
+use crate::key::KeyId;
 use crate::piece::Empreinte;
-use crate::refusal::{Code, Refusal};
+use crate::refusal::Refusal;
 
 /// Leaf 0: what the log is, who operates it, and which keys can replace which.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -40,15 +41,7 @@ pub struct Operateur {
 impl RegistreOuvert {
     /// The Ed25519 key inside the vkey (signature type 0x01).
     pub fn log_key(&self) -> Result<KeyId, Refusal> {
-        let wrong = || invalid("data.vkey", "vkey is origin+8 hex digits+base64 of 0x01 and an Ed25519 public key");
-        let rest =
-            self.vkey.strip_prefix(self.origine.as_str()).and_then(|rest| rest.strip_prefix('+')).ok_or_else(wrong)?;
-        let (hash, key) = rest.split_once('+').ok_or_else(wrong)?;
-        let bytes = data_encoding::BASE64.decode(key.as_bytes()).map_err(|_| wrong())?;
-        let key: [u8; 33] = bytes.try_into().map_err(|_| wrong())?;
-        let [1, key @ ..] = key else { return Err(wrong()) };
-        let hash_holds = hash.len() == 8 && hash.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase());
-        if hash_holds { Ok(KeyId(key)) } else { Err(wrong()) }
+        log_key(&self.origine, &self.vkey)
     }
 
     /// All keys that the opening names, with the field of each.
@@ -68,13 +61,85 @@ impl RegistreOuvert {
     pub fn check(&self) -> Result<(), Refusal> {
         let keys = self.keys()?;
         for (at, (field, key)) in keys.iter().enumerate() {
-            PublicKey::check(*key).map_err(|error| Refusal::new(Code::KeyWeak, error.to_string()).at(*field))?;
+            check_key(field, *key)?;
             if keys[..at].iter().any(|(_, earlier)| earlier == key) {
                 return Err(invalid(field, "this key already serves another purpose"));
             }
         }
         Ok(())
     }
+}
+
+/// The Ed25519 key inside a vkey of that log: `origin+8 hex digits+base64 of 0x01 and the public key`.
+fn log_key(origine: &Origin, vkey: &str) -> Result<KeyId, Refusal> {
+    match read_vkey(vkey) {
+        Some((name, key)) if name == origine.as_str() => Ok(key),
+        _ => Err(invalid("data.vkey", "vkey is origin+8 hex digits+base64 of 0x01 and an Ed25519 public key")),
+    }
+}
+
+/// The name and the Ed25519 key of a vkey; none where it is not one.
+pub(crate) fn read_vkey(vkey: &str) -> Option<(&str, KeyId)> {
+    let (name, rest) = vkey.split_once('+')?;
+    let (hash, key) = rest.split_once('+')?;
+    let bytes = data_encoding::BASE64.decode(key.as_bytes()).ok()?;
+    let [1, key @ ..]: [u8; 33] = bytes.try_into().ok()? else { return None };
+    let hash_holds = hash.len() == 8 && hash.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase());
+    hash_holds.then_some((name, KeyId(key)))
+}
+
+/// Two recovery keys replace the operator's key, lost or stolen: the old one ends at this leaf.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RegistreOperateurRemplace {
+    /// The operator's new key, role `operateur`. It signs too.
+    pub cle: KeyId,
+}
+
+/// Two recovery keys replace the log's key: tree heads of a size that covers this leaf are signed with the new one, and with no
+/// other. Whoever pinned the old key follows the chain of vkeys that stands in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RegistreJournalRemplace {
+    /// The log's new key, `name+hash+base64` (c2sp.org/signed-note, "Verifier keys"), under the same name. It signs too.
+    #[schemars(length(max = 300))]
+    pub vkey: String,
+}
+
+impl RegistreJournalRemplace {
+    /// The Ed25519 key inside the vkey, which must be one of that log.
+    pub fn log_key(&self, origine: &Origin) -> Result<KeyId, Refusal> {
+        log_key(origine, &self.vkey)
+    }
+
+    /// What the form alone does not say. The key hash must be the one that every reader of notes computes: a head under a
+    /// vkey that nobody can read would end the log.
+    pub fn check(&self, origine: &Origin) -> Result<(), Refusal> {
+        let key = self.log_key(origine)?;
+        check_key("data.vkey", key)?;
+        // c2sp.org/signed-note, "Signatures": SHA-256(name ‖ "\n" ‖ 0x01 ‖ key), the first four bytes.
+        let hash = Empreinte::of(&[origine.as_str().as_bytes(), b"\n\x01", &key.0].concat());
+        let expected = format!("+{}+", data_encoding::HEXLOWER.encode(&hash.0[..4]));
+        if self.vkey[origine.as_str().len()..].starts_with(&expected) {
+            Ok(())
+        } else {
+            Err(invalid("data.vkey", "the key hash of the vkey is not that of its name and key"))
+        }
+    }
+}
+
+/// The operator replaces the node's online key, which signs refusals: the old one ends at this leaf.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RegistreNoeudRemplace {
+    /// The node's new key, role `registre`. It signs too.
+    pub cle: KeyId,
+}
+
+/// Two recovery keys, of which the one replaced may be one, replace one of the three.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RegistreRecouvrementRemplace {
+    /// The recovery key that ends.
+    pub ancienne: KeyId,
+    /// The one in its place. It signs too.
+    pub cle: KeyId,
 }
 
 /// A submission that was refused, recorded and signed by the node. Never its content.

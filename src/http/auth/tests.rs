@@ -28,7 +28,8 @@ fn record(roles: &[Role]) -> KeyRecord {
 }
 
 fn check_at(now_s: u64, authorization: Option<&str>) -> Result<KeyId, TokenError> {
-    let find = |asked: &KeyId| Ok::<_, ()>((*asked == key().id()).then(|| record(&[Role::Collectivite])));
+    let known = || (record(&[Role::Collectivite]), Standing::InForce);
+    let find = |asked: &KeyId| Ok::<_, ()>((*asked == key().id()).then(known));
     verify(authorization, &origin(), now_s * 1_000, find).unwrap().map(|(key, _)| key)
 }
 
@@ -157,14 +158,14 @@ fn only_the_key_itself_while_it_is_in_force_proves_who_reads() {
     assert_ne!(altered, good);
     assert_eq!(check(Some(&altered)), Err(TokenError::Signature));
 
-    let by =
-        |record: KeyRecord| verify(Some(&good), &origin(), NOW_S * 1_000, |_| Ok::<_, ()>(Some(record))).unwrap().err();
-    assert_eq!(by(record(&[])), Some(TokenError::KeyUnknown), "a recovery key");
-    let ended =
-        KeyRecord { valable_jusqu: Some(Horodatage::from_unix_ms(NOW_S * 1_000)), ..record(&[Role::Collectivite]) };
-    assert_eq!(by(ended), Some(TokenError::KeyNotInForce));
-    let early = KeyRecord { valable_du: Horodatage::from_unix_ms(NOW_S * 1_000 + 1), ..record(&[Role::Collectivite]) };
-    assert_eq!(by(early), Some(TokenError::KeyNotInForce));
+    let by = |record: KeyRecord, standing: Standing| {
+        verify(Some(&good), &origin(), NOW_S * 1_000, |_| Ok::<_, ()>(Some((record, standing)))).unwrap().err()
+    };
+    assert_eq!(by(record(&[]), Standing::InForce), Some(TokenError::KeyUnknown), "a recovery key");
+    for standing in [Standing::OutOfValidity, Standing::Pending { from_ms: 1 }, Standing::Revoked, Standing::MemberGone]
+    {
+        assert_eq!(by(record(&[Role::Collectivite]), standing), Some(TokenError::KeyNotInForce), "{standing:?}");
+    }
     assert_eq!(
         verify(Some(&good), &origin(), NOW_S * 1_000, |_| Err("the index can't be read")).unwrap_err(),
         "the index can't be read"

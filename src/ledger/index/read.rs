@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use greffe_events::authority::KeyRecord;
-use greffe_events::ident::{Organisation, Subject};
+use greffe_events::authority::{KeyRecord, RightsReader};
+use greffe_events::dossier::{Adherent, Dossier, Registre};
+use greffe_events::ident::{Organisation, Origin, Subject};
 use greffe_events::key::KeyId;
 use greffe_events::piece::Empreinte;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
@@ -37,6 +38,38 @@ impl Reader<'_> {
             .and_then(|mut statement| statement.query_row([key.0], |row| row.get(0)).optional())
             .map_err(|source| self.sqlite(source))?;
         record.map(|text| serde_json::from_str(&text).map_err(|_| self.row(format_args!("key {key}")))).transpose()
+    }
+
+    /// The last leaf of a dossier, and its state.
+    pub fn dossier(&self, subject: &Subject) -> Result<Option<(u64, Dossier)>, IndexError> {
+        let row: Option<(u64, String)> = self
+            .connection
+            .prepare_cached("SELECT dernier, etat FROM dossiers WHERE sujet = ?1")
+            .and_then(|mut statement| {
+                statement.query_row([subject.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+            })
+            .map_err(|source| self.sqlite(source))?;
+        let Some((last, state)) = row else { return Ok(None) };
+        let state = serde_json::from_str(&state).map_err(|_| self.row(format_args!("dossier {subject}")))?;
+        Ok(Some((last, state)))
+    }
+
+    pub fn member(&self, organisation: &Organisation) -> Result<Option<Adherent>, IndexError> {
+        let subject = organisation.dossier();
+        match self.dossier(&subject)? {
+            None => Ok(None),
+            Some((_, Dossier::Adherent(member))) => Ok(Some(*member)),
+            Some(_) => Err(self.row(format_args!("dossier {subject}"))),
+        }
+    }
+
+    pub fn log(&self, origin: &Origin) -> Result<Option<Registre>, IndexError> {
+        let subject = origin.dossier();
+        match self.dossier(&subject)? {
+            None => Ok(None),
+            Some((_, Dossier::Registre(log))) => Ok(Some(*log)),
+            Some(_) => Err(self.row(format_args!("dossier {subject}"))),
+        }
     }
 }
 
@@ -87,11 +120,6 @@ impl IndexReader {
         result
     }
 
-    /// The record of a key.
-    pub fn key(&self, key: &KeyId) -> Result<Option<KeyRecord>, IndexError> {
-        self.with(|reader| reader.key(key))
-    }
-
     /// Who cites a piece, in which dossier: at most `max` pairs.
     pub fn citations(&self, piece: Empreinte, max: u32) -> Result<Vec<(Organisation, Subject)>, IndexError> {
         self.with(|reader| {
@@ -109,6 +137,22 @@ impl IndexReader {
                 })
                 .collect()
         })
+    }
+}
+
+impl RightsReader for IndexReader {
+    type Error = IndexError;
+
+    fn key(&self, key: &KeyId) -> Result<Option<KeyRecord>, IndexError> {
+        self.with(|reader| reader.key(key))
+    }
+
+    fn member(&self, organisation: &Organisation) -> Result<Option<Adherent>, IndexError> {
+        self.with(|reader| reader.member(organisation))
+    }
+
+    fn log(&self, origin: &Origin) -> Result<Option<Registre>, IndexError> {
+        self.with(|reader| reader.log(origin))
     }
 }
 

@@ -6,8 +6,8 @@
 //! one of them       apply chunk n, tree           meanwhile
 //! ```
 //!
-//! The signed checkpoint and the older one are opened first, with the pinned key, or else with the one that leaf 0 names;
-//! their roots are compared when the tree reaches their sizes. Whatever is found, every leaf is looked at.
+//! Roots are taken where the tree reaches the sizes that the checkpoint and an older one claim; whose word these notes are is
+//! told at the end, when the leaves have named the log's keys ([`super::journal`]). Whatever is found, every leaf is looked at.
 
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -19,13 +19,17 @@ use rayon::prelude::*;
 
 use super::doubt::{Doubt, DoubtCode};
 use super::hashes::{Comparison, Hashes, MadeTile};
+use super::journal::{Journal, Vouching};
 use super::judge::{Bench, Judged, judge};
 use super::leaves::{CHUNK_LEAVES_MAX, Leaves, ReadError};
 use super::report::{Counts, Doubts, NotChecked, PieceCounts, Report, Verdict};
 use super::state::State;
 use super::{AuditError, Control};
 use crate::ledger::pieces::Pieces;
-use crate::tlog::{Checkpoint, EMPTY_ROOT, Edge, Hash, TILE_WIDTH, TileCoordinates, Verifier, partial_tiles};
+use crate::tlog::note::Note;
+use crate::tlog::{
+    Checkpoint, CheckpointError, EMPTY_ROOT, Edge, Hash, TILE_WIDTH, TileCoordinates, Verifier, partial_tiles,
+};
 
 /// Chunks read ahead.
 const READ_AHEAD: usize = 2;
@@ -114,10 +118,10 @@ fn compare(mut comparison: Comparison, tiles: &Receiver<Vec<MadeTile>>) -> Resul
 
 /// One verification under way.
 struct Run {
-    verifier: Option<Verifier>,
-    is_pinned: bool,
-    checkpoint: Option<(Checkpoint, String)>,
-    since: Option<Checkpoint>,
+    /// The log's keys as far as anybody knows them before the leaves are read.
+    journal: Journal,
+    checkpoint: Option<Claim>,
+    since: Option<Claim>,
     root_at_checkpoint: Option<Hash>,
     root_at_since: Option<Hash>,
     tree: Edge,
@@ -130,8 +134,14 @@ struct Run {
     pieces: PieceCounts,
 }
 
+/// A note that says it is a checkpoint. Its size tells where to take the root; whose word it is, the leaves tell.
+struct Claim {
+    note: Vec<u8>,
+    size: u64,
+}
+
 impl Run {
-    /// Finds the log's key and opens both checkpoints with it.
+    /// Finds the log's key and what both checkpoints claim.
     fn open(
         leaves: &mut dyn Leaves,
         pinned: Option<Verifier>,
@@ -150,35 +160,32 @@ impl Run {
         if let Some(Err(error)) = &named {
             doubts.push(Doubt::new(DoubtCode::OpeningInvalid, error).at(0).field("data.vkey"));
         }
-        let named = named.and_then(Result::ok);
-        if let (Some(pinned), Some(named)) = (&pinned, &named)
-            && pinned != named
-        {
-            let detail = format!("leaf 0 names {named}, pinned is {pinned}");
-            doubts.push(Doubt::new(DoubtCode::VkeyOther, detail).at(0).field("data.vkey"));
-        }
-        let is_pinned = pinned.is_some();
-        let verifier = pinned.or(named);
-        let origin = match &verifier {
-            Some(verifier) => Some(verifier.name().as_str().to_owned()),
+        let journal = Journal::new(pinned, named.and_then(Result::ok));
+        let origin = match journal.name() {
+            Some(name) => Some(name.to_owned()),
             None => opening.map(|opening| opening.origine.as_str().to_owned()),
         };
-        let checkpoint = match checkpoint {
-            None => {
-                doubts.push(Doubt::new(DoubtCode::CheckpointMissing, "nothing says what the log signed"));
-                None
+        if checkpoint.is_none() {
+            doubts.push(Doubt::new(DoubtCode::CheckpointMissing, "nothing says what the log signed"));
+        }
+        let mut claim = |note: Option<&[u8]>, code| {
+            let note = note?;
+            match claimed_size(note) {
+                Ok(size) => Some(Claim { note: note.to_vec(), size }),
+                Err(error) => {
+                    doubts.push(Doubt::new(code, error));
+                    None
+                }
             }
-            Some(note) => open_checkpoint(note, verifier.as_ref(), DoubtCode::CheckpointInvalid, &mut doubts)
-                .map(|opened| (opened, String::from_utf8_lossy(note).into_owned())),
         };
-        let since =
-            since.and_then(|note| open_checkpoint(note, verifier.as_ref(), DoubtCode::SinceInvalid, &mut doubts));
-        let root_of_nothing = |size: u64| (size == 0).then_some(EMPTY_ROOT);
+        let checkpoint = claim(checkpoint, DoubtCode::CheckpointInvalid);
+        let since = claim(since, DoubtCode::SinceInvalid);
+        let root_of_nothing =
+            |claim: &Option<Claim>| claim.as_ref().and_then(|claim| (claim.size == 0).then_some(EMPTY_ROOT));
         Ok(Self {
-            root_at_checkpoint: checkpoint.as_ref().and_then(|(opened, _)| root_of_nothing(opened.size())),
-            root_at_since: since.as_ref().and_then(|opened| root_of_nothing(opened.size())),
-            verifier,
-            is_pinned,
+            root_at_checkpoint: root_of_nothing(&checkpoint),
+            root_at_since: root_of_nothing(&since),
+            journal,
             checkpoint,
             since,
             tree: Edge::new(),
@@ -192,7 +199,7 @@ impl Run {
     }
 
     fn covered(&self) -> Option<u64> {
-        self.checkpoint.as_ref().map(|(opened, _)| opened.size())
+        self.checkpoint.as_ref().map(|claim| claim.size)
     }
 
     fn stream(&mut self, chunks: Receiver<Chunk>, bench: &Bench, control: &mut Control) -> Result<(), AuditError> {
@@ -238,7 +245,7 @@ impl Run {
 
     fn apply(&mut self, judged: Vec<Judged>) {
         let covered = self.covered();
-        let since = self.since.as_ref().map(Checkpoint::size);
+        let since = self.since.as_ref().map(|claim| claim.size);
         for Judged { hash, read, doubts, signatures_good, pieces } in judged {
             let index = self.tree.size();
             self.signatures += signatures_good;
@@ -288,27 +295,41 @@ impl Run {
         if self.tree.size() == 0 {
             self.doubts.push(Doubt::new(DoubtCode::OpeningMissing, "no leaf was read"));
         }
-        let since_holds = self.compare_since();
+        self.journal.follow(self.state.log());
+        if let (true, Some(pinned), [first, ..]) =
+            (self.journal.is_foreign(), self.journal.pinned(), self.journal.chain())
+        {
+            let detail = format!("leaf 0 names {}, pinned is {pinned}", first.vkey);
+            self.doubts.push(Doubt::new(DoubtCode::VkeyOther, detail).at(0).field("data.vkey"));
+        }
+        let note = self.checkpoint.take();
+        let checkpoint = note.as_ref().and_then(|claim| self.open_checkpoint(claim, DoubtCode::CheckpointInvalid));
+        let since = self.since.take().and_then(|claim| self.open_checkpoint(&claim, DoubtCode::SinceInvalid));
+        let since_holds = since.as_ref().and_then(|since| self.compare_since(since));
         let has_hashes = comparison.is_some();
-        self.compare_checkpoint(since_holds, comparison)?;
-        let verdict = match (self.doubts.is_empty(), self.is_pinned) {
+        let earlier = since.as_ref().zip(since_holds).map(|(since, holds)| (since.size(), holds));
+        self.compare_checkpoint(checkpoint.as_ref(), earlier, comparison)?;
+        let tied_by = since.as_ref().filter(|_| since_holds == Some(true));
+        let size = checkpoint.as_ref().map(Checkpoint::size);
+        let vouching = self.journal.vouching(size.unwrap_or(0), tied_by);
+        let verdict = match (self.doubts.is_empty(), vouching.holds()) {
             (false, _) => Verdict::Doubt,
             (true, true) => Verdict::Good,
             (true, false) => Verdict::GoodButNotPinned,
         };
         let pieces = looked_at_pieces.then_some(self.pieces);
-        let not_checked = not_checked(self.is_pinned, self.since.is_some(), pieces, has_hashes);
+        let not_checked = not_checked(vouching, since.is_some(), pieces, has_hashes);
         let (doubts, doubts_by_code) = self.doubts.into_parts();
-        let (size, checkpoint) = self.checkpoint.map(|(opened, note)| (opened.size(), note)).unzip();
         Ok(Report {
             verdict,
             origin: self.state.origin().map(str::to_owned),
-            vkey: self.verifier.map(|verifier| verifier.to_string()),
-            is_pinned: self.is_pinned,
+            vkey: self.journal.judge(size.unwrap_or(0)).map(ToString::to_string),
+            vouching,
+            log_keys: self.journal.chain().to_vec(),
             size,
-            root: self.root_at_checkpoint.map(|root| root.to_string()),
-            checkpoint,
-            since: self.since.as_ref().map(Checkpoint::size),
+            root: size.and(self.root_at_checkpoint).map(|root| root.to_string()),
+            checkpoint: size.and(note).map(|claim| String::from_utf8_lossy(&claim.note).into_owned()),
+            since: since.as_ref().map(Checkpoint::size),
             counts: Counts {
                 leaves: self.tree.size(),
                 by_type: self.state.types().clone(),
@@ -318,16 +339,25 @@ impl Run {
                 signatures: self.signatures,
                 pieces,
             },
+            disputes: self.state.disputes().to_vec(),
             doubts_by_code,
             doubts,
-            disputes: self.state.disputes().to_vec(),
             not_checked,
         })
     }
 
+    /// Opens a note with the key that judges a tree of its size.
+    fn open_checkpoint(&mut self, claim: &Claim, code: DoubtCode) -> Option<Checkpoint> {
+        let Some(verifier) = self.journal.judge(claim.size) else {
+            let detail = "no key was pinned and leaf 0 names none, so nothing tells who signed it";
+            self.doubts.push(Doubt::new(code, detail));
+            return None;
+        };
+        Checkpoint::open(&claim.note, verifier).map_err(|error| self.doubts.push(Doubt::new(code, error))).ok()
+    }
+
     /// Whether the history begins with the older tree; none where that could not be told.
-    fn compare_since(&mut self) -> Option<bool> {
-        let since = self.since.as_ref()?;
+    fn compare_since(&mut self, since: &Checkpoint) -> Option<bool> {
         let Some(root) = self.root_at_since else {
             let detail = format!("it has {} leaves, here are {}", since.size(), self.tree.size());
             self.doubts.push(Doubt::new(DoubtCode::SinceNewer, detail).at(self.tree.size()));
@@ -347,14 +377,15 @@ impl Run {
 
     fn compare_checkpoint(
         &mut self,
-        since_holds: Option<bool>,
+        signed: Option<&Checkpoint>,
+        earlier: Option<(u64, bool)>,
         mut comparison: Option<Comparison>,
     ) -> Result<(), AuditError> {
         if let Some(why) = &self.hashes_unreadable {
             let detail = format!("index.sqlite can't be read: {why}; without it the node derives it again");
             self.doubts.push(Doubt::new(DoubtCode::HashAltered, detail));
         }
-        let Some((signed, _)) = &self.checkpoint else { return Ok(()) };
+        let Some(signed) = signed else { return Ok(()) };
         let leaves = self.tree.size();
         if leaves > signed.size() {
             let detail = format!("{} leaves follow the {} that were signed", leaves - signed.size(), signed.size());
@@ -375,10 +406,10 @@ impl Run {
                 Doubt::new(DoubtCode::LeavesMissing, detail).at(leaves)
             }
             Some(root) => {
-                let when = match (since_holds, &self.since) {
-                    (Some(true), Some(since)) => format!(", at or after index {}", since.size()),
-                    (Some(false), Some(since)) => format!(", before index {} at least", since.size()),
-                    _ => String::new(),
+                let when = match earlier {
+                    Some((since, true)) => format!(", at or after index {since}"),
+                    Some((since, false)) => format!(", before index {since} at least"),
+                    None => String::new(),
                 };
                 let hint = match first {
                     Some(first) if altered.is_empty() => {
@@ -412,23 +443,23 @@ fn read_opening(leaf: &[u8]) -> Option<RegistreOuvert> {
     }
 }
 
-fn open_checkpoint(
-    note: &[u8],
-    verifier: Option<&Verifier>,
-    code: DoubtCode,
-    doubts: &mut Doubts,
-) -> Option<Checkpoint> {
-    let Some(verifier) = verifier else {
-        doubts.push(Doubt::new(code, "no key was pinned and leaf 0 names none, so nothing tells who signed it"));
-        return None;
-    };
-    Checkpoint::open(note, verifier).map_err(|error| doubts.push(Doubt::new(code, error))).ok()
+/// How many leaves a note says that it is the head of.
+fn claimed_size(note: &[u8]) -> Result<u64, CheckpointError> {
+    Ok(Checkpoint::parse(Note::parse(note)?.text())?.size())
 }
 
-fn not_checked(is_pinned: bool, has_since: bool, pieces: Option<PieceCounts>, has_hashes: bool) -> Vec<NotChecked> {
+fn not_checked(vouching: Vouching, has_since: bool, pieces: Option<PieceCounts>, has_hashes: bool) -> Vec<NotChecked> {
     let mut not = Vec::new();
-    if !is_pinned {
-        not.push(NotChecked::new("key-not-pinned", "that this log key is the operator's: the history itself names it"));
+    match vouching {
+        Vouching::Pinned | Vouching::Successor => {}
+        Vouching::NotPinned => {
+            let detail = "that this log key is the operator's: the history itself names it";
+            not.push(NotChecked::new("key-not-pinned", detail));
+        }
+        Vouching::SuccessorUnproved => {
+            let detail = "that the log key is the pinned one's successor: give a checkpoint that the pinned one signed (--since)";
+            not.push(NotChecked::new("key-replaced", detail));
+        }
     }
     not.push(NotChecked::new("witnesses", "witnesses: no cosignature was looked for"));
     not.push(NotChecked::new("same-for-everybody", "that the operator showed everybody the same log"));

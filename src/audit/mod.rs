@@ -16,6 +16,7 @@
 //! | [`leaves`], [`http`] | where leaves are read |
 //! | [`judge`], [`state`], [`history`] | the verification of a whole history |
 //! | [`hashes`] | the hashes kept beside the leaves, every tile compared with what the leaves make |
+//! | [`journal`] | the log's own keys, one after the other |
 //! | [`folder`] | a folder at rest |
 //! | [`receipt`] | one event, with the log's key and nothing else |
 //! | [`doubt`], [`report`] | what was found |
@@ -29,6 +30,7 @@ pub mod folder;
 pub mod hashes;
 pub mod history;
 pub mod http;
+pub mod journal;
 pub mod judge;
 pub mod leaves;
 pub mod receipt;

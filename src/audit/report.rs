@@ -10,6 +10,7 @@ use greffe_events::key::KeyId;
 use serde::Serialize;
 
 use super::doubt::{DOUBTS_KEPT_MAX, Doubt, DoubtCode};
+use super::journal::{LogKey, Vouching};
 
 /// The answer. A doubt outweighs everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -135,8 +136,10 @@ pub struct Report {
     pub origin: Option<String>,
     /// The key that judged the checkpoints.
     pub vkey: Option<String>,
-    /// Whether the auditor brought that key.
-    pub is_pinned: bool,
+    /// What the key that the auditor brought says of this history.
+    pub vouching: Vouching,
+    /// The log's keys, oldest first.
+    pub log_keys: Vec<LogKey>,
     /// Leaves that the checkpoint covers.
     pub size: Option<u64>,
     /// Root of the tree over as many of the leaves read; none where there are fewer. Base64.
@@ -198,8 +201,11 @@ impl fmt::Display for Report {
         writeln!(f, "{} / {}", self.verdict.title(), self.verdict.titre())?;
         let unknown = || "unknown".to_owned();
         writeln!(f, "log: {}", self.origin.clone().unwrap_or_else(unknown))?;
-        let how = if self.is_pinned { "pinned" } else { "not pinned: named by the history itself" };
+        let how = self.vouching.title();
         writeln!(f, "log key: {} ({how})", self.vkey.clone().unwrap_or_else(unknown))?;
+        for pair in self.log_keys.windows(2) {
+            writeln!(f, "log key until leaf {}: {}", pair[1].index, pair[0].vkey)?;
+        }
         match self.size {
             Some(size) => writeln!(f, "checkpoint: {size} leaves")?,
             None => writeln!(f, "checkpoint: none to be believed")?,

@@ -26,7 +26,7 @@ fn a_history_that_nobody_touched_is_good_and_says_what_was_not_checked() {
     let report = verify_folder(&world.root, Some(&world.vkey), None, &mut control(&go_on, &mut progress)).unwrap();
     let size = world.leaves.len() as u64;
     assert_eq!((report.verdict, codes(&report)), (Verdict::Good, Vec::new()), "{report}");
-    assert_eq!((report.size, report.counts.leaves, report.is_pinned), (Some(size), size, true));
+    assert_eq!((report.size, report.counts.leaves, report.vouching.holds()), (Some(size), size, true));
     assert_eq!(report.checkpoint.as_deref().map(str::as_bytes), Some(world.checkpoint.as_slice()));
     let counts = &report.counts;
     assert_eq!((counts.organisations, counts.keys), (4, 9));

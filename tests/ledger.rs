@@ -88,12 +88,18 @@ fn each_refusal_has_its_code_and_leaves_a_signed_trace_where_the_key_is_known() 
     let stolen = signed(&good, &[10]).to_json();
     let payload_of = |text: &str| serde_json::from_str::<Value>(text).unwrap()["payload"].as_str().unwrap().to_owned();
     assert_eq!(prepared(&stolen.replace(&payload_of(&stolen), &payload_of(&other_payload))), Code::SignatureInvalid);
+    // Signed well, but for another log, even where this one can't read the rest; or by a stranger before the commune.
+    let elsewhere = with("registre", json!("other.invalid"));
+    assert_eq!(refused(submit(&ledger, &elsewhere, &[10])), (Code::RegistreWrong, None));
+    let mut later = elsewhere.clone();
+    later["type"] = json!("greffe.acte.transmis.v9");
+    assert_eq!(refused(submit(&ledger, &later, &[10])), (Code::TypeUnknown, None));
+    assert_eq!(refused(submit(&ledger, &good, &[99, 10])), (Code::KeyUnknown, None));
     assert_eq!(ledger.head().size, size);
 
     // The commune's own mistakes are recorded, one leaf each.
     let cases = [
         (good.clone(), vec![10], Code::PieceMissing),
-        (with("registre", json!("other.invalid")), vec![10], Code::RegistreWrong),
         (with("time", json!("2020-01-01T00:00:00Z")), vec![10], Code::TimeOutOfRange),
         (with("type", json!("greffe.acte.inconnu.v1")), vec![10], Code::TypeUnknown),
         (with("data", json!({})), vec![10], Code::DataMissing),
@@ -152,11 +158,18 @@ fn one_key_cannot_flood_the_log_with_refusals() {
     for n in 0..80 {
         match submit(&ledger, &acte(n, b"jamais deposee"), &[10]) {
             Answer::Refused(..) => {}
-            Answer::Unavailable(Unavailable::TooManyRefusals) => limited += 1,
+            Answer::RefusedTooOften(refusal, by) => {
+                assert_eq!((refusal.code, by), (Code::PieceMissing, key(10).id()), "the reason is told all the same");
+                limited += 1;
+            }
             other => panic!("{other:?}"),
         }
     }
     assert_eq!(limited, 20);
+    // What was recorded is found again, and costs nothing more.
+    let (first, size) = (acte(600, b"jamais deposee"), ledger.head().size);
+    let Answer::RefusedTooOften(..) = submit(&ledger, &first, &[10]) else { panic!("beyond the rate") };
+    assert_eq!(ledger.head().size, size);
     // Its good events still pass, and so do others' refusals.
     deposit_acte(&ledger, 500, b"acte");
     recorded(&ledger, &acte(500, b"acte"), &[10]);
@@ -374,6 +387,63 @@ fn the_same_piece_deposited_at_once_is_deposited() {
 }
 
 #[test]
+fn a_stop_under_load_finishes_what_is_queued_and_loses_nothing_that_was_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let (folder, ledger) = open_with_members(dir.path());
+    let ledger = std::sync::Arc::new(ledger);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let prepared = |n: usize| {
+        let envelope = signed(&acte(n, b"acte"), &[10]).to_json();
+        ledger.prepare(envelope.as_bytes(), now_ms()).unwrap().unwrap()
+    };
+    for n in 0..150 {
+        deposit_acte(&ledger, n, b"acte");
+    }
+    // Queued before the stop: some alone, some together.
+    let mut posts = Vec::new();
+    for n in 0..50 {
+        let (own, alone) = (std::sync::Arc::clone(&ledger), vec![prepared(n)]);
+        posts.push(runtime.spawn(async move { own.submit_all(alone).await }));
+    }
+    let (own, together) = (std::sync::Arc::clone(&ledger), (50..150).map(prepared).collect());
+    posts.push(runtime.spawn(async move { own.submit_all(together).await }));
+    let before = ledger.head().size;
+    wait_until("the load begins", || ledger.head().size > before);
+    ledger.close().unwrap();
+    assert!(!ledger.is_writing());
+    let told: Vec<Answer> = posts
+        .into_iter()
+        .flat_map(|post| runtime.block_on(post).unwrap())
+        .map(|told| ledger.answer(told).unwrap())
+        .collect();
+    assert_eq!(told.len(), 150);
+    let mut receipts = Vec::new();
+    for answer in told {
+        match answer {
+            Answer::Recorded { receipt, is_new: true } => receipts.push(*receipt),
+            Answer::Unavailable(Unavailable::Stopping) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(!receipts.is_empty());
+    // What was told to be recorded is there, and nothing else.
+    let store = SqliteStore::open(folder.root()).unwrap();
+    assert_eq!(store.head().unwrap(), before + receipts.len() as u64);
+    for receipt in &receipts {
+        let leaf = store.read(receipt.index, 1).unwrap().remove(0);
+        assert_eq!(data_encoding::BASE64.encode(&leaf), receipt.leaf);
+    }
+    drop(store);
+    // New ones are told at once that the node stops.
+    let answer = submit(&ledger, &acte(1, b"acte"), &[10]);
+    assert!(matches!(answer, Answer::Unavailable(Unavailable::Stopping)), "{answer:?}");
+    // And a restart goes on from there.
+    drop(std::sync::Arc::into_inner(ledger));
+    let ledger = open(&folder);
+    assert_eq!(ledger.head().size, before + receipts.len() as u64);
+}
+
+#[test]
 fn a_closed_ledger_leaves_its_last_word_on_disk() {
     let dir = tempfile::tempdir().unwrap();
     let (folder, ledger) = open_with_members(dir.path());
@@ -432,7 +502,7 @@ fn events_posted_at_once_get_one_gapless_order() {
                 let envelope = signed(&acte(n, b"acte"), &[10]).to_json();
                 let prepared = ledger.prepare(envelope.as_bytes(), now_ms()).unwrap().unwrap();
                 let ledger = std::sync::Arc::clone(&ledger);
-                tokio::spawn(async move { ledger.submit(prepared).await })
+                tokio::spawn(async move { ledger.submit(prepared).await.unwrap() })
             })
             .collect();
         let mut receipts = Vec::new();

@@ -100,6 +100,8 @@ pub struct ClaimedIdentity {
     pub source: Option<Organisation>,
     /// `id`, where it is a UUID.
     pub id: Option<Uuid>,
+    /// `registre`, where it is the name of a log.
+    pub registre: Option<Origin>,
 }
 
 impl ClaimedIdentity {
@@ -109,6 +111,7 @@ impl ClaimedIdentity {
         Self {
             source: attributes.source.and_then(|raw| serde_json::from_str(raw.get()).ok()),
             id: attributes.id.and_then(|raw| serde_json::from_str(raw.get()).ok()),
+            registre: attributes.registre.and_then(|raw| serde_json::from_str(raw.get()).ok()),
         }
     }
 }

@@ -3,6 +3,8 @@
 //! The code is for programs, the titles (English and French) for people, the detail for whoever
 //! debugs. Nothing here decides; each module that decides returns these.
 
+mod conseil;
+
 use std::fmt;
 
 /// One reason, with its facts.
@@ -154,6 +156,14 @@ mod tests {
         assert!(
             texts.iter().all(|text| text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'))
         );
+    }
+
+    #[test]
+    fn each_code_says_what_to_do_in_a_whole_sentence() {
+        for code in Code::ALL {
+            let conseil = code.conseil();
+            assert!(conseil.len() > 20 && conseil.ends_with('.'), "{code}: {conseil}");
+        }
     }
 
     #[test]

@@ -167,6 +167,42 @@ impl Client {
         })
     }
 
+    /// Posts envelopes together, in order: one answer for each. A node takes at most 1,000, in 8 MiB.
+    pub fn post_all(&self, envelopes: &[Envelope]) -> anyhow::Result<Vec<Posted>> {
+        #[derive(Deserialize)]
+        struct Line {
+            status: u16,
+            receipt: Option<Box<serde_json::value::RawValue>>,
+            problem: Option<Problem>,
+        }
+        let body: String = envelopes.iter().map(|envelope| envelope.to_json() + "\n").collect();
+        let mut answer = self
+            .agent
+            .post(format!("{}/v1/events", self.url))
+            .content_type("application/x-ndjson")
+            .send(body)
+            .context("l'envoi n'a pas abouti ; refaites la même commande, rien ne sera enregistré deux fois")?;
+        let status = answer.status().as_u16();
+        let text = read_text(&mut answer)?;
+        if status != 200 {
+            bail!("{}", problem(status, &text));
+        }
+        let lines = text.lines().map(serde_json::from_str).collect::<Result<Vec<Line>, _>>();
+        let lines = lines.context("la réponse du nœud est illisible")?;
+        if lines.len() != envelopes.len() {
+            bail!("le nœud a répondu à {} événements sur {}", lines.len(), envelopes.len());
+        }
+        let posted = lines.into_iter().zip(envelopes).map(|(line, envelope)| match (line.receipt, line.problem) {
+            (Some(receipt), _) => {
+                let receipt = self.checked_receipt(receipt.get(), Some(envelope))?;
+                Ok(if line.status == 201 { Posted::New(receipt) } else { Posted::Known(receipt) })
+            }
+            (None, Some(problem)) => Ok(Posted::Refused(problem)),
+            (None, None) => bail!("le nœud a rendu une ligne sans reçu ni refus"),
+        });
+        posted.collect()
+    }
+
     /// Reads a receipt and verifies it against the key that the node announces, and that it is of what was sent.
     fn checked_receipt(&self, text: &str, sent: Option<&Envelope>) -> anyhow::Result<Receipt> {
         let receipt: Receipt = serde_json::from_str(text).context("reçu illisible")?;

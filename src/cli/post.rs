@@ -3,13 +3,13 @@
 //! A file holds a signed envelope, a whole event, or a draft: `type`, `source`, `subject`, `data`; the rest is filled in.
 //! What is signed is written to `<file>.dsse.json` before it is sent, and sent again from there as long as the draft, the keys
 //! and the log are the same: a command that is repeated after a lost answer records nothing twice. The receipt goes to
-//! `<file>.recu.json`.
+//! `<file>.recu.json`. Several files go together, in their order, as batches.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use greffe_events::dsse::Envelope;
+use greffe_events::dsse::{ENVELOPE_BYTES_MAX, Envelope};
 use greffe_events::horodatage::Horodatage;
 use greffe_events::ident::Origin;
 use greffe_events::key::SecretKey;
@@ -19,7 +19,11 @@ use serde_json::{Map, Value};
 use super::client::{Client, Posted};
 use super::event::{is_envelope, read_bounded};
 use super::{Outcome, Target, now_ms, print, say};
+use crate::http::bounds::BATCH_BYTES_MAX;
 use crate::ledger::folder::{read_secret_key, replace_file};
+
+/// Files in one batch: of the largest envelopes, the largest body that a node takes holds as many.
+const BATCH_FILES_MAX: usize = BATCH_BYTES_MAX / (ENVELOPE_BYTES_MAX + 1);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -33,27 +37,34 @@ pub struct Args {
 pub fn run(args: &Args) -> Outcome {
     let client = Client::connect(&args.target.url)?;
     let keys = args.target.key.iter().map(|file| read_secret_key(file)).collect::<Result<Vec<_>, _>>()?;
+    let envelopes =
+        args.files.iter().map(|file| signed(file, &keys, client.origin())).collect::<Result<Vec<_>, _>>()?;
     let mut all_hold = true;
-    for file in &args.files {
-        let envelope = signed(file, &keys, client.origin())?;
-        match client.post(&envelope)? {
-            Posted::New(receipt) => {
-                keep_receipt(&suffixed(file, "recu.json"), &receipt)?;
-                print(format_args!("{} : enregistré à l'indice {}", file.display(), receipt.index))?;
-            }
-            Posted::Known(receipt) => {
-                keep_receipt(&suffixed(file, "recu.json"), &receipt)?;
-                print(format_args!("{} : déjà enregistré, à l'indice {}", file.display(), receipt.index))?;
-            }
-            Posted::Refused(problem) => {
-                all_hold = false;
-                // What was refused must be changed, and then signed anew.
-                let _ = std::fs::remove_file(suffixed(file, "dsse.json"));
-                print(format_args!("{} : refusé : {problem}", file.display()))?;
-            }
+    let mut files = args.files.iter();
+    for batch in envelopes.chunks(BATCH_FILES_MAX) {
+        let posted = if let [one] = batch { vec![client.post(one)?] } else { client.post_all(batch)? };
+        for (posted, file) in posted.into_iter().zip(&mut files) {
+            all_hold &= tell(file, posted)?;
         }
     }
     Ok(if all_hold { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Says what became of a file and keeps its receipt; whether it is recorded.
+fn tell(file: &Path, posted: Posted) -> anyhow::Result<bool> {
+    let (receipt, what) = match posted {
+        Posted::New(receipt) => (receipt, "enregistré à l'indice"),
+        Posted::Known(receipt) => (receipt, "déjà enregistré, à l'indice"),
+        Posted::Refused(problem) => {
+            // What was refused must be changed, and then signed anew.
+            let _ = std::fs::remove_file(suffixed(file, "dsse.json"));
+            print(format_args!("{} : refusé : {problem}", file.display()))?;
+            return Ok(false);
+        }
+    };
+    keep_receipt(&suffixed(file, "recu.json"), &receipt)?;
+    print(format_args!("{} : {what} {}", file.display(), receipt.index))?;
+    Ok(true)
 }
 
 /// Writes a receipt where it can be found again.

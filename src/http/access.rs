@@ -83,6 +83,12 @@ impl Reader {
         self.reads_everything
     }
 
+    /// The organisations of which it reads everything; none for all of them.
+    pub fn organisations(&self) -> Option<Vec<Organisation>> {
+        let audited = self.audited.iter().map(|siren| Organisation::Siren(*siren));
+        (!self.reads_everything).then(|| audited.chain([self.organisation.clone()]).collect())
+    }
+
     /// Whether it may deposit pieces: its key signs something.
     pub fn may_deposit(&self) -> bool {
         self.may_sign

@@ -9,12 +9,14 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Response, header};
 use axum::middleware::Next;
 use axum::response::IntoResponse;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Instrument;
 use uuid::Uuid;
 
 use super::Node;
 use super::problem::{Cause, Problem, ProblemCode};
+use crate::ledger::queue;
+use crate::store::APPEND_LEAVES_MAX;
 
 /// Connections open at once: well below the usual limit of 1,024 files of a process, which pieces and SQLite share.
 pub const CONNECTIONS_MAX: usize = 768;
@@ -41,6 +43,17 @@ pub const HEADERS_MAX: usize = 64;
 pub const BODY_SILENCE_MAX: Duration = Duration::from_secs(20);
 /// Longest time for the whole body of an envelope.
 pub const ENVELOPE_WAIT_MAX: Duration = Duration::from_secs(30);
+/// Most envelopes in a batch: what one batch of the sequencer holds, with a margin for round numbers.
+pub const BATCH_LINES_MAX: usize = 1_000;
+/// Largest body of a batch, in bytes: what one batch of the sequencer holds, in base64.
+pub const BATCH_BYTES_MAX: usize = 8 << 20;
+/// Bytes of whole lines that are verified by one thread at once: enough that handing them over costs nothing beside it, few enough
+/// that a batch of a hundred lines keeps several cores busy.
+pub const BATCH_BLOCK_BYTES: usize = 16 * 1024;
+/// Bytes of batches under way at once, in all requests; counted as they come, so that a slow client holds what it has sent.
+pub const BATCHES_BYTES_MAX: usize = 64 << 20;
+/// Longest time for the whole body of a batch: the largest one at 100 kB/s.
+pub const BATCH_WAIT_MAX: Duration = Duration::from_secs(90);
 /// Longest time for the whole body of a piece: the largest one at 100 kB/s.
 pub const PIECE_WAIT_MAX: Duration = Duration::from_secs(1_600);
 /// How much of a body that is too large is still read before the answer, in bytes: a client that writes before it reads
@@ -65,7 +78,12 @@ pub struct Limits {
     pub(super) waits: Arc<Semaphore>,
     pub(super) verifications: Arc<Semaphore>,
     pub(super) threads: Arc<Semaphore>,
+    /// In KiB, lent to a batch until it is answered.
+    batches: Arc<Semaphore>,
 }
+
+// The good lines of one body make one batch of the sequencer.
+const _: () = assert!(BATCH_LINES_MAX <= APPEND_LEAVES_MAX && BATCH_BYTES_MAX / 4 * 3 <= queue::BATCH_BYTES_MAX);
 
 impl Limits {
     /// Nothing is under way.
@@ -78,7 +96,13 @@ impl Limits {
             waits: Arc::new(Semaphore::new(WAITS_MAX)),
             verifications: Arc::new(Semaphore::new(VERIFICATIONS_PER_CORE * cores)),
             threads: Arc::new(Semaphore::new(THREADS_MAX)),
+            batches: Arc::new(Semaphore::new(BATCHES_BYTES_MAX / 1_024)),
         }
+    }
+
+    /// Room for so many more bytes of a batch, where there is some.
+    pub(super) fn batch_room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.batches).try_acquire_many_owned(u32::try_from(bytes.div_ceil(1_024)).ok()?).ok()
     }
 }
 
@@ -106,6 +130,15 @@ pub(super) async fn limit_requests(State(node): State<Node>, request: Request, n
 #[allow(clippy::needless_pass_by_value)]
 pub(super) fn answer_panic(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
     Problem::internal(&"a handler panicked").into_response()
+}
+
+/// Counts the answers that are a no.
+pub(super) async fn count_problems(State(node): State<Node>, request: Request, next: Next) -> Response<Body> {
+    let response = next.run(request).await;
+    if let Some(ProblemCode(code)) = response.extensions().get() {
+        node.app().ledger.metrics().problem(code);
+    }
+    response
 }
 
 /// Around every request: an id, a span, one line in the log, and the headers that every answer has.

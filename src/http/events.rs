@@ -1,14 +1,14 @@
 //! Events: posting one, reading one, its receipt.
 //!
 //! `POST /v1/events` takes one DSSE envelope and answers once it is durable: 201 with the receipt, 200 with the receipt
-//! where the same bytes were recorded before, or a problem. Batches do not exist yet.
+//! where the same bytes were recorded before, or a problem. Several at once: [`super::lots`].
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::header::{ACCEPT, CONTENT_TYPE, LOCATION, VARY};
+use axum::http::header::{ACCEPT, LOCATION, VARY};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use data_encoding::BASE64;
@@ -23,14 +23,18 @@ use serde_json::value::RawValue;
 
 use super::access::Reader;
 use super::bounds::ENVELOPE_WAIT_MAX;
-use super::problem::{Cause, Problem};
+use super::lots;
+use super::problem::Problem;
 use super::request::{index_in_path, negotiate, now_ms, whole_body};
 use super::{App, Node};
+use crate::ledger::head::Receipt;
 use crate::ledger::sequencer::Answer;
 
-/// `POST /v1/events`.
+/// `POST /v1/events`. Any type of content may hold an envelope, except the one that says it holds several.
 pub(super) async fn post(State(node): State<Node>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
-    refuse_batches(&headers)?;
+    if lots::is_batch(&headers) {
+        return lots::post(&node, body).await;
+    }
     let envelope = whole_body(body, ENVELOPE_BYTES_MAX, ENVELOPE_WAIT_MAX).await?;
     let received_at_ms = now_ms();
     let core = Arc::clone(&node.limits.verifications).acquire_owned().await;
@@ -41,29 +45,28 @@ pub(super) async fn post(State(node): State<Node>, headers: HeaderMap, body: Bod
         prepared.map_err(|refusal| Problem::refused(refusal, None))
     };
     let prepared = node.blocking(prepare).await?;
-    match node.app().ledger.submit(prepared).await {
-        Answer::Recorded { receipt, is_new } => {
-            let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-            let location = format!("/v1/events/{}", receipt.index);
-            Ok((status, [(LOCATION, location)], Json(*receipt)).into_response())
-        }
-        Answer::Refused(refusal, recorded) => Err(Problem::refused(refusal, recorded.map(|receipt| *receipt))),
-        Answer::Unavailable(why) => Err(why.into()),
-    }
+    let told = node.app().ledger.submit_all(vec![prepared]).await.pop();
+    let told = told.ok_or_else(|| Problem::internal(&"an event without an answer"))?;
+    let answer = if told.reads_the_store() {
+        node.blocking(move |app| Ok(app.ledger.answer(told)?)).await?
+    } else {
+        node.app().ledger.answer(told)?
+    };
+    let (status, receipt) = answered(answer)?;
+    let location = format!("/v1/events/{}", receipt.index);
+    Ok((status, [(LOCATION, location)], Json(receipt)).into_response())
 }
 
-/// Any type of content may hold an envelope, except the one that says it holds several.
-fn refuse_batches(headers: &HeaderMap) -> Result<(), Problem> {
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    if ["application/x-ndjson", "application/ndjson", "application/jsonl"]
-        .iter()
-        .any(|batch| media_type.eq_ignore_ascii_case(batch))
-    {
-        let detail = "batches are not taken yet: post one DSSE envelope per request, as application/json";
-        return Err(Problem::new(Cause::MediaType, detail).at("content-type"));
+/// What an answer of the ledger is over HTTP.
+pub(super) fn answered(answer: Answer) -> Result<(StatusCode, Receipt), Problem> {
+    match answer {
+        Answer::Recorded { receipt, is_new } => {
+            Ok((if is_new { StatusCode::CREATED } else { StatusCode::OK }, *receipt))
+        }
+        Answer::Refused(refusal, recorded) => Err(Problem::refused(refusal, recorded.map(|receipt| *receipt))),
+        Answer::RefusedTooOften(refusal, key) => Err(Problem::refused_too_often(refusal, key)),
+        Answer::Unavailable(why) => Err(why.into()),
     }
-    Ok(())
 }
 
 /// `GET /v1/events/{index}/receipt`: JSON, or the bare `.tlog-proof` with the leaf as its extra line.
@@ -104,7 +107,7 @@ pub(super) async fn get(
 }
 
 /// A leaf that this reader may see; what it may not see is not there.
-fn readable_leaf(app: &App, reader: &Reader, index: u64) -> Result<(Vec<u8>, Leaf), Problem> {
+pub(super) fn readable_leaf(app: &App, reader: &Reader, index: u64) -> Result<(Vec<u8>, Leaf), Problem> {
     let bytes = app.ledger.leaf(index)?.ok_or_else(Problem::not_found)?;
     let leaf = Leaf::decode(&bytes).map_err(|error| Problem::internal(&error))?;
     let event = Event::of(&leaf.envelope).map_err(|refusal| Problem::internal(&refusal))?;

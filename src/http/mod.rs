@@ -3,11 +3,14 @@
 //! | module | endpoints or purpose |
 //! |---|---|
 //! | [`events`] | `POST /v1/events`, `GET /v1/events/{index}`, `GET /v1/events/{index}/receipt` |
+//! | [`lots`] | `POST /v1/events` with a batch |
+//! | [`refus`] | `GET /v1/refus`, `GET /v1/refus/{index}` |
 //! | [`pieces`] | `PUT /v1/pieces/{sha256}`, `GET /v1/pieces/{reference}` |
 //! | [`actes`] | `GET /v1/actes`, `GET /v1/actes/{id}` |
 //! | [`tiles`] | `GET /checkpoint`, `GET /tile/…` (C2SP tlog-tiles) |
 //! | [`proofs`] | `GET /v1/proof/inclusion`, `GET /v1/proof/consistency` |
 //! | [`node`] | `GET /.well-known/greffe.json`, `GET /health/live`, `GET /health/ready` |
+//! | [`metrics`] | `GET /metrics` |
 //! | [`problem`] | every answer that is a no (RFC 9457) |
 //! | [`auth`], [`access`] | who reads, and what they may read |
 //! | [`request`] | typed reading of paths, queries, bodies; work off the async threads |
@@ -15,17 +18,20 @@
 //! | [`mod@serve`] | connections, their timeouts, the graceful end |
 //!
 //! Nothing that reads a disk or verifies a signature runs on an async thread. What is public: checkpoint, hash tiles,
-//! proofs, the node's card and health. Everything else asks for a reader token. TLS is the reverse proxy's.
+//! proofs, the node's card, health and figures. Everything else asks for a reader token. TLS is the reverse proxy's.
 
 pub mod access;
 pub mod actes;
 pub mod auth;
 pub mod bounds;
 pub mod events;
+pub mod lots;
+pub mod metrics;
 pub mod node;
 pub mod pieces;
 pub mod problem;
 pub mod proofs;
+pub mod refus;
 pub mod request;
 pub mod serve;
 pub mod tiles;
@@ -71,6 +77,8 @@ pub fn router(app: App) -> Router {
         .route("/v1/events", post(events::post))
         .route("/v1/events/{index}", get(events::get))
         .route("/v1/events/{index}/receipt", get(events::receipt))
+        .route("/v1/refus", get(refus::list))
+        .route("/v1/refus/{index}", get(refus::find))
         .route("/v1/pieces/{reference}", get(pieces::get).put(pieces::put))
         .route("/v1/actes", get(actes::list))
         .route("/v1/actes/{id}", get(actes::find))
@@ -85,8 +93,10 @@ pub fn router(app: App) -> Router {
         .route("/.well-known/greffe.json", get(node::card))
         .route("/health/live", get(node::live))
         .route("/health/ready", get(node::ready))
+        .route("/metrics", get(metrics::get))
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_this_method)
+        .layer(middleware::from_fn_with_state(node.clone(), bounds::count_problems))
         .with_state(node)
         .layer(CatchPanicLayer::custom(bounds::answer_panic))
         .layer(middleware::from_fn(bounds::surround))

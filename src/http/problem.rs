@@ -2,11 +2,12 @@
 //!
 //! ```json
 //! {"type":"urn:greffe:probleme:id-reused","title":"…","titre":"…","status":409,"code":"id-reused",
-//!  "detail":"…","champ":"id","refus":{"index":12,"receipt":{…}}}
+//!  "detail":"…","champ":"id","conseil":"…","refus":{"index":12,"receipt":{…}}}
 //! ```
 //!
 //! `code` never changes meaning. `title` is English, `titre` French, `detail` for whoever debugs; `champ` is the field,
-//! where there is one; `refus` the leaf that records the refusal, where one does. Two families of codes, no text twice:
+//! where there is one; `conseil` says in French what to do about a refusal; `refus` is the leaf that records it, where one does. Where
+//! a key had too many refusals (429), `motif` is the refusal that was not recorded: its code, titles, detail, field, advice and key. Two families of codes, no text twice:
 //!
 //! - those of admission (`greffe_events::Code`), by status: 400 what is no envelope or no I-JSON, 403 who may not sign,
 //!   409 what the log already holds or does not hold yet, 413 size, 422 content;
@@ -16,6 +17,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use greffe_events::key::KeyId;
 use greffe_events::{Code, Refusal};
 use serde::Serialize;
 
@@ -23,8 +25,12 @@ use crate::ledger::LedgerError;
 use crate::ledger::head::Receipt;
 use crate::ledger::index::IndexError;
 use crate::ledger::pieces::PieceError;
+use crate::ledger::refus::REFUSALS_PER_KEY_MAX;
 use crate::ledger::sequencer::Unavailable;
 use crate::store::StoreError;
+
+/// When a key that had too many refusals may come again with bad ones, in seconds: good ones pass at any time.
+const REFUSAL_RETRY_S: u32 = 3_600;
 
 /// Prefix of every `type`: problems are named, not located.
 const TYPE_PREFIX: &str = "urn:greffe:probleme:";
@@ -106,6 +112,7 @@ pub struct Problem {
     detail: String,
     champ: Option<String>,
     refus: Option<Box<Refus>>,
+    motif: Option<Box<(Refusal, KeyId)>>,
     retry_after_s: Option<u32>,
 }
 
@@ -124,7 +131,7 @@ impl Problem {
     /// A problem of the service.
     pub fn new(cause: Cause, detail: impl Into<String>) -> Self {
         let retry_after_s = (cause.status_number() == 503).then_some(1);
-        Self { kind: Kind::Service(cause), detail: detail.into(), champ: None, refus: None, retry_after_s }
+        Self { kind: Kind::Service(cause), detail: detail.into(), champ: None, refus: None, motif: None, retry_after_s }
     }
 
     /// A submission that is not admitted, with the leaf that says so.
@@ -134,8 +141,19 @@ impl Problem {
             detail: refusal.detail,
             champ: refusal.field,
             refus: recorded.map(|receipt| Box::new(Refus { index: receipt.index, receipt })),
+            motif: None,
             retry_after_s: None,
         }
+    }
+
+    /// A submission that is not admitted, by a key that had too many refusals for this one to be recorded.
+    pub fn refused_too_often(refusal: Refusal, key: KeyId) -> Self {
+        let detail = format!(
+            "{key} had {REFUSALS_PER_KEY_MAX} refusals recorded within an hour; this one, for {}, is not recorded",
+            refusal.code
+        );
+        Self { motif: Some(Box::new((refusal, key))), ..Self::new(Cause::TooManyRefusals, detail) }
+            .retry_after(REFUSAL_RETRY_S)
     }
 
     /// The one answer for what is not there and for what the reader may not see: neither tells of the other.
@@ -171,7 +189,8 @@ impl Problem {
         }
     }
 
-    fn code(&self) -> &'static str {
+    /// Its stable code.
+    pub fn code(&self) -> &'static str {
         match self.kind {
             Kind::Refused(code) => code.as_str(),
             Kind::Service(cause) => cause.as_str(),
@@ -244,7 +263,6 @@ impl From<Unavailable> for Problem {
             Unavailable::Guard => (Cause::Garde, 30),
             Unavailable::Store => (Cause::StoreUnavailable, 30),
             Unavailable::Stopping => (Cause::Stopping, 10),
-            Unavailable::TooManyRefusals => (Cause::TooManyRefusals, 3_600),
         };
         Self::new(cause, why.to_string()).retry_after(wait_s)
     }
@@ -293,28 +311,69 @@ struct Wire<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     champ: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    conseil: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    motif: Option<Motif<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     refus: Option<&'a Refus>,
+}
+
+/// A refusal that is not recorded.
+#[derive(Serialize)]
+struct Motif<'a> {
+    code: &'static str,
+    title: &'static str,
+    titre: &'static str,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    champ: Option<&'a str>,
+    conseil: &'static str,
+    cle: KeyId,
+}
+
+impl<'a> Motif<'a> {
+    fn of((refusal, cle): &'a (Refusal, KeyId)) -> Self {
+        let code = refusal.code;
+        Self {
+            code: code.as_str(),
+            title: code.title(),
+            titre: code.titre(),
+            detail: &refusal.detail,
+            champ: refusal.field.as_deref(),
+            conseil: code.conseil(),
+            cle: *cle,
+        }
+    }
+}
+
+impl Serialize for Problem {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let ([english, french], conseil) = match self.kind {
+            Kind::Refused(code) => ([code.title(), code.titre()], Some(code.conseil())),
+            Kind::Service(cause) => ([cause.title(), cause.titre()], None),
+        };
+        let code = self.code();
+        Wire {
+            kind: format!("{TYPE_PREFIX}{code}"),
+            title: english,
+            titre: french,
+            status: self.status().as_u16(),
+            code,
+            detail: &self.detail,
+            champ: self.champ.as_deref(),
+            conseil,
+            motif: self.motif.as_deref().map(Motif::of),
+            refus: self.refus.as_deref(),
+        }
+        .serialize(serializer)
+    }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, code) = (self.status(), self.code());
-        let [english, french] = match self.kind {
-            Kind::Refused(code) => [code.title(), code.titre()],
-            Kind::Service(cause) => [cause.title(), cause.titre()],
-        };
-        let wire = Wire {
-            kind: format!("{TYPE_PREFIX}{code}"),
-            title: english,
-            titre: french,
-            status: status.as_u16(),
-            code,
-            detail: &self.detail,
-            champ: self.champ.as_deref(),
-            refus: self.refus.as_deref(),
-        };
         // Texts and numbers: nothing in it can fail to serialise.
-        let body = serde_json::to_vec(&wire).unwrap_or_default();
+        let body = serde_json::to_vec(&self).unwrap_or_default();
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

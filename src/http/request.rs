@@ -191,7 +191,7 @@ pub(super) async fn whole_body(mut body: Body, bytes_max: usize, wait_max: Durat
 }
 
 /// Reads on for a while, so that the client comes to read the answer.
-async fn drain(body: &mut Body) {
+pub(super) async fn drain(body: &mut Body) {
     let mut drained = 0;
     while drained < DRAIN_BYTES_MAX {
         match next_chunk(body).await {

@@ -12,6 +12,7 @@
 use greffe_events::authority::{Rights, RightsReader, authorise};
 use greffe_events::dossier::{Dossier, Recording};
 use greffe_events::dsse::Envelope;
+use greffe_events::event::ClaimedIdentity;
 use greffe_events::ident::{Organisation, Origin};
 use greffe_events::key::{KeyCache, KeyId};
 use greffe_events::piece::Empreinte;
@@ -31,6 +32,31 @@ pub struct Prepared {
     pub pieces: Result<(), Refusal>,
     /// When its last byte had been read, Unix ms.
     pub received_at_ms: u64,
+    /// SHA-256 of the event's bytes.
+    pub payload: Empreinte,
+    /// Whose key signed first, where that is an enrolled key: whose turn in the queue it takes. Decides nothing.
+    pub poster: Option<Organisation>,
+}
+
+impl Prepared {
+    /// Puts one together, of a poster that is not known yet.
+    pub fn new(
+        envelope: Envelope,
+        event: Result<Event, Refusal>,
+        pieces: Result<(), Refusal>,
+        received_at_ms: u64,
+    ) -> Self {
+        let payload = Empreinte::of(envelope.payload());
+        Self { envelope, event, pieces, received_at_ms, payload, poster: None }
+    }
+
+    /// The log that it was written for, where that can be read.
+    pub fn registre(&self) -> Option<Origin> {
+        match &self.event {
+            Ok(event) => Some(event.registre.clone()),
+            Err(_) => ClaimedIdentity::of(self.envelope.payload()).registre,
+        }
+    }
 }
 
 /// The parallel part: reads and verifies. A refusal here is of something that nobody signed.
@@ -49,7 +75,7 @@ pub fn prepare(
         Ok(event) => pieces.check_cited(&event.source, &event.data)?,
         Err(_) => Ok(()),
     };
-    Ok(Ok(Prepared { envelope, event, pieces, received_at_ms }))
+    Ok(Ok(Prepared::new(envelope, event, pieces, received_at_ms)))
 }
 
 /// What a decision reads of the earlier leaves, those of its own batch included.
@@ -88,7 +114,7 @@ pub enum Decision {
     },
     /// It is a leaf already: the same bytes.
     Known(u64),
-    /// It is refused; by whose enrolled key it was signed, if by one.
+    /// It is refused; the key that signed first, where it is enrolled.
     Refused(Refusal, Option<KeyId>),
 }
 
@@ -105,7 +131,7 @@ pub fn decide<F: Facts>(
         Err(refusal) => return refuse(refusal.clone(), &signers, facts),
     };
     let known = facts.identity(&event.source, event.id)?;
-    let is_same = known.is_some_and(|known| known.payload == Empreinte::of(prepared.envelope.payload()));
+    let is_same = known.is_some_and(|known| known.payload == prepared.payload);
     if let Some(known) = known
         && is_same
         && signers.first() == Some(&known.author)
@@ -137,11 +163,11 @@ pub fn decide<F: Facts>(
     }
 }
 
+/// Only the author answers for a refusal: whoever puts a signature of its own before somebody else's spends nothing of theirs.
 fn refuse<F: Facts>(refusal: Refusal, signers: &[KeyId], facts: &F) -> Result<Decision, F::Error> {
-    for key in signers {
-        if facts.key(key)?.is_some() {
-            return Ok(Decision::Refused(refusal, Some(*key)));
-        }
-    }
-    Ok(Decision::Refused(refusal, None))
+    let author = match signers.first() {
+        Some(author) => facts.key(author)?.map(|_| *author),
+        None => None,
+    };
+    Ok(Decision::Refused(refusal, author))
 }

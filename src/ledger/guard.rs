@@ -20,6 +20,7 @@ use tokio::sync::watch;
 
 use super::folder::replace_file;
 use super::head::Head;
+use super::metrics::Metrics;
 use crate::tlog::{Checkpoint, CheckpointError, Hash, Verifier};
 
 /// How old the guard may be while the node writes.
@@ -119,6 +120,7 @@ pub fn keep(
     checkpoint: PathBuf,
     mut head: watch::Receiver<Arc<Head>>,
     failed: Arc<AtomicBool>,
+    metrics: Arc<Metrics>,
 ) -> io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     std::thread::Builder::new().name("garde".to_owned()).spawn(move || {
@@ -130,11 +132,17 @@ pub fn keep(
                 } else {
                     head.changed().await.is_ok()
                 };
-                let note = head.borrow_and_update().checkpoint.clone();
+                let (size, note) = {
+                    let head = head.borrow_and_update();
+                    (head.size, head.checkpoint.clone())
+                };
                 let written =
                     [&guard, &checkpoint].into_iter().try_for_each(|path| replace_file(path, note.as_bytes()));
-                if let Err(error) = &written {
-                    tracing::error!(%error, guard = %guard.display(), "the rollback guard can't be written");
+                match &written {
+                    Ok(()) => metrics.guarded(size),
+                    Err(error) => {
+                        tracing::error!(%error, guard = %guard.display(), "the rollback guard can't be written");
+                    }
                 }
                 failed.store(written.is_err(), Ordering::Relaxed);
                 if !is_open {

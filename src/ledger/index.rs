@@ -29,7 +29,7 @@ use thiserror::Error;
 use crate::tlog::{Edge, Hash, TILE_WIDTH, TileReader, encode_tile, partial_tiles};
 
 /// Format of the file; another one is made anew.
-pub const FORMAT: i64 = 2;
+pub const FORMAT: i64 = 3;
 
 pub use read::IndexReader;
 use read::Reader;
@@ -120,8 +120,10 @@ fn open_or_make(path: &Path) -> rusqlite::Result<Connection> {
          CREATE TABLE dossiers (sujet TEXT PRIMARY KEY, dernier INTEGER NOT NULL, etat TEXT NOT NULL) STRICT, WITHOUT ROWID;
          CREATE TABLE sources (source TEXT PRIMARY KEY, feuilles INTEGER NOT NULL) STRICT, WITHOUT ROWID;
          CREATE TABLE cles (cle BLOB PRIMARY KEY, fiche TEXT NOT NULL) STRICT, WITHOUT ROWID;
-         CREATE TABLE refus (cle BLOB NOT NULL, code TEXT NOT NULL, idx INTEGER NOT NULL, refus TEXT NOT NULL,
-             PRIMARY KEY (cle, code, idx)) STRICT, WITHOUT ROWID;
+         CREATE TABLE refus (cle BLOB NOT NULL, code TEXT NOT NULL, idx INTEGER NOT NULL, sel BLOB NOT NULL,
+             empreinte BLOB NOT NULL, PRIMARY KEY (cle, code, idx)) STRICT, WITHOUT ROWID;
+         CREATE TABLE refuses (organisation TEXT NOT NULL, idx INTEGER NOT NULL,
+             PRIMARY KEY (organisation, idx)) STRICT, WITHOUT ROWID;
          CREATE TABLE citations (piece BLOB NOT NULL, source TEXT NOT NULL, sujet TEXT NOT NULL,
              PRIMARY KEY (piece, source, sujet)) STRICT, WITHOUT ROWID;
          COMMIT;",
@@ -294,41 +296,37 @@ impl IndexWriter {
 
     /// The leaf that already records this refusal of this payload, if any.
     pub fn refusal(&self, key: &KeyId, code: &str, payload: &[u8]) -> Result<Option<u64>, IndexError> {
-        let rows: Vec<(u64, String)> = self
-            .connection
-            .prepare_cached("SELECT idx, refus FROM refus WHERE cle = ?1 AND code = ?2 ORDER BY idx DESC LIMIT ?3")
+        self.connection
+            .prepare_cached(
+                "SELECT idx, sel, empreinte FROM refus WHERE cle = ?1 AND code = ?2 ORDER BY idx DESC LIMIT ?3",
+            )
             .and_then(|mut statement| {
-                let rows = statement.query_map(params![key.0, code, super::refus::REFUSALS_COMPARED_MAX], |row| {
-                    Ok((row.get(0)?, row.get(1)?))
-                })?;
-                rows.collect()
+                let mut rows = statement.query(params![key.0, code, super::refus::REFUSALS_COMPARED_MAX])?;
+                while let Some(row) = rows.next()? {
+                    let (sel, empreinte) = (Empreinte(row.get(1)?), Empreinte(row.get(2)?));
+                    if RegistreRefus::empreinte(&sel, payload) == empreinte {
+                        return row.get(0).map(Some);
+                    }
+                }
+                Ok(None)
             })
-            .map_err(|source| self.sqlite(source))?;
-        for (index, refus) in rows {
-            let refus: RegistreRefus =
-                serde_json::from_str(&refus).map_err(|_| self.row(format_args!("refusal {index}")))?;
-            if refus.is_about(payload) {
-                return Ok(Some(index));
-            }
-        }
-        Ok(None)
+            .map_err(|source| self.sqlite(source))
     }
 
     /// Adds a leaf to the open batch.
-    pub fn add(&mut self, leaf: &Leaf, event: &Event, after: &Dossier) -> Result<(), IndexError> {
-        self.add_rows(leaf, event, after).map_err(|source| self.sqlite(source))?;
+    pub fn add(&mut self, leaf: &Leaf, event: &Event, payload: Empreinte, after: &Dossier) -> Result<(), IndexError> {
+        self.add_rows(leaf, event, payload, after).map_err(|source| self.sqlite(source))?;
         self.size += 1;
         self.recorded_at_ms = leaf.recorded_at_ms;
         Ok(())
     }
 
-    fn add_rows(&self, leaf: &Leaf, event: &Event, after: &Dossier) -> rusqlite::Result<()> {
+    fn add_rows(&self, leaf: &Leaf, event: &Event, payload: Empreinte, after: &Dossier) -> rusqlite::Result<()> {
         let index = self.size;
         let source = event.source.to_string();
         let execute = |sql: &str, values: &[&dyn rusqlite::ToSql]| -> rusqlite::Result<()> {
             self.connection.prepare_cached(sql)?.execute(values).map(|_| ())
         };
-        let payload = Empreinte::of(leaf.envelope.payload());
         let author = leaf.envelope.signers().next().unwrap_or(KeyId([0; 32]));
         let row: &[&dyn rusqlite::ToSql] = &[&source, event.id.as_bytes(), &index, &payload.0, &author.0];
         execute("INSERT INTO evenements VALUES (?1, ?2, ?3, ?4, ?5)", row)?;
@@ -339,8 +337,15 @@ impl IndexWriter {
             execute("INSERT INTO cles VALUES (?1, ?2)", &[&key.0, &to_json(&record)?])?;
         }
         if let Data::RegistreRefus(refus) = &event.data {
-            let row: &[&dyn rusqlite::ToSql] = &[&refus.cle.0, &refus.code, &index, &to_json(refus)?];
-            execute("INSERT INTO refus VALUES (?1, ?2, ?3, ?4)", row)?;
+            let row: &[&dyn rusqlite::ToSql] = &[&refus.cle.0, &refus.code, &index, &refus.sel.0, &refus.empreinte.0];
+            execute("INSERT INTO refus VALUES (?1, ?2, ?3, ?4, ?5)", row)?;
+            // The one whose key signed, and the one in whose name; often the same.
+            let signer = Reader { connection: &self.connection, path: &self.path }.key(&refus.cle).ok().flatten();
+            let signer = signer.map(|record| record.organisation);
+            for organisation in signer.iter().chain(&refus.source_refusee) {
+                let row: &[&dyn rusqlite::ToSql] = &[&organisation.to_string(), &index];
+                execute("INSERT OR IGNORE INTO refuses VALUES (?1, ?2)", row)?;
+            }
         }
         for piece in event.data.pieces() {
             let row: &[&dyn rusqlite::ToSql] = &[&piece.reference().0, &source, &event.subject.as_str()];
@@ -370,7 +375,7 @@ impl IndexWriter {
         let at = Recording { index, recorded_at_ms: leaf.recorded_at_ms };
         let after = Dossier::after(place.dossier.as_ref(), &event, at)
             .map_err(|refusal: Refusal| wrong(refusal.to_string()))?;
-        self.add(&leaf, &event, &after)
+        self.add(&leaf, &event, Empreinte::of(leaf.envelope.payload()), &after)
     }
 }
 

@@ -5,11 +5,13 @@
 //! | [`folder`] | which file stands where |
 //! | [`pieces`] | files, kept before any event cites them |
 //! | [`admission`] | what happens to one submission, in order |
-//! | [`sequencer`] | order, durability, checkpoint, receipts: one thread |
+//! | [`queue`] | what waits for the sequencer: bounded, members take turns |
+//! | [`sequencer`] | order, durability, checkpoint, proofs: one thread |
 //! | [`index`] | derived: what admission and proofs read of the earlier leaves |
 //! | [`head`] | the signed head, and receipts |
 //! | [`guard`], [`clock`] | refuse to write a second history, or a false time |
 //! | [`refus`] | refusals as leaves |
+//! | [`metrics`] | how long each stage takes, what waits, what is refused |
 //! | [`opening`] | the first leaf of a new ledger |
 //!
 //! [`Ledger`] is the whole as others use it. It never reads a view.
@@ -20,24 +22,28 @@ pub mod folder;
 pub mod guard;
 pub mod head;
 pub mod index;
+pub mod metrics;
 pub mod opening;
 pub mod pieces;
+pub mod queue;
 pub mod refus;
 pub mod sequencer;
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use greffe_events::catalogue::{Data, RegistreOuvert};
-use greffe_events::key::KeyCache;
+use greffe_events::ident::Organisation;
+use greffe_events::key::{KeyCache, KeyId};
 use greffe_events::leaf::Leaf;
 use greffe_events::{Event, Refusal};
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
 use self::admission::Prepared;
 use self::clock::ClockWatch;
@@ -45,9 +51,11 @@ use self::folder::{Folder, FolderError, read_secret_key};
 use self::guard::GuardError;
 use self::head::{Head, Receipt};
 use self::index::{IndexError, IndexReader, IndexWriter};
+use self::metrics::{Metrics, Outcome, Stage};
 use self::pieces::{PieceError, Pieces};
-use self::refus::{NodeVoice, RefusalRate};
-use self::sequencer::{Answer, Fatal, QUEUE_MAX, Sequencer, Submission, Unavailable, make_receipt, sign_head};
+use self::queue::{Lane, NotQueued, Queue};
+use self::refus::{NodeVoice, RefusalWatch};
+use self::sequencer::{Answer, Fatal, Group, Kept, Sequencer, Told, Unavailable, make_receipt, sign_head};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{EventStore, READ_LEAVES_MAX, StoreError};
 use crate::tlog::{
@@ -101,6 +109,9 @@ pub struct Options {
     pub accept_store: bool,
 }
 
+/// Keys whose organisation is remembered, to know whose turn a submission takes; above, all are forgotten.
+const POSTERS_MAX: usize = 20_000;
+
 /// Progress of a start: leaves indexed, of how many.
 pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);
 
@@ -112,7 +123,10 @@ pub struct Ledger {
     keys: KeyCache,
     opening: RegistreOuvert,
     verifier: Verifier,
-    queue: Mutex<Option<mpsc::Sender<Submission>>>,
+    /// Organisations of enrolled keys. A key is enrolled once, ever: an entry never changes.
+    posters: RwLock<HashMap<KeyId, Organisation>>,
+    queue: Arc<Queue<Group>>,
+    metrics: Arc<Metrics>,
     head: watch::Receiver<Arc<Head>>,
     guard_failed: Arc<AtomicBool>,
     threads: Mutex<Vec<JoinHandle<Result<(), Fatal>>>>,
@@ -161,9 +175,13 @@ impl Ledger {
         // Before the first answer, so that a fresh start is guarded from its first leaf on.
         folder::replace_file(&guard, head.checkpoint.as_bytes())
             .map_err(|source| GuardError::Io { path: guard.clone(), source })?;
+        let metrics = Arc::new(Metrics::default());
+        metrics.guarded(size);
         let (head_sender, head) = watch::channel(Arc::new(head));
-        let guard_thread = guard::keep(guard, folder.checkpoint(), head_sender.subscribe(), Arc::clone(&guard_failed))
-            .map_err(LedgerError::Thread)?;
+        let guarded = head_sender.subscribe();
+        let guard_thread =
+            guard::keep(guard, folder.checkpoint(), guarded, Arc::clone(&guard_failed), Arc::clone(&metrics))
+                .map_err(LedgerError::Thread)?;
         // The first value counts as seen by new receivers: say it once more for the folder's own copy.
         head_sender.send_modify(|_| ());
         let voice = NodeVoice {
@@ -181,9 +199,11 @@ impl Ledger {
             guard_failed: Arc::clone(&guard_failed),
             clock: ClockWatch::default(),
             started: Instant::now(),
-            rate: RefusalRate::default(),
+            refusals: RefusalWatch::default(),
+            metrics: Arc::clone(&metrics),
         };
-        let (queue, waiting) = mpsc::channel(QUEUE_MAX);
+        let queue = Arc::new(Queue::default());
+        let waiting = Arc::clone(&queue);
         let thread = std::thread::Builder::new()
             .name("sequenceur".to_owned())
             .spawn(move || sequencer.run(waiting))
@@ -195,7 +215,9 @@ impl Ledger {
             keys: KeyCache::default(),
             opening,
             verifier,
-            queue: Mutex::new(Some(queue)),
+            posters: RwLock::default(),
+            queue,
+            metrics,
             head,
             guard_failed,
             threads: Mutex::new(vec![thread]),
@@ -239,28 +261,103 @@ impl Ledger {
         self.head.clone()
     }
 
-    /// Reads and verifies an envelope: CPU-bound, in no order with others.
-    pub fn prepare(&self, envelope: &[u8], received_at_ms: u64) -> Result<Result<Prepared, Refusal>, PieceError> {
-        admission::prepare(envelope, received_at_ms, &self.keys, &self.pieces)
+    /// The figures of the write path.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
-    /// Queues a submission; its answer comes when it is durable, or refused.
-    pub async fn submit(&self, prepared: Prepared) -> Answer {
-        let (answer, told) = oneshot::channel();
-        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(queue) = queue else { return Answer::Unavailable(Unavailable::Stopping) };
-        match queue.try_send(Submission { prepared, answer }) {
-            Ok(()) => told.await.unwrap_or(Answer::Unavailable(Unavailable::Stopping)),
-            Err(mpsc::error::TrySendError::Full(_)) => Answer::Unavailable(Unavailable::QueueFull),
-            Err(mpsc::error::TrySendError::Closed(_)) => Answer::Unavailable(Unavailable::Stopping),
+    /// The same as text, with what waits and the head as they are now.
+    pub fn metrics_text(&self) -> String {
+        self.metrics.render(self.queue.waiting(), self.head().size)
+    }
+
+    /// Reads and verifies an envelope: CPU-bound, in no order with others.
+    pub fn prepare(&self, envelope: &[u8], received_at_ms: u64) -> Result<Result<Prepared, Refusal>, LedgerError> {
+        let started = Instant::now();
+        let prepared = match admission::prepare(envelope, received_at_ms, &self.keys, &self.pieces)? {
+            Ok(prepared) => {
+                let poster = prepared.envelope.signers().next();
+                let poster = poster.map(|key| self.poster(&key)).transpose()?.flatten();
+                Ok(Prepared { poster, ..prepared })
+            }
+            Err(refusal) => {
+                self.metrics.refusal(refusal.code.as_str());
+                Err(refusal)
+            }
+        };
+        self.metrics.took(Stage::Verify, started.elapsed());
+        Ok(prepared)
+    }
+
+    /// Whose key it is, if it is enrolled.
+    fn poster(&self, key: &KeyId) -> Result<Option<Organisation>, IndexError> {
+        if let Some(known) = self.posters.read().unwrap_or_else(PoisonError::into_inner).get(key) {
+            return Ok(Some(known.clone()));
         }
+        let Some(record) = self.index.key(key)? else { return Ok(None) };
+        let mut posters = self.posters.write().unwrap_or_else(PoisonError::into_inner);
+        if posters.len() >= POSTERS_MAX {
+            posters.clear();
+        }
+        posters.insert(*key, record.organisation.clone());
+        Ok(Some(record.organisation))
+    }
+
+    /// Queues events that stay together and in order, at most 1,024; one answer for each comes when they are durable, or refused.
+    pub async fn submit_all(&self, prepared: Vec<Prepared>) -> Vec<Told> {
+        let events = prepared.len();
+        if events == 0 {
+            return Vec::new();
+        }
+        let all = |why| {
+            (0..events).for_each(|_| self.metrics.event(Outcome::Unavailable));
+            (0..events).map(|_| Told::Unavailable(why)).collect()
+        };
+        let bytes = prepared.iter().map(|prepared| prepared.envelope.payload().len()).sum();
+        let lane = lane(&prepared);
+        let (answer, told) = oneshot::channel();
+        match self.queue.push(lane, Group { prepared, answer }, events, bytes) {
+            Ok(()) => told.await.unwrap_or_else(|_| all(Unavailable::Stopping)),
+            Err(NotQueued::Full) => all(Unavailable::QueueFull),
+            Err(NotQueued::Closed) => all(Unavailable::Stopping),
+        }
+    }
+
+    /// What to answer, with its receipt. Reads the store where the leaf was there before.
+    pub fn answer(&self, told: Told) -> Result<Answer, LedgerError> {
+        Ok(match told {
+            Told::Recorded { kept, is_new } => Answer::Recorded { receipt: self.receipt_of(kept)?, is_new },
+            Told::Refused(refusal, kept) => {
+                Answer::Refused(refusal, kept.map(|kept| self.receipt_of(kept)).transpose()?)
+            }
+            Told::RefusedTooOften(refusal, key) => Answer::RefusedTooOften(refusal, key),
+            Told::Unavailable(why) => Answer::Unavailable(why),
+        })
+    }
+
+    fn receipt_of(&self, kept: Kept) -> Result<Box<Receipt>, LedgerError> {
+        match kept {
+            Kept::Now { index, hashes, written } => {
+                let leaf = usize::try_from(index - written.at).ok().and_then(|at| written.leaves.get(at));
+                let leaf = leaf.ok_or_else(|| Fatal::Tree(format!("leaf {index} is not of its batch")))?;
+                Ok(Box::new(make_receipt(index, leaf, hashes, &written.head)?))
+            }
+            Kept::Before(index) => {
+                let receipt = self.receipt(index)?.map(Box::new);
+                receipt.ok_or_else(|| Fatal::Tree(format!("the store lost leaf {index}")).into())
+            }
+        }
+    }
+
+    /// Queues one event; its answer comes when it is durable, or refused. For callers that may block on the store.
+    pub async fn submit(&self, prepared: Prepared) -> Result<Answer, LedgerError> {
+        let told = self.submit_all(vec![prepared]).await.pop();
+        self.answer(told.unwrap_or(Told::Unavailable(Unavailable::Stopping)))
     }
 
     /// Whether the sequencer works. False after a fatal error: the process should end. False once closed.
     pub fn is_writing(&self) -> bool {
-        let is_open = self.queue.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-        is_open
-            && self.threads.lock().unwrap_or_else(PoisonError::into_inner).iter().all(|thread| !thread.is_finished())
+        self.queue.is_open()
     }
 
     /// Whether the rollback guard is kept; where not, nothing is signed until it is again.
@@ -316,9 +413,9 @@ impl Ledger {
         Ok(leaves)
     }
 
-    /// Takes no more, finishes what is queued, writes the guard a last time.
+    /// Takes no more, finishes what is queued within [`queue::DRAIN_WAIT_MAX`], writes the guard a last time.
     pub fn close(&self) -> Result<(), LedgerError> {
-        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.queue.close();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         let mut result = Ok(());
         for thread in threads {
@@ -342,6 +439,15 @@ impl Drop for Ledger {
     }
 }
 
+/// Whose turn it is: everything signed first by enrolled keys of one organisation takes that one's.
+fn lane(prepared: &[Prepared]) -> Lane {
+    let mut posters = prepared.iter().map(|prepared| prepared.poster.as_ref());
+    match posters.next().flatten() {
+        Some(first) if posters.all(|poster| poster == Some(first)) => Lane::Of(first.clone()),
+        _ => Lane::Shared,
+    }
+}
+
 /// Reads leaf 0.
 pub fn read_opening(store: &dyn EventStore) -> Result<RegistreOuvert, LedgerError> {
     let leaf = store.read(0, 1)?.into_iter().next();
@@ -354,10 +460,7 @@ pub fn read_opening(store: &dyn EventStore) -> Result<RegistreOuvert, LedgerErro
     }
 }
 
-fn named_key(
-    path: PathBuf,
-    named: Option<greffe_events::key::KeyId>,
-) -> Result<greffe_events::key::SecretKey, LedgerError> {
+fn named_key(path: PathBuf, named: Option<KeyId>) -> Result<greffe_events::key::SecretKey, LedgerError> {
     let key = read_secret_key(&path)?;
     if Some(key.id()) == named { Ok(key) } else { Err(LedgerError::OtherKey { path }) }
 }

@@ -1,7 +1,10 @@
 //! Refusals of authenticated submissions, as leaves: never swallowed, never a way to flood the log.
 //!
 //! One leaf per (payload, code), and per key at most [`REFUSALS_PER_KEY_MAX`] in [`REFUSALS_WINDOW_MS`]; above,
-//! the answer is 429 and nothing is recorded.
+//! the answer is 429 with the reason, and nothing is recorded.
+//!
+//! Recorded is what an enrolled key signed *first* and *for this log*. An envelope is public to its readers: whoever replays it here
+//! from another log, or under a signature of its own, must not spend what its author may have refused.
 
 use std::collections::HashMap;
 
@@ -27,15 +30,40 @@ const KEYS_WATCHED_MAX: usize = 10_000;
 /// Earlier refusals of the same key and code that a new one is compared with: more than a window can hold.
 pub const REFUSALS_COMPARED_MAX: u32 = 4 * REFUSALS_PER_KEY_MAX;
 
-/// Counts refusals by key. Owned by the sequencer; starts anew with the process.
-#[derive(Debug, Default)]
-pub struct RefusalRate {
-    windows: HashMap<KeyId, (u64, u32)>,
+/// Refusals of this process that are found again by the digest of their payload; above, all are forgotten.
+const REFUSALS_REMEMBERED_MAX: usize = 20_000;
+
+/// What makes a refusal the same as an earlier one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RefusalKey {
+    /// The enrolled key that signed.
+    pub author: KeyId,
+    /// The reason.
+    pub code: Code,
+    /// SHA-256 of the payload.
+    pub payload: Empreinte,
 }
 
-impl RefusalRate {
-    /// Whether one more refusal of that key may be recorded now; counts it if so.
-    pub fn admits(&mut self, key: KeyId, now_ms: u64) -> bool {
+/// Counts refusals by key, and finds this process' own again. Owned by the sequencer; starts anew with the process.
+#[derive(Debug, Default)]
+pub struct RefusalWatch {
+    windows: HashMap<KeyId, (u64, u32)>,
+    remembered: HashMap<RefusalKey, u64>,
+}
+
+impl RefusalWatch {
+    /// Whether one more refusal of that key may be recorded now.
+    pub fn has_room(&self, key: KeyId, now_ms: u64) -> bool {
+        match self.windows.get(&key) {
+            Some((since_ms, count)) if now_ms.saturating_sub(*since_ms) < REFUSALS_WINDOW_MS => {
+                *count < REFUSALS_PER_KEY_MAX
+            }
+            _ => true,
+        }
+    }
+
+    /// Counts one.
+    pub fn count(&mut self, key: KeyId, now_ms: u64) {
         if self.windows.len() >= KEYS_WATCHED_MAX {
             self.windows.retain(|_, (since_ms, _)| now_ms.saturating_sub(*since_ms) < REFUSALS_WINDOW_MS);
         }
@@ -47,7 +75,19 @@ impl RefusalRate {
             (*since_ms, *count) = (now_ms, 0);
         }
         *count = count.saturating_add(1);
-        *count <= REFUSALS_PER_KEY_MAX
+    }
+
+    /// The leaf of the same refusal, where this process recorded it not long ago.
+    pub fn known(&self, key: &RefusalKey) -> Option<u64> {
+        self.remembered.get(key).copied()
+    }
+
+    /// These refusals are durable.
+    pub fn remember(&mut self, refusals: Vec<(RefusalKey, u64)>) {
+        if self.remembered.len() + refusals.len() > REFUSALS_REMEMBERED_MAX {
+            self.remembered.clear();
+        }
+        self.remembered.extend(refusals);
     }
 }
 
@@ -91,9 +131,10 @@ impl NodeVoice {
     }
 }
 
-/// Refusals that say nothing about the poster's own right or care, and so leave no trace: the log's own state.
+/// Refusals that say nothing about the poster's own right or care leave no trace: the log's own state, and what was addressed
+/// to another log.
 pub fn is_recorded(code: Code) -> bool {
-    !matches!(code, Code::RegistreFerme | Code::RegistreDejaOuvert)
+    !matches!(code, Code::RegistreFerme | Code::RegistreDejaOuvert | Code::RegistreWrong)
 }
 
 #[cfg(test)]
@@ -102,22 +143,34 @@ mod tests {
 
     #[test]
     fn a_key_cannot_fill_the_log_with_its_refusals() {
-        let mut rate = RefusalRate::default();
+        let mut watch = RefusalWatch::default();
         let (one, other) = (KeyId([1; 32]), KeyId([2; 32]));
-        let admitted = (0..1_000).filter(|at| rate.admits(one, *at)).count();
-        assert_eq!(admitted, REFUSALS_PER_KEY_MAX as usize);
-        assert!(rate.admits(other, 1_000), "another key is not held back");
-        assert!(rate.admits(one, REFUSALS_WINDOW_MS), "a new window");
+        let mut admitted = 0;
+        for at in 0..1_000 {
+            if watch.has_room(one, at) {
+                watch.count(one, at);
+                admitted += 1;
+            }
+        }
+        assert_eq!(admitted, REFUSALS_PER_KEY_MAX);
+        assert!(watch.has_room(other, 1_000), "another key is not held back");
+        assert!(watch.has_room(one, REFUSALS_WINDOW_MS), "a new window");
+        watch.count(one, REFUSALS_WINDOW_MS);
+        assert!(watch.has_room(one, REFUSALS_WINDOW_MS + 1), "which starts from nothing");
     }
 
     #[test]
     fn the_watch_itself_is_bounded() {
-        let mut rate = RefusalRate::default();
+        let mut watch = RefusalWatch::default();
         for at in 0..3 * KEYS_WATCHED_MAX as u64 {
             let mut key = [0; 32];
             key[..8].copy_from_slice(&at.to_be_bytes());
-            rate.admits(KeyId(key), 0);
+            watch.count(KeyId(key), 0);
+            let refusal = RefusalKey { author: KeyId(key), code: Code::DataInvalid, payload: Empreinte(key) };
+            watch.remember(vec![(refusal, at)]);
+            assert_eq!(watch.known(&refusal), Some(at));
         }
-        assert!(rate.windows.len() <= KEYS_WATCHED_MAX);
+        assert!(watch.windows.len() <= KEYS_WATCHED_MAX);
+        assert!(watch.remembered.len() <= REFUSALS_REMEMBERED_MAX);
     }
 }

@@ -1,9 +1,9 @@
 //! The sequencer: one thread that gives events their order (DESIGN §7).
 //!
 //! ```text
-//! bounded queue → drain what waits (≤ 1,024 events, ≤ 8 MiB) → clock → decide each, in order, inside one index
+//! fair queue (`queue`) → drain what waits (≤ 1,024 events, ≤ 8 MiB) → clock → decide each, in order, inside one index
 //! transaction → store.append(at = head, batch): all or nothing, durable → tree, tiles, index commit
-//! → one signed checkpoint for the batch → receipts → wake followers
+//! → one signed checkpoint for the batch → proofs → wake followers and those who wait
 //! ```
 //!
 //! No timer: under low load a batch is one event, under load batches grow by themselves. Nothing is signed and nobody
@@ -14,29 +14,84 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use greffe_events::dossier::Dossier;
+use greffe_events::key::KeyId;
 use greffe_events::leaf::Leaf;
+use greffe_events::piece::Empreinte;
 use greffe_events::{Event, Refusal, Uuid};
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
 use super::admission::{Decision, Prepared, decide};
 use super::clock::{ClockFault, ClockWatch, Reading};
 use super::head::{Head, Receipt, id_of};
 use super::index::{IndexError, IndexWriter};
-use super::refus::{NodeVoice, RefusalRate, is_recorded};
-use crate::store::{APPEND_BYTES_MAX, APPEND_LEAVES_MAX, AppendError, EventStore, StoreError};
+use super::metrics::{self, Metrics, Stage};
+use super::queue::Queue;
+use super::refus::{NodeVoice, RefusalKey, RefusalWatch, is_recorded};
+use crate::store::{AppendError, EventStore, StoreError};
 use crate::tlog::{Checkpoint, Edge, EdgeNodes, Hash, NoteSigner, TlogProof, inclusion_proof, leaf_hash};
 
-/// Submissions that may wait for the sequencer: some batches. Beyond it the answer is 503.
-pub const QUEUE_MAX: usize = 4 * APPEND_LEAVES_MAX;
-
-/// One submission and where its answer goes.
+/// What was posted together, and where its answers go: they stay together and in order.
 #[derive(Debug)]
-pub struct Submission {
-    /// What was posted, prepared.
-    pub prepared: Prepared,
-    /// Gets exactly one answer, unless the process stops.
-    pub answer: oneshot::Sender<Answer>,
+pub struct Group {
+    /// At least one, prepared.
+    pub prepared: Vec<Prepared>,
+    /// Gets one answer for each, in order, unless the process stops.
+    pub answer: oneshot::Sender<Vec<Told>>,
+}
+
+/// What becomes of one event, as the sequencer tells it: receipts are made from it by whoever waits for them
+/// ([`Ledger::answer`](super::Ledger::answer)), on threads of their own.
+#[derive(Debug)]
+pub enum Told {
+    /// It is in the log.
+    Recorded {
+        /// Where.
+        kept: Kept,
+        /// False where the same bytes were recorded before.
+        is_new: bool,
+    },
+    /// It is not admitted; the leaf that records the refusal, where one does.
+    Refused(Refusal, Option<Kept>),
+    /// It is not admitted, and that is recorded no more: that key had too many refusals.
+    RefusedTooOften(Refusal, KeyId),
+    /// Neither: try later.
+    Unavailable(Unavailable),
+}
+
+impl Told {
+    /// Whether making its answer reads the store.
+    pub fn reads_the_store(&self) -> bool {
+        matches!(self, Self::Recorded { kept: Kept::Before(_), .. } | Self::Refused(_, Some(Kept::Before(_))))
+    }
+}
+
+/// A leaf, for its receipt.
+#[derive(Debug)]
+pub enum Kept {
+    /// Written with this batch: all that a receipt needs.
+    Now {
+        /// Its index.
+        index: u64,
+        /// Its inclusion proof against the batch's head.
+        hashes: Vec<Hash>,
+        /// The batch.
+        written: Arc<Written>,
+    },
+    /// Written before: it is read again.
+    Before(u64),
+}
+
+/// A batch that is durable, and the head over it.
+#[derive(Debug)]
+pub struct Written {
+    /// The signed head.
+    pub head: Arc<Head>,
+    /// Index of its first leaf.
+    pub at: u64,
+    /// Its leaves.
+    pub leaves: Vec<Vec<u8>>,
 }
 
 /// What a poster is told.
@@ -51,6 +106,8 @@ pub enum Answer {
     },
     /// It is not admitted; the receipt of the leaf that records the refusal, where one does.
     Refused(Refusal, Option<Box<Receipt>>),
+    /// It is not admitted, and that is recorded no more: that key had too many refusals.
+    RefusedTooOften(Refusal, KeyId),
     /// Neither: try later.
     Unavailable(Unavailable),
 }
@@ -73,9 +130,6 @@ pub enum Unavailable {
     /// The node stops. Whether this submission was recorded is known after its restart: post it again.
     #[error("the node is stopping; post the same bytes again later")]
     Stopping,
-    /// One key had too many refusals.
-    #[error("this key had too many refusals in the last hour")]
-    TooManyRefusals,
 }
 
 /// Why the sequencer ended the process' work.
@@ -106,13 +160,8 @@ pub struct Sequencer {
     pub(super) guard_failed: Arc<AtomicBool>,
     pub(super) clock: ClockWatch,
     pub(super) started: Instant,
-    pub(super) rate: RefusalRate,
-}
-
-/// One submission within its batch.
-struct Pending {
-    answer: oneshot::Sender<Answer>,
-    outcome: Outcome,
+    pub(super) refusals: RefusalWatch,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 /// What a submission becomes, once the batch is durable.
@@ -121,8 +170,17 @@ enum Outcome {
     Leaf { index: u64, is_new: bool },
     /// A refusal, with the leaf that records it.
     Refused(Refusal, Option<u64>),
-    /// Nothing.
-    Unavailable(Unavailable),
+    /// A refusal that is not recorded.
+    RefusedTooOften(Refusal, KeyId),
+}
+
+/// Where the answers of a group go.
+type Answers = oneshot::Sender<Vec<Told>>;
+
+/// A group within its batch.
+struct Pending {
+    answer: Answers,
+    outcomes: Vec<Outcome>,
 }
 
 /// The leaves of a batch, before they are durable.
@@ -130,81 +188,95 @@ enum Outcome {
 struct Batch {
     leaves: Vec<Vec<u8>>,
     hashes: Vec<Hash>,
+    refusals: Vec<(RefusalKey, u64)>,
+}
+
+/// Closes the queue however the sequencer ends, a panic included: whoever waits learns it.
+struct AtTheEnd(Arc<Queue<Group>>);
+
+impl Drop for AtTheEnd {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
 }
 
 impl Sequencer {
     /// Works until the queue is closed and empty, or something fatal happens.
-    pub fn run(mut self, mut queue: mpsc::Receiver<Submission>) -> Result<(), Fatal> {
-        while let Some(first) = queue.blocking_recv() {
-            let mut bytes = first.prepared.envelope.payload().len();
-            let mut submissions = vec![first];
-            // A refusal leaf is smaller than the payload bound, so counting payloads bounds the batch by far.
-            while submissions.len() < APPEND_LEAVES_MAX && bytes < APPEND_BYTES_MAX / 2 {
-                let Ok(next) = queue.try_recv() else { break };
-                bytes += next.prepared.envelope.payload().len();
-                submissions.push(next);
+    pub fn run(mut self, queue: Arc<Queue<Group>>) -> Result<(), Fatal> {
+        let queue = AtTheEnd(queue);
+        while let Some(taken) = queue.0.take() {
+            for wait in taken.waits {
+                self.metrics.took(Stage::Wait, wait);
             }
-            self.batch(submissions)?;
+            self.batch(taken.groups)?;
         }
         Ok(())
     }
 
-    fn batch(&mut self, submissions: Vec<Submission>) -> Result<(), Fatal> {
+    fn batch(&mut self, groups: Vec<Group>) -> Result<(), Fatal> {
         if self.guard_failed.load(Ordering::Relaxed) {
-            refuse_all(submissions, Unavailable::Guard);
+            refuse_all(groups, Unavailable::Guard);
             return Ok(());
         }
         let recorded_at_ms = match self.clock.recorded_at(self.read_clocks(), self.index.recorded_at_ms()) {
             Ok(instant) => instant,
             Err(fault) => {
                 tracing::error!(%fault, "horloge");
-                refuse_all(submissions, Unavailable::Clock(fault));
+                refuse_all(groups, Unavailable::Clock(fault));
                 return Ok(());
             }
         };
+        self.metrics.batch(groups.iter().map(|group| group.prepared.len()).sum());
+        let mut watch = Stopwatch { metrics: Arc::clone(&self.metrics), since: Instant::now() };
         let at = self.index.size();
         self.index.begin()?;
         let mut batch = Batch::default();
-        let mut pending = Vec::with_capacity(submissions.len());
-        for submission in submissions {
-            let outcome = self.decide(&submission.prepared, recorded_at_ms, &mut batch)?;
-            pending.push(Pending { answer: submission.answer, outcome });
+        let mut pending = Vec::with_capacity(groups.len());
+        for Group { prepared, answer } in groups {
+            let outcomes = prepared
+                .iter()
+                .map(|prepared| self.decide(prepared, recorded_at_ms, &mut batch))
+                .collect::<Result<_, _>>()?;
+            pending.push(Pending { answer, outcomes });
         }
-        if batch.leaves.is_empty() {
+        watch.took(Stage::Decide);
+        let Some(last) = batch.hashes.last().copied() else {
             self.index.rollback()?;
-            return self.answer(pending);
-        }
+            let head = self.head.borrow().clone();
+            let nothing = Arc::new(Written { head, at, leaves: Vec::new() });
+            return self.answer(pending, &nothing);
+        };
         match self.store.append(at, &batch.leaves) {
             Ok(()) => {}
             Err(AppendError::NotWritten(error)) => {
                 tracing::error!(%error, "the store took nothing");
                 self.index.rollback()?;
-                for Pending { answer, .. } in pending {
-                    // The poster may have left.
-                    let _ = answer.send(Answer::Unavailable(Unavailable::Store));
-                }
+                tell_all(pending, Unavailable::Store);
                 return Ok(());
             }
             Err(error) => {
-                for Pending { answer, .. } in pending {
-                    let _ = answer.send(Answer::Unavailable(Unavailable::Stopping));
-                }
+                tell_all(pending, Unavailable::Stopping);
                 return Err(error.into());
             }
         }
+        watch.took(Stage::Append);
         for hash in &batch.hashes {
             self.edge.push(*hash);
         }
-        let head = self.sign_head()?;
-        let answered = self.answer_against(&head, pending);
-        // Not empty: checked above.
-        let last = batch.hashes[batch.hashes.len() - 1];
+        let head = Arc::new(self.sign_head()?);
+        watch.took(Stage::Tree);
+        let written = Arc::new(Written { head: Arc::clone(&head), at, leaves: batch.leaves });
+        let told = self.told(pending, &written)?;
+        self.refusals.remember(batch.refusals);
         self.index.commit(&mut self.edge, last)?;
+        watch.took(Stage::Index);
         // Whoever is answered or woken can read what was committed.
-        self.head.send_replace(Arc::new(head));
-        for (answer, told) in answered? {
+        self.head.send_replace(head);
+        for (answer, told) in told {
+            // The poster may have left.
             let _ = answer.send(told);
         }
+        watch.took(Stage::Answer);
         Ok(())
     }
 
@@ -227,19 +299,12 @@ impl Sequencer {
                     rank: place.rank,
                     envelope: prepared.envelope.clone(),
                 };
-                let index = self.add(&leaf, event, &after, batch)?;
+                let index = self.add(&leaf, event, prepared.payload, &after, batch)?;
                 Outcome::Leaf { index, is_new: true }
             }
-            (Decision::Refused(refusal, Some(key)), _) if is_recorded(refusal.code) => {
-                let payload = prepared.envelope.payload();
-                if let Some(index) = self.index.refusal(&key, refusal.code.as_str(), payload)? {
-                    return Ok(Outcome::Refused(refusal, Some(index)));
-                }
-                if !self.rate.admits(key, recorded_at_ms) {
-                    return Ok(Outcome::Unavailable(Unavailable::TooManyRefusals));
-                }
-                let index = self.record_refusal(payload, key, &refusal, recorded_at_ms, batch)?;
-                Outcome::Refused(refusal, Some(index))
+            (Decision::Refused(refusal, Some(author)), _) if self.is_to_record(prepared, &refusal) => {
+                let key = RefusalKey { author, code: refusal.code, payload: prepared.payload };
+                self.refuse(prepared, key, refusal, recorded_at_ms, batch)?
             }
             (Decision::Refused(refusal, _), _) => Outcome::Refused(refusal, None),
             // An event that could not be read is never admitted.
@@ -247,10 +312,42 @@ impl Sequencer {
         })
     }
 
+    fn is_to_record(&self, prepared: &Prepared, refusal: &Refusal) -> bool {
+        is_recorded(refusal.code) && prepared.registre().is_some_and(|registre| registre == self.voice.origin)
+    }
+
+    /// A refusal with its leaf: the one that there is, a new one, or none where its key had too many.
+    fn refuse(
+        &mut self,
+        prepared: &Prepared,
+        key: RefusalKey,
+        refusal: Refusal,
+        recorded_at_ms: u64,
+        batch: &mut Batch,
+    ) -> Result<Outcome, Fatal> {
+        if let Some(index) = self.refusals.known(&key) {
+            return Ok(Outcome::Refused(refusal, Some(index)));
+        }
+        // Before the comparison with earlier refusals, which costs: it is within the budget too.
+        if !self.refusals.has_room(key.author, recorded_at_ms) {
+            return Ok(Outcome::RefusedTooOften(refusal, key.author));
+        }
+        let payload = prepared.envelope.payload();
+        let known = self.index.refusal(&key.author, refusal.code.as_str(), payload)?;
+        let index = if let Some(index) = known {
+            index
+        } else {
+            self.refusals.count(key.author, recorded_at_ms);
+            self.record_refusal(payload, key.author, &refusal, recorded_at_ms, batch)?
+        };
+        batch.refusals.push((key, index));
+        Ok(Outcome::Refused(refusal, Some(index)))
+    }
+
     fn record_refusal(
         &mut self,
         payload: &[u8],
-        key: greffe_events::key::KeyId,
+        key: KeyId,
         refusal: &Refusal,
         recorded_at_ms: u64,
         batch: &mut Batch,
@@ -260,7 +357,7 @@ impl Sequencer {
         let wrong = |refusal: Refusal| Fatal::Tree(format!("the node's own refusal is refused: {refusal}"));
         let (envelope, event) =
             self.voice.refuse(payload, key, refusal, sel, Uuid::now_v7(), recorded_at_ms).map_err(wrong)?;
-        let prepared = Prepared { envelope, event: Ok(event), pieces: Ok(()), received_at_ms: recorded_at_ms };
+        let prepared = Prepared::new(envelope, Ok(event), Ok(()), recorded_at_ms);
         match (decide(&prepared, &self.voice.origin, recorded_at_ms, &self.index)?, &prepared.event) {
             (Decision::Admitted { place, after }, Ok(event)) => {
                 let leaf = Leaf {
@@ -270,7 +367,7 @@ impl Sequencer {
                     rank: place.rank,
                     envelope: prepared.envelope.clone(),
                 };
-                self.add(&leaf, event, &after, batch)
+                self.add(&leaf, event, prepared.payload, &after, batch)
             }
             (Decision::Refused(refusal, _), _) => Err(wrong(refusal)),
             _ => Err(Fatal::Tree("the node's own refusal is known already".to_owned())),
@@ -281,11 +378,12 @@ impl Sequencer {
         &mut self,
         leaf: &Leaf,
         event: &Event,
-        after: &greffe_events::dossier::Dossier,
+        payload: Empreinte,
+        after: &Dossier,
         batch: &mut Batch,
     ) -> Result<u64, Fatal> {
         let index = self.index.size();
-        self.index.add(leaf, event, after)?;
+        self.index.add(leaf, event, payload, after)?;
         let bytes = leaf.encode();
         batch.hashes.push(leaf_hash(&bytes));
         batch.leaves.push(bytes);
@@ -296,39 +394,62 @@ impl Sequencer {
         sign_head(&self.edge, &self.signer, self.voice.origin.as_str())
     }
 
-    /// Answers a batch that wrote nothing, against the head as it stands.
-    fn answer(&mut self, pending: Vec<Pending>) -> Result<(), Fatal> {
-        let head = self.head.borrow().clone();
-        for (answer, told) in self.answer_against(&head, pending)? {
+    /// Answers a batch that wrote nothing.
+    fn answer(&self, pending: Vec<Pending>, written: &Arc<Written>) -> Result<(), Fatal> {
+        for (answer, told) in self.told(pending, written)? {
             let _ = answer.send(told);
         }
         Ok(())
     }
 
-    fn answer_against(
-        &self,
-        head: &Head,
-        pending: Vec<Pending>,
-    ) -> Result<Vec<(oneshot::Sender<Answer>, Answer)>, Fatal> {
+    /// What each poster is told, with the inclusion proofs of the leaves that were just written.
+    fn told(&self, pending: Vec<Pending>, written: &Arc<Written>) -> Result<Vec<(Answers, Vec<Told>)>, Fatal> {
         // One reader for the whole batch: the proofs of neighbours share their tiles.
         let nodes = EdgeNodes::new(&self.edge, &self.index);
-        let receipt = |index: u64| -> Result<Box<Receipt>, Fatal> {
-            let leaf = self.store.read(index, 1)?.into_iter().next();
-            let leaf = leaf.ok_or_else(|| Fatal::Tree(format!("the store lost leaf {index}")))?;
-            let hashes = inclusion_proof(index, head.size, &nodes).map_err(|error| Fatal::Tree(error.to_string()))?;
-            make_receipt(index, &leaf, hashes, head).map(Box::new)
+        let kept = |index: u64| -> Result<Kept, Fatal> {
+            if index < written.at {
+                return Ok(Kept::Before(index));
+            }
+            let hashes =
+                inclusion_proof(index, written.head.size, &nodes).map_err(|error| Fatal::Tree(error.to_string()))?;
+            Ok(Kept::Now { index, hashes, written: Arc::clone(written) })
+        };
+        let tell = |outcome: Outcome| -> Result<Told, Fatal> {
+            Ok(match outcome {
+                Outcome::Leaf { index, is_new } => {
+                    self.metrics.event(if is_new { metrics::Outcome::Recorded } else { metrics::Outcome::Known });
+                    Told::Recorded { kept: kept(index)?, is_new }
+                }
+                Outcome::Refused(refusal, index) => {
+                    self.metrics.refusal(refusal.code.as_str());
+                    Told::Refused(refusal, index.map(kept).transpose()?)
+                }
+                Outcome::RefusedTooOften(refusal, key) => {
+                    self.metrics.refusal(refusal.code.as_str());
+                    Told::RefusedTooOften(refusal, key)
+                }
+            })
         };
         pending
             .into_iter()
-            .map(|Pending { answer, outcome }| {
-                let told = match outcome {
-                    Outcome::Leaf { index, is_new } => Answer::Recorded { receipt: receipt(index)?, is_new },
-                    Outcome::Refused(refusal, index) => Answer::Refused(refusal, index.map(&receipt).transpose()?),
-                    Outcome::Unavailable(why) => Answer::Unavailable(why),
-                };
-                Ok((answer, told))
+            .map(|Pending { answer, outcomes }| {
+                Ok((answer, outcomes.into_iter().map(tell).collect::<Result<_, Fatal>>()?))
             })
             .collect()
+    }
+}
+
+/// Tells the stages of a batch from each other.
+struct Stopwatch {
+    metrics: Arc<Metrics>,
+    since: Instant,
+}
+
+impl Stopwatch {
+    fn took(&mut self, stage: Stage) {
+        let now = Instant::now();
+        self.metrics.took(stage, now.duration_since(self.since));
+        self.since = now;
     }
 }
 
@@ -348,9 +469,15 @@ pub(super) fn make_receipt(index: u64, leaf: &[u8], hashes: Vec<Hash>, head: &He
     Ok(Receipt::new(id_of(&decoded), leaf, decoded.recorded_at_ms, &proof))
 }
 
-fn refuse_all(submissions: Vec<Submission>, why: Unavailable) {
-    for submission in submissions {
+fn refuse_all(groups: Vec<Group>, why: Unavailable) {
+    for Group { prepared, answer } in groups {
         // The poster may have left.
-        let _ = submission.answer.send(Answer::Unavailable(why));
+        let _ = answer.send(prepared.iter().map(|_| Told::Unavailable(why)).collect());
+    }
+}
+
+fn tell_all(pending: Vec<Pending>, why: Unavailable) {
+    for Pending { answer, outcomes } in pending {
+        let _ = answer.send(outcomes.iter().map(|_| Told::Unavailable(why)).collect());
     }
 }

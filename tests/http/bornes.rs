@@ -46,9 +46,7 @@ fn wait_until(what: &str, condition: impl Fn() -> bool) {
 #[test]
 fn what_is_not_in_the_api_is_answered_with_a_problem() {
     let node = Node::fresh();
-    for path in
-        ["/", "/v1", "/v1/flux", "/metrics", "/openapi.json", "/v1/events/0/leaf", "/v1/events/", "/.well-known/"]
-    {
+    for path in ["/", "/v1", "/v1/flux", "/openapi.json", "/v1/events/0/leaf", "/v1/events/", "/.well-known/"] {
         assert_eq!(node.get(path).problem(), (404, "not-found".to_owned()), "{path}");
     }
     for path in [
@@ -168,6 +166,33 @@ fn health_says_that_the_node_lives_and_whether_it_writes() {
     let stopped = node.post(&member(COMMUNE, "commune"), &[OPERATOR_KEY]);
     assert_eq!(stopped.problem(), (503, "stopping".to_owned()));
     assert!(!stopped.header("retry-after").is_empty());
+}
+
+#[test]
+fn the_figures_tell_what_happened_and_of_nobody() {
+    let node = Node::open();
+    node.transmit("F1");
+    node.post(&accuse("F2"), &[PREFECTURE_KEY]).expect(409);
+    node.get("/nowhere");
+    let reply = node.get("/metrics");
+    let text = reply.expect(200).text();
+    assert!(reply.header("content-type").starts_with("application/openmetrics-text"));
+    let head = node.ledger.head().size;
+    for line in [
+        format!("greffe_head_leaves {head}"),
+        // Everything but the opening and the leaf of the refusal.
+        format!("greffe_events_total{{outcome=\"recorded\"}} {}", head - 2),
+        "greffe_events_total{outcome=\"refused\"} 1".to_owned(),
+        "greffe_refusals_total{code=\"acte-inconnu\"} 1".to_owned(),
+        "greffe_problems_total{code=\"acte-inconnu\"} 1".to_owned(),
+        "greffe_problems_total{code=\"not-found\"} 1".to_owned(),
+        "greffe_queue_events 0".to_owned(),
+        format!("greffe_stage_seconds_count{{stage=\"append\"}} {}", head - 1),
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+    assert!(!text.contains("siren") && !text.contains("ed25519") && !text.contains("acte/"), "{text}");
+    assert!(text.ends_with("# EOF\n"));
 }
 
 /// A view that can't apply what a member is.

@@ -6,5 +6,6 @@ mod bornes;
 mod histoire;
 mod jetons;
 mod journal;
+mod lots;
 mod monde;
 mod refus;

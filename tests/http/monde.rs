@@ -107,7 +107,7 @@ pub struct Node {
     thread: Option<JoinHandle<()>>,
     agent: ureq::Agent,
     _follower: Follower,
-    _dir: tempfile::TempDir,
+    dir: Arc<tempfile::TempDir>,
 }
 
 impl Node {
@@ -118,7 +118,7 @@ impl Node {
 
     /// The same, with another view in the place of that of acts.
     pub fn with_view(follow: impl FnOnce(&Ledger, &Path) -> Follower) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = Arc::new(tempfile::tempdir().unwrap());
         let folder = Folder::new(dir.path().join("registre"));
         let guard = folder.default_guard();
         NewLedger {
@@ -132,6 +132,10 @@ impl Node {
         }
         .create()
         .unwrap();
+        Self::serving(dir, folder, follow)
+    }
+
+    fn serving(dir: Arc<tempfile::TempDir>, folder: Folder, follow: impl FnOnce(&Ledger, &Path) -> Follower) -> Self {
         let options = Options { folder: folder.clone(), guard: None, accept_store: false };
         let ledger = Arc::new(Ledger::open(&options, &mut |_, _| ()).unwrap());
         let follower = follow(&ledger, &folder.views());
@@ -151,7 +155,14 @@ impl Node {
             });
         });
         let agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        Self { ledger, address, folder, stop: Some(stop), thread: Some(thread), agent, _follower: follower, _dir: dir }
+        Self { ledger, address, folder, stop: Some(stop), thread: Some(thread), agent, _follower: follower, dir }
+    }
+
+    /// Stops the node and starts another over the same folder.
+    pub fn restarted(self) -> Self {
+        let (dir, folder) = (Arc::clone(&self.dir), self.folder.clone());
+        drop(self);
+        Self::serving(dir, folder, |ledger, views| Follower::actes(views, ledger).unwrap())
     }
 
     /// A node with all organisations and their keys enrolled, over HTTP.

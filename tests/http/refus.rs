@@ -1,7 +1,10 @@
 //! What must not be admitted: each with its own code, its status, and the field at fault.
 
 use data_encoding::BASE64;
+use greffe::ledger::head::Receipt;
+use greffe::tlog::{TlogProof, leaf_hash};
 use greffe_events::Uuid;
+use greffe_events::catalogue::RegistreRefus;
 use greffe_events::dsse::{ENVELOPE_BYTES_MAX, Envelope, PAYLOAD_BYTES_MAX, PAYLOAD_TYPE, pae};
 use greffe_events::piece::Empreinte;
 use serde_json::json;
@@ -79,7 +82,6 @@ fn what_says_something_wrong_is_refused_with_the_field_at_fault() {
     let act = || acte(&numero());
     let other_digest = json!(Empreinte::of(b"never deposited"));
     let table = [
-        (changed(&act(), "/registre", json!("other.example")), 422, "registre-wrong", "registre"),
         (changed(&act(), "/time", json!(instant(-7 * 86_400 - 60))), 422, "time-out-of-range", "time"),
         (changed(&act(), "/time", json!(instant(360))), 422, "time-out-of-range", "time"),
         (changed(&act(), "/type", json!("greffe.acte.transmis.v2")), 422, "type-unknown", "type"),
@@ -117,7 +119,8 @@ fn who_signs_must_be_who_may() {
         (&[OTHER_COMMUNE_KEY], 403, "key-other-organisation", true),
         (&[OPERATOR_KEY], 403, "key-other-organisation", true),
         (&[COMMUNE_KEY, OTHER_COMMUNE_KEY], 403, "signature-extra", true),
-        (&[99, COMMUNE_KEY], 403, "key-unknown", true),
+        // A stranger's signature before the commune's: not the commune's doing.
+        (&[99, COMMUNE_KEY], 403, "key-unknown", false),
         // A recovery key of the operator.
         (&[4], 403, "key-other-organisation", true),
     ];
@@ -163,7 +166,7 @@ fn what_the_log_already_holds_is_a_conflict() {
 }
 
 #[test]
-fn a_key_that_is_refused_too_often_has_to_wait() {
+fn a_key_that_is_refused_too_often_is_still_told_why() {
     let node = Node::open();
     for at in 0..60 {
         node.post(&accuse(&format!("n{at}")), &[PREFECTURE_KEY]).expect(409);
@@ -172,19 +175,86 @@ fn a_key_that_is_refused_too_often_has_to_wait() {
     let held_back = node.post(&accuse("n60"), &[PREFECTURE_KEY]);
     assert_eq!(held_back.problem(), (429, "too-many-refusals".to_owned()));
     assert!(!held_back.header("retry-after").is_empty());
+    let motif = &held_back.json()["motif"];
+    assert_eq!((&motif["code"], &motif["champ"]), (&json!("acte-inconnu"), &json!("subject")));
+    assert_eq!(motif["cle"], json!(key(PREFECTURE_KEY).id()));
+    for name in ["title", "titre", "detail", "conseil"] {
+        assert!(!motif[name].as_str().unwrap().is_empty(), "{name}");
+    }
     assert_eq!(node.ledger.head().size, size);
 }
 
 #[test]
-fn a_batch_is_not_taken_for_an_envelope() {
-    let node = Node::fresh();
-    let envelope = envelope(&member(COMMUNE, "commune"), &[OPERATOR_KEY]);
-    for media_type in ["application/x-ndjson", "application/X-NDJSON; charset=utf-8", "application/jsonl"] {
-        let reply = node.send("POST", "/v1/events", &[("content-type", media_type)], Some(envelope.as_bytes()));
-        assert_eq!(reply.problem(), (415, "media-type".to_owned()), "{media_type}");
+fn whoever_replays_the_envelopes_of_another_log_spends_nothing() {
+    let node = Node::open();
+    let size = node.ledger.head().size;
+    for at in 0..70 {
+        let elsewhere = changed(&accuse(&format!("n{at}")), "/registre", json!("other.example"));
+        let reply = node.post(&elsewhere, &[PREFECTURE_KEY]);
+        assert_eq!(reply.problem(), (422, "registre-wrong".to_owned()));
+        assert_eq!(reply.json().get("refus"), None);
+        // … nor whoever signs before it.
+        let reply = node.post(&accuse(&format!("n{at}")), &[99, PREFECTURE_KEY]);
+        assert_eq!(reply.problem(), (403, "key-unknown".to_owned()));
     }
-    let reply = node.send("POST", "/v1/events", &[("content-type", "text/plain")], Some(envelope.as_bytes()));
-    reply.expect(201);
+    assert_eq!(node.ledger.head().size, size);
+    let own = node.post(&accuse("n0"), &[PREFECTURE_KEY]);
+    assert_eq!(own.expect(409).json()["refus"]["index"], size);
+}
+
+#[test]
+fn a_refusal_is_found_again_by_the_one_refused_and_by_nobody_else() {
+    let mut node = Node::open();
+    let mut refused = Vec::new();
+    for at in 0..3 {
+        let reply = node.post(&accuse(&format!("r{at}")), &[PREFECTURE_KEY]);
+        refused.push(reply.expect(409).json()["refus"]["index"].as_u64().unwrap());
+    }
+    // A neighbour that speaks in the commune's name: both are told.
+    let act = acte("V");
+    let reply = node.post(&act, &[OTHER_COMMUNE_KEY]);
+    let usurped = reply.expect(403).json()["refus"]["index"].as_u64().unwrap();
+    for _ in 0..2 {
+        let list = |seed: u8, query: &str| {
+            let page = node.get_as(seed, &format!("/v1/refus{query}")).expect(200).json();
+            let of = page["refus"].as_array().unwrap().iter().map(|refus| refus["index"].as_u64().unwrap());
+            (of.collect::<Vec<_>>(), page["suite"].as_u64())
+        };
+        assert_eq!(list(PREFECTURE_KEY, ""), (vec![refused[2], refused[1], refused[0]], None));
+        assert_eq!(list(PREFECTURE_KEY, "?limit=2"), (vec![refused[2], refused[1]], Some(refused[1])));
+        assert_eq!(list(PREFECTURE_KEY, &format!("?limit=2&apres={}", refused[1])), (vec![refused[0]], None));
+        assert_eq!(list(COMMUNE_KEY, ""), (vec![usurped], None));
+        assert_eq!(list(OTHER_COMMUNE_KEY, ""), (vec![usurped], None));
+        assert_eq!(list(OTHER_PREFECTURE_KEY, ""), (vec![], None));
+        let all = vec![usurped, refused[2], refused[1], refused[0]];
+        assert_eq!(list(OPERATOR_KEY, "").0, all);
+        assert_eq!(list(AUDITOR_KEY, "?limit=3"), (all[..3].to_vec(), Some(refused[1])));
+
+        let one = node.get_as(COMMUNE_KEY, &format!("/v1/refus/{usurped}")).expect(200).json();
+        assert_eq!((&one["code"], &one["source_refusee"]), (&json!("key-other-organisation"), &json!(COMMUNE)));
+        assert_eq!(one["cle"], json!(key(OTHER_COMMUNE_KEY).id()));
+        assert_eq!(one["id_refuse"], act["id"]);
+        for name in ["title", "titre", "conseil"] {
+            assert!(!one[name].as_str().unwrap().is_empty(), "{name}");
+        }
+        // The proof: what was refused, and that it is in the log.
+        let refus: RegistreRefus = serde_json::from_value(one.clone()).unwrap();
+        assert!(refus.is_about(act.to_string().as_bytes()));
+        let receipt: Receipt = serde_json::from_value(one["receipt"].clone()).unwrap();
+        let leaf = BASE64.decode(receipt.leaf.as_bytes()).unwrap();
+        TlogProof::parse(receipt.proof.as_bytes()).unwrap().verify(&leaf_hash(&leaf), node.verifier()).unwrap();
+
+        for (seed, index) in [(OTHER_PREFECTURE_KEY, usurped), (PREFECTURE_KEY, usurped), (COMMUNE_KEY, refused[0])] {
+            assert_eq!(node.get_as(seed, &format!("/v1/refus/{index}")).problem().0, 404);
+        }
+        // A leaf that is no refusal, and none at all.
+        for path in ["/v1/refus/0", "/v1/refus/100000"] {
+            assert_eq!(node.get_as(OPERATOR_KEY, path).problem().0, 404);
+        }
+        assert_eq!(node.get("/v1/refus").problem(), (401, "token-missing".to_owned()));
+        assert_eq!(node.get_as(COMMUNE_KEY, "/v1/refus?limit=0").problem().1, "query-invalid");
+        node = node.restarted();
+    }
 }
 
 #[test]

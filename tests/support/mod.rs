@@ -168,7 +168,7 @@ pub fn signed(event: &Value, seeds: &[u8]) -> Envelope {
 pub fn submit_bytes(ledger: &Ledger, envelope: &[u8]) -> Result<Answer, Refusal> {
     let prepared = ledger.prepare(envelope, now_ms()).unwrap()?;
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    Ok(runtime.block_on(ledger.submit(prepared)))
+    Ok(runtime.block_on(ledger.submit(prepared)).unwrap())
 }
 
 pub fn submit(ledger: &Ledger, event: &Value, seeds: &[u8]) -> Answer {

@@ -120,6 +120,37 @@ impl IndexReader {
         result
     }
 
+    /// Leaves that record refusals concerning one of these organisations (none: all), newest first, before index `before`: at most
+    /// `max`.
+    pub fn refusals(
+        &self,
+        organisations: Option<&[Organisation]>,
+        before: Option<u64>,
+        max: u32,
+    ) -> Result<Vec<u64>, IndexError> {
+        // SQLite numbers rows up to i64; no leaf is beyond.
+        let before = before.and_then(|index| i64::try_from(index).ok()).unwrap_or(i64::MAX);
+        self.with(|reader| {
+            let select = |sql: &str, first: &dyn rusqlite::ToSql| -> rusqlite::Result<Vec<u64>> {
+                let mut statement = reader.connection.prepare_cached(sql)?;
+                statement.query_map(params![first, before, max], |row| row.get(0))?.collect()
+            };
+            let Some(organisations) = organisations else {
+                let sql = "SELECT DISTINCT idx FROM refus WHERE ?1 IS NULL AND idx < ?2 ORDER BY idx DESC LIMIT ?3";
+                return select(sql, &rusqlite::types::Null).map_err(|source| reader.sqlite(source));
+            };
+            let mut found = Vec::new();
+            for organisation in organisations {
+                let sql = "SELECT idx FROM refuses WHERE organisation = ?1 AND idx < ?2 ORDER BY idx DESC LIMIT ?3";
+                found.extend(select(sql, &organisation.to_string()).map_err(|source| reader.sqlite(source))?);
+            }
+            found.sort_unstable_by(|one, other| other.cmp(one));
+            found.dedup();
+            found.truncate(max as usize);
+            Ok(found)
+        })
+    }
+
     /// Who cites a piece, in which dossier: at most `max` pairs.
     pub fn citations(&self, piece: Empreinte, max: u32) -> Result<Vec<(Organisation, Subject)>, IndexError> {
         self.with(|reader| {

@@ -1,0 +1,88 @@
+//! What to do about a refusal, in French, for the people who run a mairie and those who write its software.
+//!
+//! Exhaustive on purpose: a new code has to say what its reader can do.
+
+use super::Code;
+
+impl Code {
+    /// What whoever was refused can do about it.
+    pub fn conseil(self) -> &'static str {
+        match self {
+            Self::TooLarge => {
+                "Réduisez l'envoi : un événement a au plus 60 000 octets, un lot au plus 1 000 lignes. Un fichier se dépose à part, comme pièce."
+            }
+            Self::DsseMalformed | Self::PayloadType | Self::Base64Invalid => {
+                "L'envoi doit être une enveloppe DSSE en JSON. C'est à l'éditeur du logiciel de corriger ; « greffe event check » dit ce qui ne va pas."
+            }
+            Self::JsonMalformed | Self::JsonDuplicateName | Self::JsonTooDeep | Self::JsonNumber | Self::JsonString => {
+                "L'événement doit être du JSON que tous lisent de même (RFC 7493). C'est à l'éditeur du logiciel de corriger, puis de signer à nouveau."
+            }
+            Self::SignatureMissing => {
+                "Faites signer par toutes les clés que demande ce type d'événement, dans l'ordre, puis renvoyez."
+            }
+            Self::SignatureExtra | Self::SignatureRepeated => {
+                "Ne laissez que les signatures que demande ce type d'événement, chacune une fois, puis renvoyez."
+            }
+            Self::SignatureInvalid => {
+                "Signez à nouveau l'événement : il a changé après la signature, ou une autre clé a signé. Si vous n'avez rien changé, prévenez votre opérateur."
+            }
+            Self::AttributeMissing | Self::AttributeInvalid | Self::DataMissing | Self::DataInvalid => {
+                "Corrigez le champ indiqué, puis signez et envoyez un nouvel événement."
+            }
+            Self::RegistreWrong => {
+                "Cet événement a été signé pour un autre registre : envoyez-le là-bas, ou signez-en un nouveau pour celui-ci."
+            }
+            Self::TimeOutOfRange => {
+                "Vérifiez l'heure de votre ordinateur, puis signez un nouvel événement : il est admis jusqu'à 7 jours après sa signature."
+            }
+            Self::TypeUnknown => "Vérifiez l'écriture du type, et que votre logiciel et ce registre sont à jour.",
+            Self::KeyUnknown => "Demandez à votre opérateur d'enrôler cette clé, ou signez avec une clé déjà enrôlée.",
+            Self::KeyNotInForce => {
+                "Signez avec une clé en cours de validité, ou faites-en enrôler une nouvelle par votre opérateur."
+            }
+            Self::KeyPending => {
+                "Attendez la fin des 72 heures : jusque-là, une autre clé de l'organisme peut s'opposer au recouvrement."
+            }
+            Self::KeyRevoked => "Signez avec une clé en vigueur, ou faites-en enrôler une nouvelle par votre opérateur.",
+            Self::DelegationMissing => {
+                "Demandez à l'organisme au nom duquel vous signez une délégation pour cette famille, ou faites-le signer lui-même."
+            }
+            Self::KeyOtherOrganisation => {
+                "Signez avec une clé de l'organisme qui parle, ou corrigez la source de l'événement."
+            }
+            Self::KeyNotEntitled => {
+                "Signez avec une clé dont le rôle permet cet événement, ou demandez ce rôle à votre opérateur."
+            }
+            Self::KeyWeak => "Créez une nouvelle clé (« greffe key new »), puis faites-la enrôler.",
+            Self::KeyAlreadyEnrolled => "Créez une autre clé : chaque clé n'est enrôlée qu'une fois.",
+            Self::IdReused => {
+                "Donnez un nouvel identifiant à l'événement et signez-le à nouveau ; pour renvoyer le premier, renvoyez exactement les mêmes octets."
+            }
+            Self::PieceMissing => "Déposez d'abord chaque pièce que l'événement cite, puis renvoyez le même événement.",
+            Self::PieceMismatch => {
+                "La taille ou la désignation citée n'est pas celle de la pièce déposée : corrigez la citation, ou déposez la bonne pièce."
+            }
+            Self::NotOwner => {
+                "Seul le titulaire du dossier peut faire cela : adressez-vous à lui, ou vérifiez l'identifiant du dossier."
+            }
+            Self::RegistreDejaOuvert | Self::RegistreFerme => {
+                "Rien à faire de votre côté : prévenez l'opérateur du registre."
+            }
+            Self::AdherentInconnu => "L'opérateur doit d'abord inscrire cet organisme.",
+            Self::AdherentDejaInscrit => "Rien à faire : l'organisme est déjà adhérent.",
+            Self::AdherentSorti => "L'organisme n'est plus adhérent : adressez-vous à l'opérateur s'il doit revenir.",
+            Self::CleDejaRevoquee => "Rien à faire : cette clé a déjà pris fin.",
+            Self::RecouvrementEnCours => {
+                "Attendez la fin du recouvrement en cours, ou faites-y opposition avec une clé de l'organisme."
+            }
+            Self::RecouvrementInconnu => "Vérifiez la clé : aucun recouvrement de celle-ci n'est en attente.",
+            Self::DelegationInconnue => "Vérifiez le délégataire et la famille : cette délégation n'existe pas, ou a pris fin.",
+            Self::LimiteAtteinte => "Mettez d'abord fin à ce qui ne sert plus (clé, délégation), puis renvoyez.",
+            Self::ActeInconnu => {
+                "Transmettez d'abord l'acte, ou vérifiez son identifiant ; puis signez et envoyez un nouvel événement."
+            }
+            Self::ActeDejaTransmis => "Rien à faire si c'est le même acte. Sinon, donnez-lui un autre numéro.",
+            Self::AccuseDejaEnregistre => "Rien à faire : l'accusé de réception est déjà au registre.",
+        }
+    }
+}

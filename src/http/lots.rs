@@ -1,0 +1,301 @@
+//! Batches: `POST /v1/events` with `application/x-ndjson`, one DSSE envelope a line.
+//!
+//! ```text
+//! body, as it comes → whole lines → verified in parallel, while the rest still comes
+//!      → the good ones, together and in order, to the sequencer → one line of answer for each line of the body
+//!
+//! {"line":1,"status":201,"receipt":{…}}          as for a single event: 201 new, 200 recorded before
+//! {"line":2,"status":422,"problem":{…}}          RFC 9457, as for a single event
+//! ```
+//!
+//! The answer is 200 with one result for each line, in order; a bad line harms no other. It is a problem as a whole, and then nothing
+//! was recorded, where the body is no batch (too many lines, too many bytes, cut off) or the node takes nothing now (503): the good
+//! lines of one body are decided in one batch of the sequencer. A batch that is sent again adds nothing. Blank lines are passed over,
+//! and counted.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use greffe_events::{Code, Refusal};
+use serde::Serialize;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinHandle;
+
+use super::bounds::{BATCH_BLOCK_BYTES, BATCH_BYTES_MAX, BATCH_LINES_MAX, BATCH_WAIT_MAX, overloaded};
+use super::problem::Problem;
+use super::request::{drain, next_chunk, now_ms, too_large, too_slow};
+use super::{App, Node};
+use crate::ledger::admission::Prepared;
+use crate::ledger::head::Receipt;
+use crate::ledger::sequencer::Told;
+
+/// What this endpoint takes and gives.
+const NDJSON: &str = "application/x-ndjson";
+
+/// A line of the body, read and verified, or why not.
+type Line = (usize, Result<Prepared, Problem>);
+
+/// Whether the content type says that several envelopes come.
+pub(super) fn is_batch(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    [NDJSON, "application/ndjson", "application/jsonl"].iter().any(|batch| media_type.eq_ignore_ascii_case(batch))
+}
+
+/// `POST /v1/events` with several envelopes.
+pub(super) async fn post(node: &Node, body: Body) -> Result<Response, Problem> {
+    let received = tokio::time::timeout(BATCH_WAIT_MAX, receive(node, body)).await;
+    let (jobs, room) = received.unwrap_or_else(|_| Err(too_slow()))?;
+    let received_at_ms = now_ms();
+    let (mut lines, mut good) = (Vec::new(), Vec::new());
+    for job in jobs {
+        let block = job.await.map_err(|error| Problem::internal(&error))??;
+        for (number, line) in block {
+            lines.push((number, line.map(|prepared| good.push(Prepared { received_at_ms, ..prepared }))));
+        }
+    }
+    if lines.is_empty() {
+        let refusal = Refusal::new(Code::DsseMalformed, "the batch holds no line");
+        return Err(Problem::refused(refusal, None));
+    }
+    let told = node.app().ledger.submit_all(good).await;
+    if let Some(Told::Unavailable(why)) = told.first() {
+        // All good lines or none: the sequencer decides them in one batch.
+        return Err((*why).into());
+    }
+    node.blocking(move |app| {
+        let answer = write(app, lines, told)?;
+        drop(room);
+        Ok((StatusCode::OK, [(CONTENT_TYPE, NDJSON)], answer).into_response())
+    })
+    .await
+}
+
+/// Reads the body and has its lines verified as they come.
+async fn receive(
+    node: &Node,
+    mut body: Body,
+) -> Result<(Vec<JoinHandle<Result<Vec<Line>, Problem>>>, Option<OwnedSemaphorePermit>), Problem> {
+    let mut cutter = Cutter::default();
+    let (mut jobs, mut room) = (Vec::new(), None::<OwnedSemaphorePermit>);
+    loop {
+        let chunk = next_chunk(&mut body).await?;
+        let blocks = match &chunk {
+            Some(chunk) => {
+                let Some(more) = node.limits.batch_room(chunk.len()) else {
+                    drain(&mut body).await;
+                    return Err(overloaded("batches"));
+                };
+                match &mut room {
+                    Some(room) => room.merge(more),
+                    None => room = Some(more),
+                }
+                cutter.take(chunk)
+            }
+            None => cutter.finish(),
+        };
+        let blocks = match blocks {
+            Ok(blocks) => blocks,
+            Err(problem) => {
+                drain(&mut body).await;
+                return Err(problem);
+            }
+        };
+        for block in blocks {
+            // Waited for here: a body is read no faster than its lines are verified.
+            let core = Arc::clone(&node.limits.verifications).acquire_owned().await;
+            let core = core.map_err(|error| Problem::internal(&error))?;
+            let node = node.clone();
+            jobs.push(tokio::spawn(async move {
+                let verify = move |app: &App| {
+                    let lines = block.verify(app);
+                    drop(core);
+                    Ok(lines)
+                };
+                node.blocking(verify).await
+            }));
+        }
+        if chunk.is_none() {
+            return Ok((jobs, room));
+        }
+    }
+}
+
+/// Some whole lines of the body.
+#[derive(Debug, PartialEq, Eq)]
+struct Block {
+    /// Number of the first, from 1.
+    first: usize,
+    bytes: Vec<u8>,
+}
+
+impl Block {
+    fn verify(&self, app: &App) -> Vec<Line> {
+        let lines = (self.first..).zip(self.bytes.split(|byte| *byte == b'\n'));
+        let lines = lines.filter(|(_, line)| !is_blank(line));
+        // Its instant is set when the whole body is there.
+        lines.map(|(number, line)| (number, prepare(app, line))).collect()
+    }
+}
+
+fn prepare(app: &App, line: &[u8]) -> Result<Prepared, Problem> {
+    app.ledger.prepare(line, 0)?.map_err(|refusal| Problem::refused(refusal, None))
+}
+
+fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(u8::is_ascii_whitespace)
+}
+
+/// Cuts a body into blocks of whole lines, within the bounds of a batch.
+#[derive(Default)]
+struct Cutter {
+    /// What has come of the block under way.
+    bytes: Vec<u8>,
+    /// How much of it was looked through for line ends.
+    seen: usize,
+    /// Lines before it.
+    before: usize,
+    /// Line ends in it.
+    ends: usize,
+    /// Lines that are not blank, so far.
+    events: usize,
+    total: usize,
+}
+
+impl Cutter {
+    /// Takes the next bytes; the blocks that are whole with them.
+    fn take(&mut self, chunk: &[u8]) -> Result<Vec<Block>, Problem> {
+        self.total += chunk.len();
+        if self.total > BATCH_BYTES_MAX {
+            return Err(too_large(BATCH_BYTES_MAX as u64));
+        }
+        self.bytes.extend_from_slice(chunk);
+        let mut blocks = Vec::new();
+        let mut start = self.bytes[..self.seen].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        while let Some(length) = self.bytes[self.seen..].iter().position(|byte| *byte == b'\n') {
+            let end = self.seen + length;
+            self.count(start, end)?;
+            self.ends += 1;
+            self.seen = end + 1;
+            start = self.seen;
+            if self.seen >= BATCH_BLOCK_BYTES {
+                blocks.push(self.cut());
+                start = 0;
+            }
+        }
+        self.seen = self.bytes.len();
+        Ok(blocks)
+    }
+
+    /// The last block, whose last line may lack its end.
+    fn finish(&mut self) -> Result<Vec<Block>, Problem> {
+        let start = self.bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        self.count(start, self.bytes.len())?;
+        self.seen = self.bytes.len();
+        Ok(if self.bytes.is_empty() { Vec::new() } else { vec![self.cut()] })
+    }
+
+    fn count(&mut self, start: usize, end: usize) -> Result<(), Problem> {
+        self.events += usize::from(!is_blank(&self.bytes[start..end]));
+        if self.events > BATCH_LINES_MAX {
+            let detail = format!("a batch has at most {BATCH_LINES_MAX} lines");
+            return Err(Problem::refused(Refusal::new(Code::TooLarge, detail), None));
+        }
+        Ok(())
+    }
+
+    /// What was looked through, as a block.
+    fn cut(&mut self) -> Block {
+        let rest = self.bytes.split_off(self.seen);
+        let block = Block { first: self.before + 1, bytes: std::mem::replace(&mut self.bytes, rest) };
+        self.before += self.ends;
+        (self.seen, self.ends) = (0, 0);
+        block
+    }
+}
+
+/// The answer to one line.
+#[derive(Serialize)]
+struct Resultat<'a> {
+    line: usize,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<&'a Receipt>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<&'a Problem>,
+}
+
+/// One line for each of the body's.
+fn write(app: &App, lines: Vec<(usize, Result<(), Problem>)>, told: Vec<Told>) -> Result<Vec<u8>, Problem> {
+    let mut told = told.into_iter();
+    let mut text = Vec::new();
+    for (line, read) in lines {
+        let answered = read.and_then(|()| {
+            let told = told.next().ok_or_else(|| Problem::internal(&"a line without an answer"))?;
+            super::events::answered(app.ledger.answer(told)?)
+        });
+        let result = match &answered {
+            Ok((status, receipt)) => Resultat { line, status: status.as_u16(), receipt: Some(receipt), problem: None },
+            Err(problem) => {
+                app.ledger.metrics().problem(problem.code());
+                Resultat { line, status: problem.status().as_u16(), receipt: None, problem: Some(problem) }
+            }
+        };
+        serde_json::to_writer(&mut text, &result).map_err(|error| Problem::internal(&error))?;
+        text.push(b'\n');
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The lines that a body has, however it comes.
+    fn lines(body: &[u8], cuts: &[usize]) -> Vec<(usize, Vec<u8>)> {
+        let mut cutter = Cutter::default();
+        let (mut blocks, mut at) = (Vec::new(), 0);
+        for cut in cuts {
+            let end = (at + cut).min(body.len());
+            blocks.extend(cutter.take(&body[at..end]).unwrap());
+            at = end;
+        }
+        blocks.extend(cutter.take(&body[at..]).unwrap());
+        blocks.extend(cutter.finish().unwrap());
+        let lines = blocks.iter().flat_map(|block| (block.first..).zip(block.bytes.split(|byte| *byte == b'\n')));
+        lines.filter(|(_, line)| !is_blank(line)).map(|(number, line)| (number, line.to_vec())).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_body_has_the_same_lines_however_it_is_cut(
+            body in proptest::collection::vec(prop_oneof![Just(b'\n'), Just(b' '), any::<u8>()], 0..200),
+            long in 0usize..3,
+            cuts in proptest::collection::vec(0usize..40_000, 0..20),
+        ) {
+            let body = [body.clone(), vec![b'x'; long * BATCH_BLOCK_BYTES], body].concat();
+            let whole: Vec<_> = (1..).zip(body.split(|byte| *byte == b'\n'))
+                .filter(|(_, line)| !is_blank(line)).map(|(number, line)| (number, line.to_vec())).collect();
+            prop_assert_eq!(lines(&body, &cuts), whole);
+        }
+    }
+
+    #[test]
+    fn a_batch_of_too_many_lines_is_none() {
+        let code = |lines: usize| {
+            let mut cutter = Cutter::default();
+            cutter.take(&b"{}\n\n".repeat(lines)).and_then(|_| cutter.finish()).err().map(|problem| problem.code())
+        };
+        assert_eq!(code(BATCH_LINES_MAX), None);
+        assert_eq!(code(BATCH_LINES_MAX + 1), Some("too-large"));
+        let mut unended = Cutter::default();
+        unended.take(&b"{}\n".repeat(BATCH_LINES_MAX)).unwrap();
+        unended.take(b"{}").unwrap();
+        assert!(unended.finish().is_err(), "the last line counts without its end");
+    }
+}

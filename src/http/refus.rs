@@ -1,0 +1,123 @@
+//! Refusals, for those who were refused: what was wrong, what to do, and the proof that it was said.
+//!
+//! ```text
+//! GET /v1/refus?apres=<index>&limit=      {"refus":[…],"suite":<index>|null}      newest first
+//! GET /v1/refus/{index}                   one, with its receipt
+//! ```
+//!
+//! A reader sees the refusals of what its organisation's keys signed, and of what named its organisation as source; an auditor those of
+//! the organisations that it audits. Anything else is not there. `suite` is what `apres` takes for the next page.
+//!
+//! The leaf of a refusal holds no word of what was submitted: whoever kept the payload proves with `sel` and `empreinte` that
+//! it was this one (SHA-256(sel ‖ payload) = empreinte). The detail that the first answer gave is not kept.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use greffe_events::catalogue::{Data, RegistreRefus};
+use greffe_events::horodatage::Horodatage;
+use greffe_events::leaf::Leaf;
+use greffe_events::{Code, Event};
+use serde::{Deserialize, Serialize};
+
+use super::access::Reader;
+use super::events::readable_leaf;
+use super::problem::Problem;
+use super::request::{Params, bad_parameter, index_in_path};
+use super::{App, Node};
+use crate::ledger::head::Receipt;
+
+/// Refusals in a page, unless asked otherwise.
+const LIMIT_DEFAULT: u32 = 50;
+
+/// Most refusals in a page, as in every list.
+const LIMIT_MAX: u32 = 1_000;
+
+/// The query of a list.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    apres: Option<u64>,
+    limit: Option<u32>,
+}
+
+/// A page.
+#[derive(Serialize)]
+pub(super) struct Page {
+    refus: Vec<RefusJson>,
+    suite: Option<u64>,
+}
+
+/// A refusal.
+#[derive(Serialize)]
+pub(super) struct RefusJson {
+    index: u64,
+    recorded_at: Horodatage,
+    title: &'static str,
+    titre: &'static str,
+    conseil: &'static str,
+    #[serde(flatten)]
+    refus: RegistreRefus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<Receipt>,
+}
+
+impl RefusJson {
+    /// None for a leaf that records no refusal.
+    fn of(index: u64, leaf: &Leaf) -> Result<Option<Self>, Problem> {
+        let event = Event::of(&leaf.envelope).map_err(|refusal| Problem::internal(&refusal))?;
+        let Data::RegistreRefus(refus) = event.data else { return Ok(None) };
+        let code = refus.code.parse::<Code>().ok();
+        Ok(Some(Self {
+            index,
+            recorded_at: Horodatage::from_unix_ms(leaf.recorded_at_ms),
+            title: code.map_or("This node does not know the code", Code::title),
+            titre: code.map_or("Ce nœud ne connaît pas ce code", Code::titre),
+            conseil: code.map_or("Demandez à votre opérateur ce que signifie ce code.", Code::conseil),
+            refus,
+            receipt: None,
+        }))
+    }
+}
+
+/// `GET /v1/refus`.
+pub(super) async fn list(
+    State(node): State<Node>,
+    reader: Reader,
+    Params(query): Params<ListQuery>,
+) -> Result<Json<Page>, Problem> {
+    let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
+    if !(1..=LIMIT_MAX).contains(&limit) {
+        return Err(bad_parameter("limit", format!("limit is 1 to {LIMIT_MAX}")));
+    }
+    node.blocking(move |app| page(app, &reader, query.apres, limit).map(Json)).await
+}
+
+fn page(app: &App, reader: &Reader, apres: Option<u64>, limit: u32) -> Result<Page, Problem> {
+    let organisations = reader.organisations();
+    // One more than asked for: it tells whether another page follows.
+    let mut indices = app.ledger.index().refusals(organisations.as_deref(), apres, limit + 1)?;
+    let is_more = indices.len() > limit as usize;
+    indices.truncate(limit as usize);
+    let mut refus = Vec::with_capacity(indices.len());
+    for index in &indices {
+        let bytes = app.ledger.leaf(*index)?.ok_or_else(Problem::not_found)?;
+        let leaf = Leaf::decode(&bytes).map_err(|error| Problem::internal(&error))?;
+        refus.extend(RefusJson::of(*index, &leaf)?);
+    }
+    Ok(Page { refus, suite: indices.last().copied().filter(|_| is_more) })
+}
+
+/// `GET /v1/refus/{index}`.
+pub(super) async fn find(
+    State(node): State<Node>,
+    reader: Reader,
+    Path(index): Path<String>,
+) -> Result<Json<RefusJson>, Problem> {
+    let index = index_in_path(&index)?;
+    node.blocking(move |app| {
+        let (_, leaf) = readable_leaf(app, &reader, index)?;
+        let refus = RefusJson::of(index, &leaf)?.ok_or_else(Problem::not_found)?;
+        Ok(Json(RefusJson { receipt: app.ledger.receipt(index)?, ..refus }))
+    })
+    .await
+}

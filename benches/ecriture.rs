@@ -403,7 +403,7 @@ impl Connection {
         request.extend_from_slice(body);
         self.stream.write_all(&request).unwrap();
         self.buffer.clear();
-        let mut chunk = [0; 64 * 1024];
+        let mut chunk = vec![0; 64 * 1024];
         let (mut head_end, mut total) = (None, usize::MAX);
         while self.buffer.len() < total {
             let count = self.stream.read(&mut chunk).unwrap();

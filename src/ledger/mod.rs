@@ -37,6 +37,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use greffe_events::authority::RightsReader;
 use greffe_events::catalogue::{Data, RegistreOuvert};
 use greffe_events::ident::Organisation;
 use greffe_events::key::{KeyCache, KeyId};
@@ -294,7 +295,7 @@ impl Ledger {
         if let Some(known) = self.posters.read().unwrap_or_else(PoisonError::into_inner).get(key) {
             return Ok(Some(known.clone()));
         }
-        let Some(record) = self.index.key(key)? else { return Ok(None) };
+        let Some(record) = RightsReader::key(&self.index, key)? else { return Ok(None) };
         let mut posters = self.posters.write().unwrap_or_else(PoisonError::into_inner);
         if posters.len() >= POSTERS_MAX {
             posters.clear();

@@ -30,7 +30,7 @@ fn verify_receipt(ledger: &greffe::ledger::Ledger, receipt: &greffe::ledger::hea
     let leaf = data_encoding::BASE64.decode(receipt.leaf.as_bytes()).unwrap();
     let proof = TlogProof::parse(receipt.proof.as_bytes()).unwrap();
     assert_eq!(proof.index(), receipt.index);
-    proof.verify(&leaf_hash(&leaf), ledger.verifier()).unwrap();
+    proof.verify(&leaf_hash(&leaf), &ledger.verifier()).unwrap();
     let alone = TlogProof::parse(receipt.to_tlog_proof().unwrap().as_bytes()).unwrap();
     assert_eq!(alone.extra(), Some(leaf.as_slice()));
 }
@@ -315,7 +315,7 @@ fn the_guard_follows_while_the_node_runs_and_a_node_without_it_writes_nothing() 
     recorded(&ledger, &member(COMMUNE, "commune"), &[1]);
     let guarded = || {
         let note = std::fs::read(&guard).ok()?;
-        Some(Checkpoint::open(&note, ledger.verifier()).unwrap().size())
+        Some(Checkpoint::open(&note, &ledger.verifier()).unwrap().size())
     };
     wait_until("the guard on disk reaches the head", || guarded() == Some(ledger.head().size));
 
@@ -448,7 +448,7 @@ fn a_closed_ledger_leaves_its_last_word_on_disk() {
     let dir = tempfile::tempdir().unwrap();
     let (folder, ledger) = open_with_members(dir.path());
     let head = ledger.head();
-    let verifier = ledger.verifier().clone();
+    let verifier = ledger.verifier();
     ledger.close().unwrap();
     for path in [folder.default_guard(), folder.checkpoint()] {
         let guarded = Checkpoint::open(&std::fs::read(&path).unwrap(), &verifier).unwrap();

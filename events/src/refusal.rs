@@ -125,6 +125,7 @@ codes! {
     RecouvrementInconnu "recouvrement-inconnu" "No such recovery waits" "Aucun recouvrement de cette clé n'est en attente";
     DelegationInconnue "delegation-inconnue" "There is no such delegation" "Cette délégation n'existe pas";
     LimiteAtteinte "limite-atteinte" "The dossier holds as many of these as it may" "Le dossier en compte déjà autant que permis";
+    CleAbsente "cle-absente" "The node does not hold the key that this event names" "Le nœud n'a pas encore la clé que cet événement désigne";
     ActeInconnu "acte-inconnu" "The act was never transmitted here" "Cet acte n'a jamais été transmis ici";
     ActeDejaTransmis "acte-deja-transmis" "The act was transmitted already" "Cet acte a déjà été transmis";
     AccuseDejaEnregistre "accuse-deja-enregistre" "This acknowledgement is recorded already" "Cet accusé de réception est déjà enregistré";

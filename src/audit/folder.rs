@@ -37,7 +37,10 @@ pub fn verify_folder(
     let evidence = Evidence {
         pinned: pinned.cloned(),
         checkpoint,
-        since: since.map(<[u8]>::to_vec),
+        since: match since {
+            Some(since) => Some(since.to_vec()),
+            None => former_checkpoint(&folder, pinned)?,
+        },
         pieces: pieces.is_dir().then(|| Pieces::at_rest(pieces)),
         hashes: IndexHashes::open(&folder.index()),
     };
@@ -46,6 +49,11 @@ pub fn verify_folder(
         Err(error @ (StoreError::Missing { .. } | StoreError::Version { .. })) => Err(error.into()),
         Err(error) => verify_history(&mut Unopened(error.into()), evidence, control),
     }
+}
+
+/// What the folder keeps of a pinned key that was replaced: the last checkpoint that it signed.
+fn former_checkpoint(folder: &Folder, pinned: Option<&Verifier>) -> Result<Option<Vec<u8>>, AuditError> {
+    pinned.map_or(Ok(None), |pinned| read_note(&folder.former_checkpoint(pinned.key_id())))
 }
 
 /// A store that does not open for what is wrong with its content.

@@ -32,12 +32,15 @@ pub struct Client {
     url: String,
     origin: Origin,
     vkey: String,
+    journal: Vec<LogKey>,
 }
 
 #[derive(Deserialize)]
 struct WellKnown {
     origin: Origin,
     vkey: String,
+    #[serde(default)]
+    journal: Vec<LogKey>,
 }
 
 /// What the node answers to an event.
@@ -85,6 +88,12 @@ impl std::fmt::Display for Problem {
     }
 }
 
+/// One of the log's keys, as the node says.
+#[derive(Debug, serde::Deserialize)]
+struct LogKey {
+    vkey: String,
+}
+
 impl Client {
     /// Reaches a node and learns which log it keeps.
     pub fn connect(url: &str) -> anyhow::Result<Self> {
@@ -106,12 +115,14 @@ impl Client {
         let text = read_text(&mut answer)?;
         let known: WellKnown =
             serde_json::from_str(&text).with_context(|| format!("{url} n'est pas un nœud Greffe"))?;
-        Ok(Self { agent, url, origin: known.origin, vkey: known.vkey })
+        Ok(Self { agent, url, origin: known.origin, vkey: known.vkey, journal: known.journal })
     }
 
     /// Refuses a node that does not keep the pinned log: it shall get no token of ours.
     pub fn expect_log(&self, pinned: &Verifier) -> anyhow::Result<()> {
-        if self.vkey == pinned.to_string() && self.origin.as_str() == pinned.name().as_str() {
+        let pinned_text = pinned.to_string();
+        let is_named = self.vkey == pinned_text || self.journal.iter().any(|key| key.vkey == pinned_text);
+        if is_named && self.origin.as_str() == pinned.name().as_str() {
             return Ok(());
         }
         bail!(

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::IntoResponse;
+use greffe_events::dossier::CleJournal;
 use greffe_events::ident::{Organisation, Origin};
 use serde::Serialize;
 
@@ -17,26 +18,37 @@ const ROLES: &[&str] = &["ecriture", "lecture"];
 /// The card changes with the log's key only; readers pin that key elsewhere.
 const CARD_CACHE: &str = "public, max-age=300";
 
+/// One of the log's keys, and the leaf that names it.
+#[derive(Serialize)]
+struct LogKey {
+    index: u64,
+    vkey: String,
+}
+
 #[derive(Serialize)]
 struct Card<'a> {
     origin: &'a Origin,
-    vkey: &'a str,
+    vkey: String,
+    journal: Vec<LogKey>,
     operator: &'a Organisation,
     api: &'static str,
     roles: &'static [&'static str],
 }
 
 /// `GET /.well-known/greffe.json` (RFC 8615). What it says of keys is to be compared with what was pinned, not trusted.
-pub(super) async fn card(State(node): State<Node>) -> impl IntoResponse {
-    let opening = node.app().ledger.opening();
+pub(super) async fn card(State(node): State<Node>) -> Result<impl IntoResponse, Problem> {
+    let ledger = &node.app().ledger;
+    let opening = ledger.opening();
+    let journal = ledger.journal()?.into_iter().map(|CleJournal { index, vkey, .. }| LogKey { index, vkey }).collect();
     let card = Card {
         origin: &opening.origine,
-        vkey: &opening.vkey,
+        vkey: ledger.verifier().to_string(),
+        journal,
         operator: &opening.operateur.organisation,
         api: API,
         roles: ROLES,
     };
-    ([(CACHE_CONTROL, CARD_CACHE)], Json(serde_json::json!(card)))
+    Ok(([(CACHE_CONTROL, CARD_CACHE)], Json(serde_json::json!(card))))
 }
 
 #[derive(Serialize)]

@@ -237,6 +237,7 @@ pub fn status_of(code: Code) -> StatusCode {
         | Code::RecouvrementInconnu
         | Code::DelegationInconnue
         | Code::LimiteAtteinte
+        | Code::CleAbsente
         | Code::ActeInconnu
         | Code::ActeDejaTransmis
         | Code::AccuseDejaEnregistre => StatusCode::CONFLICT,

@@ -112,6 +112,11 @@ impl Folder {
         self.root.join("checkpoint")
     }
 
+    /// The last checkpoint that a former key of the log signed; by the id of its vkey.
+    pub fn former_checkpoint(&self, key_id: u32) -> PathBuf {
+        self.root.join(format!("checkpoint.{key_id:08x}"))
+    }
+
     /// The rollback guard's usual place: beside the folder.
     pub fn default_guard(&self) -> PathBuf {
         self.beside("garde")

@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use super::folder::replace_file;
 use super::head::Head;
 use super::metrics::Metrics;
+use crate::tlog::note::Note;
 use crate::tlog::{Checkpoint, CheckpointError, Hash, Verifier};
 
 /// How old the guard may be while the node writes.
@@ -82,10 +83,10 @@ pub enum GuardError {
     },
 }
 
-/// Compares the store with the guard. `root_at` gives the store's root at a size that it has.
+/// Compares the store with the guard. `key_of` gives the log's key for a tree of a size, `root_at` gives the store's root at a size that it has.
 pub fn check<E: From<GuardError>>(
     path: &Path,
-    log: &Verifier,
+    key_of: impl FnOnce(u64) -> Option<Verifier>,
     size: u64,
     root_at: impl FnOnce(u64) -> Result<Hash, E>,
 ) -> Result<(), E> {
@@ -101,8 +102,12 @@ pub fn check<E: From<GuardError>>(
         return Err(io(io::Error::other("too large for a checkpoint")).into());
     }
     let note = std::fs::read(path).map_err(io)?;
-    let guarded =
-        Checkpoint::open(&note, log).map_err(|source| GuardError::Foreign { path: path.to_owned(), source })?;
+    let foreign = |source| GuardError::Foreign { path: path.to_owned(), source };
+    // Only to know which key to ask: nothing is believed before its signature.
+    let claimed = Note::parse(&note).map_err(|error| foreign(error.into()))?;
+    let claimed = Checkpoint::parse(claimed.text()).map_err(foreign)?;
+    let log = key_of(claimed.size()).ok_or_else(|| foreign(CheckpointError::NotSignedByLog))?;
+    let guarded = Checkpoint::open(&note, &log).map_err(foreign)?;
     if guarded.size() > size {
         return Err(GuardError::RolledBack { path: path.to_owned(), size, guarded: guarded.size() }.into());
     }

@@ -5,7 +5,7 @@ use greffe_events::horodatage::Horodatage;
 use greffe_events::leaf::Leaf;
 use serde::{Deserialize, Serialize};
 
-use crate::tlog::{Hash, TlogProof, TlogProofError};
+use crate::tlog::{Hash, TlogProof, TlogProofError, Verifier};
 
 /// The tree as last signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct Head {
     pub root: Hash,
     /// The signed checkpoint (c2sp.org/tlog-checkpoint).
     pub checkpoint: String,
+    /// Whose signature it bears: the log's key of that size.
+    pub verifier: Verifier,
 }
 
 /// Proof that an event is in the log, verifiable with the log's public key and nothing else.

@@ -8,6 +8,7 @@
 //! | [`queue`] | what waits for the sequencer: bounded, members take turns |
 //! | [`sequencer`] | order, durability, checkpoint, proofs: one thread |
 //! | [`index`] | derived: what admission and proofs read of the earlier leaves |
+//! | [`cles`] | the private keys of the log and of the node, and their successors |
 //! | [`head`] | the signed head, and receipts |
 //! | [`guard`], [`clock`] | refuse to write a second history, or a false time |
 //! | [`refus`] | refusals as leaves |
@@ -17,6 +18,7 @@
 //! [`Ledger`] is the whole as others use it. It never reads a view.
 
 pub mod admission;
+pub mod cles;
 pub mod clock;
 pub mod folder;
 pub mod guard;
@@ -31,7 +33,7 @@ pub mod sequencer;
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -39,7 +41,8 @@ use std::time::Instant;
 
 use greffe_events::authority::RightsReader;
 use greffe_events::catalogue::{Data, RegistreOuvert};
-use greffe_events::ident::Organisation;
+use greffe_events::dossier::{CleJournal, Registre};
+use greffe_events::ident::{Organisation, Origin};
 use greffe_events::key::{KeyCache, KeyId};
 use greffe_events::leaf::Leaf;
 use greffe_events::{Event, Refusal};
@@ -47,8 +50,9 @@ use thiserror::Error;
 use tokio::sync::{oneshot, watch};
 
 use self::admission::Prepared;
+use self::cles::NodeKeys;
 use self::clock::ClockWatch;
-use self::folder::{Folder, FolderError, read_secret_key};
+use self::folder::{Folder, FolderError};
 use self::guard::GuardError;
 use self::head::{Head, Receipt};
 use self::index::{IndexError, IndexReader, IndexWriter};
@@ -60,8 +64,7 @@ use self::sequencer::{Answer, Fatal, Group, Kept, Sequencer, Told, Unavailable, 
 use crate::store::sqlite::SqliteStore;
 use crate::store::{EventStore, READ_LEAVES_MAX, StoreError};
 use crate::tlog::{
-    Edge, Hash, KeyName, NoteSigner, TILE_WIDTH, TileNodes, TileReader, Verifier, consistency_proof, inclusion_proof,
-    leaf_hash, root,
+    Edge, Hash, TILE_WIDTH, TileNodes, TileReader, Verifier, consistency_proof, inclusion_proof, leaf_hash, root,
 };
 
 /// Why a ledger can't be opened or read.
@@ -123,7 +126,6 @@ pub struct Ledger {
     pieces: Pieces,
     keys: KeyCache,
     opening: RegistreOuvert,
-    verifier: Verifier,
     /// Organisations of enrolled keys. A key is enrolled once, ever: an entry never changes.
     posters: RwLock<HashMap<KeyId, Organisation>>,
     queue: Arc<Queue<Group>>,
@@ -142,13 +144,6 @@ impl Ledger {
         let lock = folder.lock()?;
         let store: Arc<dyn EventStore> = Arc::new(SqliteStore::open(folder.root())?);
         let opening = read_opening(store.as_ref())?;
-        let log_key = named_key(folder.log_key(), opening.log_key().ok())?;
-        let node_key = named_key(folder.node_key(), Some(opening.noeud))?;
-        let not_opened = |error: &dyn std::fmt::Display| LedgerError::NotOpened(error.to_string());
-        let name = KeyName::new(opening.origine.as_str()).map_err(|error| not_opened(&error))?;
-        let signer = NoteSigner::new(name, log_key.signing_key().clone()).map_err(|error| not_opened(&error))?;
-        let verifier = Verifier::parse(&opening.vkey).map_err(|error| not_opened(&error))?;
-
         let guard = options.guard.clone().unwrap_or_else(|| folder.default_guard());
         folder.check_outside(&guard)?;
         let size = store.head()?;
@@ -159,7 +154,7 @@ impl Ledger {
         let mut index = IndexWriter::open(&folder.index(), size, |at| read_hash(store.as_ref(), at))?;
         let mut edge = catch_up(store.as_ref(), &mut index, size, progress)?;
         if !options.accept_store
-            && let Err(error) = guard::check(&guard, &verifier, size, |at| root_at(at, &index))
+            && let Err(error) = check_guard(&guard, &opening.origine, &index)
         {
             if !matches!(error, LedgerError::Guard(GuardError::Forked { .. }) | LedgerError::Index(_)) {
                 return Err(error);
@@ -169,9 +164,10 @@ impl Ledger {
             index::remove(&folder.index());
             index = IndexWriter::open(&folder.index(), size, |at| read_hash(store.as_ref(), at))?;
             edge = catch_up(store.as_ref(), &mut index, size, progress)?;
-            guard::check(&guard, &verifier, size, |at| root_at(at, &index))?;
+            check_guard(&guard, &opening.origine, &index)?;
         }
-        let head = sign_head(&edge, &signer, opening.origine.as_str())?;
+        let keys = NodeKeys::open(folder, &opening.origine, &named_log(&opening.origine, &index)?)?;
+        let head = sign_head(&edge, keys.signer(), opening.origine.as_str())?;
         let guard_failed = Arc::new(AtomicBool::new(false));
         // Before the first answer, so that a fresh start is guarded from its first leaf on.
         folder::replace_file(&guard, head.checkpoint.as_bytes())
@@ -185,16 +181,12 @@ impl Ledger {
                 .map_err(LedgerError::Thread)?;
         // The first value counts as seen by new receivers: say it once more for the folder's own copy.
         head_sender.send_modify(|_| ());
-        let voice = NodeVoice {
-            key: node_key,
-            operator: opening.operateur.organisation.clone(),
-            origin: opening.origine.clone(),
-        };
+        let voice = NodeVoice { operator: opening.operateur.organisation.clone(), origin: opening.origine.clone() };
         let sequencer = Sequencer {
             store: Arc::clone(&store),
             index,
             edge,
-            signer,
+            keys,
             voice,
             head: head_sender,
             guard_failed: Arc::clone(&guard_failed),
@@ -215,7 +207,6 @@ impl Ledger {
             pieces: Pieces::open(folder.pieces())?,
             keys: KeyCache::default(),
             opening,
-            verifier,
             posters: RwLock::default(),
             queue,
             metrics,
@@ -232,9 +223,15 @@ impl Ledger {
         &self.opening
     }
 
-    /// The log's public key.
-    pub fn verifier(&self) -> &Verifier {
-        &self.verifier
+    /// The log's public key of today.
+    pub fn verifier(&self) -> Verifier {
+        self.head().verifier.clone()
+    }
+
+    /// The log's public keys, oldest first, each with the leaf that names it.
+    pub fn journal(&self) -> Result<Vec<CleJournal>, LedgerError> {
+        let log = RightsReader::log(&self.index, &self.opening.origine)?;
+        Ok(log.map(|log| log.journal).unwrap_or_default())
     }
 
     /// The leaves.
@@ -461,9 +458,16 @@ pub fn read_opening(store: &dyn EventStore) -> Result<RegistreOuvert, LedgerErro
     }
 }
 
-fn named_key(path: PathBuf, named: Option<KeyId>) -> Result<greffe_events::key::SecretKey, LedgerError> {
-    let key = read_secret_key(&path)?;
-    if Some(key.id()) == named { Ok(key) } else { Err(LedgerError::OtherKey { path }) }
+/// The log's own dossier, which an opened log has.
+fn named_log(origin: &Origin, index: &IndexWriter) -> Result<Registre, LedgerError> {
+    let log = RightsReader::log(index, origin)?;
+    log.ok_or_else(|| LedgerError::NotOpened("its first event does not open it".to_owned()))
+}
+
+fn check_guard(guard: &Path, origin: &Origin, index: &IndexWriter) -> Result<(), LedgerError> {
+    let log = named_log(origin, index)?;
+    let key_of = |size| CleJournal::of_size(&log.journal, size).and_then(|key| Verifier::parse(&key.vkey).ok());
+    guard::check(guard, key_of, index.size(), |at| root_at(at, index))
 }
 
 fn read_hash(store: &dyn EventStore, at: u64) -> Result<Hash, LedgerError> {

@@ -12,11 +12,9 @@ use greffe_events::catalogue::RegistreRefus;
 use greffe_events::event::ClaimedIdentity;
 use greffe_events::horodatage::Horodatage;
 use greffe_events::ident::{Organisation, Origin};
-use greffe_events::key::{KeyId, SecretKey};
+use greffe_events::key::KeyId;
 use greffe_events::piece::Empreinte;
 use greffe_events::{Code, Event, Refusal, Uuid};
-
-use greffe_events::dsse::Envelope;
 
 /// Refusals recorded for one key in one window: a broken system shows itself, a hostile one fills nothing.
 pub const REFUSALS_PER_KEY_MAX: u32 = 60;
@@ -94,8 +92,6 @@ impl RefusalWatch {
 /// The node's own voice: signs refusals in the name of the operator.
 #[derive(Debug)]
 pub struct NodeVoice {
-    /// The node's key, role `registre`.
-    pub key: SecretKey,
     /// The operator.
     pub operator: Organisation,
     /// The log.
@@ -103,7 +99,7 @@ pub struct NodeVoice {
 }
 
 impl NodeVoice {
-    /// The signed event that records a refusal. `sel` is 32 fresh random bytes.
+    /// The event that records a refusal, for the node's key to sign. `sel` is 32 fresh random bytes.
     pub fn refuse(
         &self,
         payload: &[u8],
@@ -112,7 +108,7 @@ impl NodeVoice {
         sel: [u8; 32],
         id: Uuid,
         now_ms: u64,
-    ) -> Result<(Envelope, Event), Refusal> {
+    ) -> Vec<u8> {
         let claimed = ClaimedIdentity::of(payload);
         let sel = Empreinte(sel);
         let data = RegistreRefus {
@@ -125,16 +121,14 @@ impl NodeVoice {
             empreinte: RegistreRefus::empreinte(&sel, payload),
         };
         let time = Horodatage::from_unix_ms(now_ms);
-        let bytes = Event::write(id, &self.operator, &self.origin.dossier(), time, &self.origin, &data.into());
-        let event = Event::parse(&bytes)?;
-        Ok((Envelope::sign(bytes, &[&self.key])?, event))
+        Event::write(id, &self.operator, &self.origin.dossier(), time, &self.origin, &data.into())
     }
 }
 
 /// Refusals that say nothing about the poster's own right or care leave no trace: the log's own state, and what was addressed
 /// to another log.
 pub fn is_recorded(code: Code) -> bool {
-    !matches!(code, Code::RegistreFerme | Code::RegistreDejaOuvert | Code::RegistreWrong)
+    !matches!(code, Code::RegistreFerme | Code::RegistreDejaOuvert | Code::CleAbsente | Code::RegistreWrong)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use greffe_events::dossier::Dossier;
+use greffe_events::dsse::Envelope;
 use greffe_events::key::KeyId;
 use greffe_events::leaf::Leaf;
 use greffe_events::piece::Empreinte;
@@ -23,6 +24,7 @@ use thiserror::Error;
 use tokio::sync::{oneshot, watch};
 
 use super::admission::{Decision, Prepared, decide};
+use super::cles::{NodeKeys, Successor};
 use super::clock::{ClockFault, ClockWatch, Reading};
 use super::head::{Head, Receipt, id_of};
 use super::index::{IndexError, IndexWriter};
@@ -154,7 +156,7 @@ pub struct Sequencer {
     pub(super) store: Arc<dyn EventStore>,
     pub(super) index: IndexWriter,
     pub(super) edge: Edge,
-    pub(super) signer: NoteSigner,
+    pub(super) keys: NodeKeys,
     pub(super) voice: NodeVoice,
     pub(super) head: watch::Sender<Arc<Head>>,
     pub(super) guard_failed: Arc<AtomicBool>,
@@ -189,6 +191,7 @@ struct Batch {
     leaves: Vec<Vec<u8>>,
     hashes: Vec<Hash>,
     refusals: Vec<(RefusalKey, u64)>,
+    successors: Vec<Successor>,
 }
 
 /// Closes the queue however the sequencer ends, a panic included: whoever waits learns it.
@@ -263,6 +266,10 @@ impl Sequencer {
         for hash in &batch.hashes {
             self.edge.push(*hash);
         }
+        let before = self.head.borrow().clone();
+        for successor in std::mem::take(&mut batch.successors) {
+            self.keys.succeed(successor, &before).map_err(|error| Fatal::Tree(error.to_string()))?;
+        }
         let head = Arc::new(self.sign_head()?);
         watch.took(Stage::Tree);
         let written = Arc::new(Written { head: Arc::clone(&head), at, leaves: batch.leaves });
@@ -292,6 +299,10 @@ impl Sequencer {
         Ok(match (decision, &prepared.event) {
             (Decision::Known(index), _) => Outcome::Leaf { index, is_new: false },
             (Decision::Admitted { place, after }, Ok(event)) => {
+                match self.keys.successor(&event.data, &self.voice.origin) {
+                    Ok(successor) => batch.successors.extend(successor),
+                    Err(refusal) => return Ok(Outcome::Refused(refusal, None)),
+                }
                 let leaf = Leaf {
                     recorded_at_ms,
                     received_at_ms: prepared.received_at_ms.min(recorded_at_ms),
@@ -354,9 +365,12 @@ impl Sequencer {
     ) -> Result<u64, Fatal> {
         let mut sel = [0; 32];
         getrandom::fill(&mut sel).map_err(|error| Fatal::Tree(format!("no randomness: {error}")))?;
+        // Replaced earlier in this batch, the old one may sign no more.
+        let node_key = batch.successors.iter().rev().find_map(Successor::node).unwrap_or(self.keys.node());
         let wrong = |refusal: Refusal| Fatal::Tree(format!("the node's own refusal is refused: {refusal}"));
-        let (envelope, event) =
-            self.voice.refuse(payload, key, refusal, sel, Uuid::now_v7(), recorded_at_ms).map_err(wrong)?;
+        let bytes = self.voice.refuse(payload, key, refusal, sel, Uuid::now_v7(), recorded_at_ms);
+        let event = Event::parse(&bytes).map_err(wrong)?;
+        let envelope = Envelope::sign(bytes, &[node_key]).map_err(wrong)?;
         let prepared = Prepared::new(envelope, Ok(event), Ok(()), recorded_at_ms);
         match (decide(&prepared, &self.voice.origin, recorded_at_ms, &self.index)?, &prepared.event) {
             (Decision::Admitted { place, after }, Ok(event)) => {
@@ -391,7 +405,7 @@ impl Sequencer {
     }
 
     fn sign_head(&self) -> Result<Head, Fatal> {
-        sign_head(&self.edge, &self.signer, self.voice.origin.as_str())
+        sign_head(&self.edge, self.keys.signer(), self.voice.origin.as_str())
     }
 
     /// Answers a batch that wrote nothing.
@@ -458,7 +472,7 @@ pub(super) fn sign_head(edge: &Edge, signer: &NoteSigner, origin: &str) -> Resul
     let (size, root) = (edge.size(), edge.root());
     let note = Checkpoint::new(origin, size, root).and_then(|checkpoint| checkpoint.sign(signer));
     let checkpoint = note.map_err(|error| Fatal::Tree(error.to_string()))?.to_string();
-    Ok(Head { size, root, checkpoint })
+    Ok(Head { size, root, checkpoint, verifier: signer.verifier().clone() })
 }
 
 /// The receipt of a leaf against a head.

@@ -4,10 +4,12 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
+use greffe_events::key::SecretKey;
 use greffe_projections::ApplyError;
 use rusqlite::{Connection, Transaction};
 
 use super::*;
+use crate::ledger::opening::vkey;
 use crate::store::{AppendError, StoreError};
 use crate::tlog::EMPTY_ROOT;
 
@@ -69,7 +71,8 @@ impl EventStore for Leaves {
 }
 
 fn head(size: u64) -> Arc<Head> {
-    Arc::new(Head { size, root: EMPTY_ROOT, checkpoint: String::new() })
+    let verifier = vkey(&"greffe.example".parse().unwrap(), &SecretKey::from_seed(&[1; 32])).unwrap();
+    Arc::new(Head { size, root: EMPTY_ROOT, checkpoint: String::new(), verifier })
 }
 
 #[track_caller]

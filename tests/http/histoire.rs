@@ -46,7 +46,7 @@ fn an_act_goes_from_the_commune_to_the_prefecture_and_its_receipts_verify_alone(
     // Its receipt needs the log's public key and nothing else.
     let leaf = leaf_of(&receipt);
     let proof = TlogProof::parse(receipt["proof"].as_str().unwrap().as_bytes()).unwrap();
-    let checkpoint = proof.verify(&leaf_hash(&leaf), node.verifier()).unwrap();
+    let checkpoint = proof.verify(&leaf_hash(&leaf), &node.verifier()).unwrap();
     assert_eq!((proof.index(), checkpoint.origin()), (index, ORIGIN));
     let decoded = Leaf::decode(&leaf).unwrap();
     assert_eq!(decoded.envelope.payload(), event.to_string().as_bytes());
@@ -77,7 +77,7 @@ fn an_act_goes_from_the_commune_to_the_prefecture_and_its_receipts_verify_alone(
     assert_eq!(bare.expect(200).header("content-type"), "text/plain; charset=utf-8");
     let bare = TlogProof::parse(&bare.body).unwrap();
     assert_eq!(bare.extra(), Some(leaf.as_slice()));
-    bare.verify(&leaf_hash(&leaf), node.verifier()).unwrap();
+    bare.verify(&leaf_hash(&leaf), &node.verifier()).unwrap();
 
     // The prefecture acknowledges; both read the act as it is now.
     let accused = node.post(&accuse("2026_041"), &[PREFECTURE_KEY]).expect(201).json()["index"].as_u64().unwrap();
@@ -122,7 +122,7 @@ fn a_recorded_refusal_comes_with_its_receipt() {
     let index = refus["index"].as_u64().unwrap();
     let leaf = leaf_of(&refus["receipt"]);
     let proof = TlogProof::parse(refus["receipt"]["proof"].as_str().unwrap().as_bytes()).unwrap();
-    proof.verify(&leaf_hash(&leaf), node.verifier()).unwrap();
+    proof.verify(&leaf_hash(&leaf), &node.verifier()).unwrap();
     let payload: Value = serde_json::from_slice(Leaf::decode(&leaf).unwrap().envelope.payload()).unwrap();
     assert_eq!((&payload["data"]["code"], &payload["data"]["id_refuse"]), (&json!("acte-inconnu"), &event["id"]));
     assert!(ClaimedIdentity::of(payload.to_string().as_bytes()).id.is_some());

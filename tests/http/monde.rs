@@ -181,7 +181,7 @@ impl Node {
         node
     }
 
-    pub fn verifier(&self) -> &Verifier {
+    pub fn verifier(&self) -> Verifier {
         self.ledger.verifier()
     }
 

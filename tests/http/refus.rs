@@ -242,7 +242,7 @@ fn a_refusal_is_found_again_by_the_one_refused_and_by_nobody_else() {
         assert!(refus.is_about(act.to_string().as_bytes()));
         let receipt: Receipt = serde_json::from_value(one["receipt"].clone()).unwrap();
         let leaf = BASE64.decode(receipt.leaf.as_bytes()).unwrap();
-        TlogProof::parse(receipt.proof.as_bytes()).unwrap().verify(&leaf_hash(&leaf), node.verifier()).unwrap();
+        TlogProof::parse(receipt.proof.as_bytes()).unwrap().verify(&leaf_hash(&leaf), &node.verifier()).unwrap();
 
         for (seed, index) in [(OTHER_PREFECTURE_KEY, usurped), (PREFECTURE_KEY, usurped), (COMMUNE_KEY, refused[0])] {
             assert_eq!(node.get_as(seed, &format!("/v1/refus/{index}")).problem().0, 404);

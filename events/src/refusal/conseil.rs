@@ -43,7 +43,9 @@ impl Code {
             Self::KeyPending => {
                 "Attendez la fin des 72 heures : jusque-là, une autre clé de l'organisme peut s'opposer au recouvrement."
             }
-            Self::KeyRevoked => "Signez avec une clé en vigueur, ou faites-en enrôler une nouvelle par votre opérateur.",
+            Self::KeyRevoked => {
+                "Signez avec une clé en vigueur, ou faites-en enrôler une nouvelle par votre opérateur."
+            }
             Self::DelegationMissing => {
                 "Demandez à l'organisme au nom duquel vous signez une délégation pour cette famille, ou faites-le signer lui-même."
             }
@@ -76,8 +78,13 @@ impl Code {
                 "Attendez la fin du recouvrement en cours, ou faites-y opposition avec une clé de l'organisme."
             }
             Self::RecouvrementInconnu => "Vérifiez la clé : aucun recouvrement de celle-ci n'est en attente.",
-            Self::DelegationInconnue => "Vérifiez le délégataire et la famille : cette délégation n'existe pas, ou a pris fin.",
+            Self::DelegationInconnue => {
+                "Vérifiez le délégataire et la famille : cette délégation n'existe pas, ou a pris fin."
+            }
             Self::LimiteAtteinte => "Mettez d'abord fin à ce qui ne sert plus (clé, délégation), puis renvoyez.",
+            Self::CleAbsente => {
+                "Placez d'abord la nouvelle clé dans le dossier cles/ du registre (<nom>.suivante.pem), puis renvoyez."
+            }
             Self::ActeInconnu => {
                 "Transmettez d'abord l'acte, ou vérifiez son identifiant ; puis signez et envoyez un nouvel événement."
             }

@@ -6,6 +6,7 @@
     reason = "a failed assumption fails the test, and tables of cases read best with literals by value"
 )]
 
+mod droits;
 mod http;
 mod receipts;
 mod rules;

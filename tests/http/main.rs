@@ -3,6 +3,7 @@
 
 mod acces;
 mod bornes;
+mod droits;
 mod histoire;
 mod jetons;
 mod journal;

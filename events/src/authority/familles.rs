@@ -33,7 +33,7 @@ pub(super) fn parole(event: &Event) -> Result<Parole, Refusal> {
         },
         data => Parole {
             role: Role::Collectivite,
-            delegable: Some(Famille::Acte),
+            delegable: Some(Famille::Actes),
             titulaires: vec![collectivite],
             est_constat: matches!(data, Data::ActeAccuseReception(_)),
         },

@@ -83,7 +83,7 @@ impl<'a> Decision<'a> {
                 // One signature: its key must hold a role for each family; what is asked of it is the first that it lacks.
                 let key = signers.first().and_then(|key| self.rights.key(key));
                 let lacks = |roles: &&[Role]| key.is_some_and(|key| !roles.iter().any(|role| key.roles.contains(role)));
-                let asked = data.familles.iter().map(|famille| famille.roles());
+                let asked = data.familles.iter().map(|famille| famille.roles_deleguants());
                 let roles = asked.clone().find(lacks).or(asked.clone().next()).unwrap_or_default();
                 vec![Signer::Of(source, Needed::OneOf(roles))]
             }

@@ -13,31 +13,28 @@ use crate::ident::Organisation;
 use crate::piece::{Designation, Piece, RolePiece};
 use crate::refusal::Refusal;
 
-/// A family of exchanges that can be delegated.
+/// A family of exchanges, as delegations name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Famille {
     /// Acts sent to the prefecture.
-    Acte,
-    /// Accounting flows (PES).
-    Flux,
-    /// Invoices.
-    Facture,
-    /// Tenders.
-    Consultation,
+    Actes,
+    /// Flows and invoices.
+    Comptabilite,
+    /// Tenders and submissions.
+    Marches,
 }
 
-impl Famille {
-    /// Every family.
-    pub const ALL: [Self; 4] = [Self::Acte, Self::Flux, Self::Facture, Self::Consultation];
+/// Most families of one delegation: all of them.
+const FAMILLES_MAX: usize = 3;
 
+impl Famille {
     /// The roles of which a member's key needs one to hand this family out: nobody delegates what it may not sign.
-    pub fn roles(self) -> &'static [Role] {
+    pub(crate) fn roles_deleguants(self) -> &'static [Role] {
         match self {
-            Self::Acte => &[Role::Collectivite],
-            Self::Flux => &[Role::Collectivite, Role::Comptable],
-            Self::Facture => &[Role::Fournisseur, Role::Collectivite],
-            Self::Consultation => &[Role::Acheteur, Role::Soumissionnaire],
+            Self::Actes => &[Role::Collectivite],
+            Self::Comptabilite => &[Role::Collectivite, Role::Comptable, Role::Fournisseur],
+            Self::Marches => &[Role::Acheteur, Role::Soumissionnaire],
         }
     }
 }
@@ -51,7 +48,7 @@ pub struct DelegationAccordee {
     /// Who will sign, with its keys of role `transmetteur`.
     pub delegataire: Organisation,
     /// What; at least one.
-    #[schemars(length(min = 1, max = 4))]
+    #[schemars(length(min = 1, max = 3))]
     #[serde(deserialize_with = "forme::mots")]
     pub familles: Vec<Famille>,
     /// Until when (excluded).
@@ -73,8 +70,8 @@ impl DelegationAccordee {
         if self.delegataire == self.organisation {
             return Err(invalid("data.delegataire", "nobody delegates to itself"));
         }
-        if !(1..=Famille::ALL.len()).contains(&self.familles.len()) {
-            return Err(invalid("data.familles", "a delegation has 1 to 4 families"));
+        if !(1..=FAMILLES_MAX).contains(&self.familles.len()) {
+            return Err(invalid("data.familles", "a delegation has 1 to 3 families"));
         }
         for (at, famille) in self.familles.iter().enumerate() {
             if self.familles[..at].contains(famille) {

@@ -11,8 +11,19 @@
 //! process: the load's own is subtracted from the cores before the node is compared with what they could verify. `TMPDIR` chooses
 //! the disk. PostgreSQL is asked where its server is installed; skipped aloud elsewhere.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs, reason = "it prints what it measured")]
-#![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "figures for people")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "it prints what it measured"
+)]
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "figures for people"
+)]
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -167,13 +178,21 @@ fn run_postgres(bin: &Path, dir: &Path) -> Result<Vec<String>, String> {
         let mut lines = Vec::new();
         for clients in ["1", "16", "64"] {
             let mut bench = command("pgbench");
-            bench.args(["-U", "charge", "-n", "-T", "4", "-j", "1", "-c", clients, "-f"]).arg(&script).arg("-h").arg(&data);
+            bench
+                .args(["-U", "charge", "-n", "-T", "4", "-j", "1", "-c", clients, "-f"])
+                .arg(&script)
+                .arg("-h")
+                .arg(&data);
             let text = succeed({
                 bench.arg("postgres");
                 bench
             })?;
             let of = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap_or(name).to_owned();
-            lines.push(format!("PostgreSQL insert 1 KB, {clients} client(s): {}; {}", of("tps"), of("latency average")));
+            lines.push(format!(
+                "PostgreSQL insert 1 KB, {clients} client(s): {}; {}",
+                of("tps"),
+                of("latency average")
+            ));
         }
         Ok(lines)
     })();
@@ -209,8 +228,12 @@ fn greffe() -> Command {
 impl Node {
     fn start(folder: &Path) -> Self {
         let start = Instant::now();
-        let mut child =
-            greffe().args(["serve", "--listen", "127.0.0.1:0", "--dir"]).arg(folder).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = greffe()
+            .args(["serve", "--listen", "127.0.0.1:0", "--dir"])
+            .arg(folder)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("http://").expect("greffe serve says where it listens").to_owned();
@@ -300,7 +323,8 @@ fn signed(event: &Value, keys: &[&SecretKey]) -> String {
 impl World {
     fn new(root: &Path) -> Self {
         let folder = root.join("registre");
-        let made = greffe().args(["init", "--origin", ORIGIN, "--operator", OPERATOR, "--dir"]).arg(&folder).output().unwrap();
+        let made =
+            greffe().args(["init", "--origin", ORIGIN, "--operator", OPERATOR, "--dir"]).arg(&folder).output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let pem = std::fs::read_to_string(root.join("registre.hors-ligne/operateur.pem")).unwrap();
         let operator = SecretKey::from_pem(&pem).unwrap();
@@ -403,7 +427,7 @@ impl Connection {
         request.extend_from_slice(body);
         self.stream.write_all(&request).unwrap();
         self.buffer.clear();
-        let mut chunk = [0; 64 * 1024];
+        let mut chunk = vec![0; 64 * 1024];
         let (mut head_end, mut total) = (None, usize::MAX);
         while self.buffer.len() < total {
             let count = self.stream.read(&mut chunk).unwrap();
@@ -423,7 +447,8 @@ impl Connection {
 
     /// Posts a batch; how many of its lines are new events.
     fn post_batch(&mut self, body: &str) -> usize {
-        let (status, start) = self.send("POST /v1/events HTTP/1.1\r\ncontent-type: application/x-ndjson\r\n", body.as_bytes());
+        let (status, start) =
+            self.send("POST /v1/events HTTP/1.1\r\ncontent-type: application/x-ndjson\r\n", body.as_bytes());
         let answer = &self.buffer[start..];
         assert_eq!(status, 200, "{}", String::from_utf8_lossy(answer));
         let lines = answer.split(|byte| *byte == b'\n');
@@ -437,7 +462,8 @@ impl Connection {
 
     fn put_piece(&mut self, token: &str, bytes: &[u8], sel: Option<[u8; 32]>) {
         let sel = sel.map(|sel| format!("greffe-sel: {}\r\n", Empreinte(sel))).unwrap_or_default();
-        let head = format!("PUT /v1/pieces/{} HTTP/1.1\r\nauthorization: Bearer {token}\r\n{sel}", Empreinte::of(bytes));
+        let head =
+            format!("PUT /v1/pieces/{} HTTP/1.1\r\nauthorization: Bearer {token}\r\n{sel}", Empreinte::of(bytes));
         let (status, start) = self.send(&head, bytes);
         assert!(matches!(status, 200 | 201), "{}", String::from_utf8_lossy(&self.buffer[start..]));
     }
@@ -484,12 +510,7 @@ struct Cost {
 }
 
 impl Cost {
-    fn of<T: Sync>(
-        node: &Node,
-        connections: usize,
-        bodies: &[T],
-        send: impl Fn(&mut Connection, &T) + Sync,
-    ) -> Self {
+    fn of<T: Sync>(node: &Node, connections: usize, bodies: &[T], send: impl Fn(&mut Connection, &T) + Sync) -> Self {
         let (own, before) = (own_cpu(), node.cpu());
         let (elapsed, times) = load(&node.address, connections, bodies, send);
         let mut node_cpu = node.cpu();
@@ -509,7 +530,9 @@ impl Cost {
 
     fn threads(&self, events: usize) -> String {
         let each = self.node_cpu.iter().filter(|(_, seconds)| **seconds > 0.01);
-        each.map(|(name, seconds)| format!("{name} {:.1}", seconds * 1e6 / events as f64)).collect::<Vec<_>>().join(", ")
+        each.map(|(name, seconds)| format!("{name} {:.1}", seconds * 1e6 / events as f64))
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 }
 
@@ -575,9 +598,8 @@ fn seuls(world: &mut World, connections: usize) {
     let events = world.events(if connections == 1 { 2_000 } else { 8_000 });
     // An acknowledgement comes after its act: the first half is answered before the second begins.
     let (acts, acknowledgements) = events.split_at(events.len() / 2);
-    let mut costs = [acts, acknowledgements].map(|half| {
-        Cost::of(&world.node, connections, half, |connection, envelope| connection.post(envelope))
-    });
+    let mut costs = [acts, acknowledgements]
+        .map(|half| Cost::of(&world.node, connections, half, |connection, envelope| connection.post(envelope)));
     let elapsed: f64 = costs.iter().map(|cost| cost.elapsed).sum();
     let node_cpu: f64 = costs.iter().map(Cost::node_cpu).sum();
     let [first, second] = &mut costs;

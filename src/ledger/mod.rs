@@ -37,6 +37,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use greffe_events::authority::RightsReader;
 use greffe_events::catalogue::{Data, RegistreOuvert};
 use greffe_events::ident::Organisation;
 use greffe_events::key::{KeyCache, KeyId};

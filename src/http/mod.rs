@@ -12,7 +12,7 @@
 //! | [`auth`], [`access`] | who reads, and what they may read |
 //! | [`request`] | typed reading of paths, queries, bodies; work off the async threads |
 //! | [`bounds`] | every limit, and the middleware around all endpoints |
-//! | [`mod@serve`] | connections, their timeouts, the graceful end |
+//! | [`mod@serve`], [`connexion`] | connections, their timeouts and places, the graceful end |
 //!
 //! Nothing that reads a disk or verifies a signature runs on an async thread. What is public: checkpoint, hash tiles,
 //! proofs, the node's card and health. Everything else asks for a reader token. TLS is the reverse proxy's.
@@ -21,6 +21,7 @@ pub mod access;
 pub mod actes;
 pub mod auth;
 pub mod bounds;
+mod connexion;
 pub mod events;
 pub mod node;
 pub mod pieces;
@@ -68,7 +69,6 @@ pub struct Node {
 pub fn router(app: App) -> Router {
     let node = Node { app, limits: Arc::new(Limits::new()) };
     let limited = Router::new()
-        .route("/v1/events", post(events::post))
         .route("/v1/events/{index}", get(events::get))
         .route("/v1/events/{index}/receipt", get(events::receipt))
         .route("/v1/pieces/{reference}", get(pieces::get).put(pieces::put))
@@ -82,6 +82,8 @@ pub fn router(app: App) -> Router {
     // Health answers however many requests are under way.
     Router::new()
         .merge(limited)
+        // Counted once its body has come: bodies that never come must not keep others out.
+        .route("/v1/events", post(events::post))
         .route("/.well-known/greffe.json", get(node::card))
         .route("/health/live", get(node::live))
         .route("/health/ready", get(node::ready))

@@ -120,7 +120,9 @@ fn a_history_that_merely_names_the_pinned_key_as_replaced_is_not_its() {
         })
         .collect();
     let mut tree = Frontier::new();
-    leaves.iter().for_each(|leaf| tree.push(leaf_hash(leaf)));
+    for leaf in &leaves {
+        tree.push(leaf_hash(leaf));
+    }
     let signer = NoteSigner::new(KeyName::new(ORIGIN).unwrap(), forger.signing_key().clone()).unwrap();
     let note = Checkpoint::new(ORIGIN, tree.size(), tree.root()).unwrap().sign(&signer).unwrap().to_string();
     let judge = |pinned: &Verifier, since: Option<&str>| {

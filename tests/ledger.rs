@@ -276,6 +276,7 @@ fn another_history_of_the_same_length_is_not_opened() {
             folder: greffe::ledger::folder::Folder::new(place),
             guard: Some(guard),
             accept_store: n == 2,
+            quota: greffe::ledger::pieces::Quota::default(),
         };
         let ledger = greffe::ledger::Ledger::open(&options, &mut |_, _| ()).unwrap();
         deposit_acte(&ledger, n, b"acte");
@@ -285,6 +286,7 @@ fn another_history_of_the_same_length_is_not_opened() {
         folder: greffe::ledger::folder::Folder::new(backup),
         guard: Some(dir.path().join("garde-1")),
         accept_store: false,
+        quota: greffe::ledger::pieces::Quota::default(),
     };
     match greffe::ledger::Ledger::open(&options, &mut |_, _| ()) {
         Err(LedgerError::Guard(GuardError::Forked { .. })) => {}

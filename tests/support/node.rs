@@ -50,13 +50,14 @@ pub struct Serving {
 impl Serving {
     /// Starts a node on a free port and waits until it listens.
     pub fn start(dir: &Path) -> Self {
-        let mut child = greffe()
-            .args(["serve", "--dir", arg(dir), "--listen", "127.0.0.1:0"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = greffe();
+        command.args(["serve", "--dir", arg(dir), "--listen", "127.0.0.1:0"]);
+        Self::spawn(command)
+    }
+
+    /// The same, by a command that becomes `greffe serve`.
+    pub fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url = line.trim().to_owned();

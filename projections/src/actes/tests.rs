@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
-use crate::{Digest, Failure, Log, LogError, Runner};
+use crate::{Digest, Failure, Log, LogError, RunError, Runner};
 
 const NOW_MS: u64 = 1_795_169_730_000;
 const COMMUNE: &str = "214502494";
@@ -41,8 +41,8 @@ struct Pieces(Arc<Mutex<Files>>);
 type Files = HashMap<(Organisation, Empreinte), Vec<u8>>;
 
 impl PieceSource for Pieces {
-    fn read(&self, organisation: &Organisation, reference: Empreinte) -> Option<Vec<u8>> {
-        self.0.lock().unwrap().get(&(organisation.clone(), reference)).cloned()
+    fn read(&self, organisation: &Organisation, reference: Empreinte) -> Result<Option<Vec<u8>>, PieceUnreadable> {
+        Ok(self.0.lock().unwrap().get(&(organisation.clone(), reference)).cloned())
     }
 }
 
@@ -135,7 +135,7 @@ impl View {
 
     /// What a hand in the file, or an erasure, would do.
     fn execute(&self, sql: &str) -> usize {
-        let path = self.dir.path().join("actes-v1.sqlite");
+        let path = self.dir.path().join("actes-v2.sqlite");
         Connection::open(path).unwrap().execute(sql, []).unwrap()
     }
 }

@@ -22,6 +22,7 @@ use greffe_events::{Code, Event, Refusal, Uuid};
 use super::LedgerError;
 use super::index::{IndexError, IndexReader, IndexWriter, KnownIdentity, Place};
 use super::pieces::Depot;
+use super::pieces::depot::now_ms;
 
 /// A submission after everything that needs no order: its signatures are good.
 #[derive(Debug)]
@@ -75,7 +76,7 @@ pub fn prepare(
     };
     let event = Event::of(&envelope);
     let pieces = match &event {
-        Ok(event) => check_pieces(event, &envelope, received_at_ms, index, depot)?,
+        Ok(event) => check_pieces(event, &envelope, index, depot)?,
         Err(_) => Ok(()),
     };
     Ok(Ok(Prepared::new(envelope, event, pieces, received_at_ms)))
@@ -83,13 +84,12 @@ pub fn prepare(
 
 /// Whether the pieces that an event is about are there.
 ///
-/// Looked up only for signers who may say it, by what is recorded when it arrives: to anybody else, neither the answer nor
+/// Looked up only for signers who may say it, by what is recorded now: to anybody else, neither the answer nor
 /// how long it takes tells what an organisation holds. Their event is refused for want of the right, unless a submission
 /// before it in the queue gives it.
 fn check_pieces(
     event: &Event,
     envelope: &Envelope,
-    received_at_ms: u64,
     index: &IndexReader,
     depot: &Depot,
 ) -> Result<Result<(), Refusal>, LedgerError> {
@@ -102,7 +102,7 @@ fn check_pieces(
     }
     let signers: Vec<KeyId> = envelope.signers().collect();
     let rights = Rights::look_up(event, &signers, index)?;
-    if authorise(event, &signers, &rights, received_at_ms).is_err() {
+    if authorise(event, &signers, &rights, now_ms()).is_err() {
         let detail = "what gives the signers the right to cite it was recorded after this arrived: post it again";
         return Ok(Err(Refusal::new(Code::PieceMissing, detail).at("data.pieces")));
     }

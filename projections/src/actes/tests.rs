@@ -191,11 +191,11 @@ fn an_act_is_shown_with_all_that_its_events_say() {
         ],
         "pieces": [
             { "role": "acte", "finalite": null, "type": "application/pdf", "typologie": "99_DE", "taille": 12,
-              "nom": NOM, "reference": hex("ab"), "publique": true, "index": 1 },
+              "nom": NOM, "reference": hex("ab"), "publique": true, "index": 1, "effacee_index": null },
             { "role": "annexe", "finalite": null, "type": "image/png", "typologie": null, "taille": 7,
-              "nom": null, "reference": hex("cd"), "publique": false, "index": 1 },
+              "nom": null, "reference": hex("cd"), "publique": false, "index": 1, "effacee_index": null },
             { "role": "message", "finalite": null, "type": "application/xml", "typologie": null, "taille": 900,
-              "nom": null, "reference": hex("ef"), "publique": false, "index": 2 },
+              "nom": null, "reference": hex("ef"), "publique": false, "index": 2, "effacee_index": null },
         ],
     });
     assert_eq!(serde_json::to_value(story.view().acte(ACTE)).unwrap(), expected);

@@ -314,7 +314,7 @@ impl Depot {
 }
 
 /// Unix milliseconds, now.
-pub(super) fn now_ms() -> u64 {
+pub(in crate::ledger) fn now_ms() -> u64 {
     unix_ms(SystemTime::now())
 }
 

@@ -27,7 +27,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::io::ReaderStream;
 
 use super::access::Reader;
-use super::bounds::{PIECE_WAIT_MAX, UPLOAD_CHUNKS_QUEUED, overloaded};
+use super::bounds::{PIECE_WAIT_MAX, UPLOAD_CHUNKS_QUEUED, UPLOAD_DRAIN_WAIT_MAX, overloaded};
 use super::problem::{Cause, Problem};
 use super::request::{announced_length, drain, next_chunk, single_header, too_large, too_slow};
 use super::{App, Node};
@@ -60,7 +60,7 @@ pub(super) async fn put(
     reader: Reader,
     Path(sha256): Path<String>,
     headers: HeaderMap,
-    body: Body,
+    mut body: Body,
 ) -> Result<(StatusCode, Json<Deposited>), Problem> {
     if !reader.may_deposit() {
         return Err(Problem::new(Cause::TokenNotEntitled, "a key that signs nothing deposits nothing"));
@@ -76,8 +76,17 @@ pub(super) async fn put(
     if announced.taille.is_some_and(|taille| taille > PIECE_BYTES_MAX) {
         return Err(too_large(PIECE_BYTES_MAX));
     }
-    let _permit = node.limits.uploads.try_acquire().map_err(|_| overloaded("uploads"))?;
-    let (deposit, taille) = tokio::time::timeout(PIECE_WAIT_MAX, receive(&node, announced, body))
+    let permit = node.limits.uploads.try_acquire().map_err(|_| overloaded("uploads"))?;
+    let begun = node.blocking(move |app: &App| Ok(app.ledger.depot().deposit(announced)?)).await;
+    let deposit = match begun {
+        Ok(deposit) => deposit,
+        Err(problem) => {
+            drop(permit);
+            drain_upload(&mut body).await;
+            return Err(problem);
+        }
+    };
+    let (deposit, taille) = tokio::time::timeout(PIECE_WAIT_MAX, receive(&node, deposit, body))
         .await
         .unwrap_or_else(|_| Err(too_slow()))?;
     let reference = node.blocking(move |app: &App| Ok(app.ledger.depot().finish(deposit)?)).await?;
@@ -85,14 +94,7 @@ pub(super) async fn put(
 }
 
 /// Brings a body to disk: read here, written by a thread. Dropped half-way, nothing is left.
-async fn receive(node: &Node, announced: Announced, mut body: Body) -> Result<(Deposit, u64), Problem> {
-    let mut deposit = match node.blocking(move |app: &App| Ok(app.ledger.depot().deposit(announced)?)).await {
-        Ok(deposit) => deposit,
-        Err(problem) => {
-            drain(&mut body).await;
-            return Err(problem);
-        }
-    };
+async fn receive(node: &Node, mut deposit: Deposit, mut body: Body) -> Result<(Deposit, u64), Problem> {
     let (chunks, mut queued) = mpsc::channel::<Bytes>(UPLOAD_CHUNKS_QUEUED);
     let write = node.blocking(move |_| {
         while let Some(chunk) = queued.blocking_recv() {
@@ -106,7 +108,7 @@ async fn receive(node: &Node, announced: Announced, mut body: Body) -> Result<(D
             taille += chunk.len() as u64;
             // Refused only where writing failed, which tells why itself.
             if chunks.send(chunk).await.is_err() {
-                drain(&mut body).await;
+                drain_upload(&mut body).await;
                 break;
             }
         }
@@ -114,6 +116,14 @@ async fn receive(node: &Node, announced: Announced, mut body: Body) -> Result<(D
     };
     let (written, read) = tokio::join!(write, read);
     Ok((written?, read?))
+}
+
+/// Reads on what is not kept: most clients read the answer once they have sent everything, and would else see a broken
+/// connection instead of the reason.
+async fn drain_upload(body: &mut Body) {
+    let all = usize::try_from(PIECE_BYTES_MAX).unwrap_or(usize::MAX);
+    // Told or not, it ends here.
+    let _ = tokio::time::timeout(UPLOAD_DRAIN_WAIT_MAX, drain(body, all)).await;
 }
 
 fn sel(headers: &HeaderMap) -> Result<Option<Empreinte>, Problem> {

@@ -55,8 +55,9 @@ fn a_piece_that_a_leaf_erased_is_not_missing_and_one_that_is_still_there_is_told
 
 #[test]
 fn an_erasure_by_whoever_may_not_erase_or_of_anothers_copy_explains_no_loss() {
+    // Both communes hold the same bytes under the same salt.
     for (whose, seed, expected) in
-        [(COMMUNE, 10, vec!["authority", "piece-absent"]), (OTHER_COMMUNE, 1, vec!["piece-absent"])]
+        [(COMMUNE, 10, vec!["authority", "piece-absent"]), (OTHER_COMMUNE, 1, vec!["piece-absent", "piece-kept"])]
     {
         let world = World::new();
         let reference = event_of(&world.leaves[world.act]).data.pieces()[1].reference();

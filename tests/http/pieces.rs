@@ -250,7 +250,7 @@ fn a_start_sweeps_what_nobody_cited_for_two_days_and_nothing_else() {
             let _ = std::fs::remove_file(folder.pieces().join(format!("comptes.sqlite{suffix}")));
         }
     });
-    wait_until("the draft goes", || !old.exists());
-    assert!(!old.with_extension("json").exists() && recent.exists() && cited.exists());
+    wait_until("the draft goes", || !old.exists() && !old.with_extension("json").exists());
+    assert!(recent.exists() && cited.exists());
     assert_eq!(node.get_as(COMMUNE_KEY, &format!("/v1/pieces/{}", Empreinte::of(PDF))).expect(200).body, PDF);
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use greffe_events::ident::Organisation;
 use greffe_events::piece::Empreinte;
-use greffe_projections::actes::{Actes, OBJET_PIECE_BYTES_MAX, PieceSource};
+use greffe_projections::actes::{Actes, OBJET_PIECE_BYTES_MAX, PieceSource, PieceUnreadable};
 use greffe_projections::{Log, LogError, Projection, RunError, Runner, ViewReader};
 use thiserror::Error;
 use tokio::sync::watch;
@@ -64,11 +64,9 @@ impl Log for StoreLog {
 pub struct StorePieces(pub Pieces);
 
 impl PieceSource for StorePieces {
-    fn read(&self, organisation: &Organisation, reference: Empreinte) -> Option<Vec<u8>> {
-        self.0.read_small(organisation, reference, OBJET_PIECE_BYTES_MAX).unwrap_or_else(|error| {
-            tracing::error!(%error, "an act is shown without its objet until the view is built again");
-            None
-        })
+    fn read(&self, organisation: &Organisation, reference: Empreinte) -> Result<Option<Vec<u8>>, PieceUnreadable> {
+        let read = self.0.read_small(organisation, reference, OBJET_PIECE_BYTES_MAX);
+        read.map_err(|error| PieceUnreadable(error.into()))
     }
 }
 
@@ -217,6 +215,7 @@ impl Drop for Following {
 fn in_short(error: &RunError) -> &'static str {
     match error {
         RunError::Log(_) | RunError::Hole { .. } => "the log can't be read",
+        RunError::Piece(_) => "a piece can't be read",
         RunError::Diverged { .. } => "it has applied other leaves than the log's; rebuild it",
         RunError::UndeclaredTable { .. } => "its tables are not those it declares",
         RunError::ReadersBusy | RunError::OpenElsewhere { .. } => "its file is in use",

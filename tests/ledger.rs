@@ -276,6 +276,7 @@ fn another_history_of_the_same_length_is_not_opened() {
             folder: greffe::ledger::folder::Folder::new(place),
             guard: Some(guard),
             accept_store: n == 2,
+            quota: greffe::ledger::pieces::Quota::default(),
         };
         let ledger = greffe::ledger::Ledger::open(&options, &mut |_, _| ()).unwrap();
         deposit_acte(&ledger, n, b"acte");
@@ -285,6 +286,7 @@ fn another_history_of_the_same_length_is_not_opened() {
         folder: greffe::ledger::folder::Folder::new(backup),
         guard: Some(dir.path().join("garde-1")),
         accept_store: false,
+        quota: greffe::ledger::pieces::Quota::default(),
     };
     match greffe::ledger::Ledger::open(&options, &mut |_, _| ()) {
         Err(LedgerError::Guard(GuardError::Forked { .. })) => {}
@@ -399,6 +401,7 @@ fn a_stop_under_load_finishes_what_is_queued_and_loses_nothing_that_was_answered
     for n in 0..150 {
         deposit_acte(&ledger, n, b"acte");
     }
+    let before = ledger.head().size;
     // Queued before the stop: some alone, some together.
     let mut posts = Vec::new();
     for n in 0..50 {
@@ -407,7 +410,6 @@ fn a_stop_under_load_finishes_what_is_queued_and_loses_nothing_that_was_answered
     }
     let (own, together) = (std::sync::Arc::clone(&ledger), (50..150).map(prepared).collect());
     posts.push(runtime.spawn(async move { own.submit_all(together).await }));
-    let before = ledger.head().size;
     wait_until("the load begins", || ledger.head().size > before);
     ledger.close().unwrap();
     assert!(!ledger.is_writing());

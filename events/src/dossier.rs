@@ -7,6 +7,7 @@
 
 mod acte;
 mod adherent;
+mod piece;
 mod registre;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ use crate::refusal::{Code, Refusal};
 
 pub use acte::Acte;
 pub use adherent::{Adherent, CLES_MAX, Cle, DELEGATIONS_MAX, Delegation, RECOUVREMENT_MS};
+pub use piece::PieceEffacee;
 pub use registre::{CleJournal, JOURNAL_MAX, Registre};
 
 /// Where and when a leaf is recorded: what life cycles know of the moment.
@@ -38,6 +40,8 @@ pub enum Dossier {
     Adherent(Box<Adherent>),
     /// An act.
     Acte(Acte),
+    /// A piece, erased.
+    Piece(PieceEffacee),
 }
 
 /// Takes the state of one family out of a dossier; none for a dossier without leaves.
@@ -80,6 +84,7 @@ impl Dossier {
             Data::ActeAccuseReception(data) => {
                 Acte::accuse(of_family!(before, Self::Acte), subject, data).map(Self::Acte)
             }
+            Data::PieceEffacee(_) => PieceEffacee::effacee(of_family!(before, Self::Piece), subject).map(Self::Piece),
         }
     }
 }

@@ -13,7 +13,8 @@ use crate::catalogue::cle::check_key;
 use crate::catalogue::{Data, EventType};
 use crate::dsse::{self, Envelope};
 use crate::horodatage::Horodatage;
-use crate::ident::{IdActe, Organisation, Origin, Subject};
+use crate::ident::{IdActe, IdentError, Organisation, Origin, Subject};
+use crate::piece::Empreinte;
 use crate::refusal::{Code, Refusal};
 
 /// How long before its recording an event may have been signed, in milliseconds: 7 days.
@@ -50,6 +51,8 @@ pub enum DossierId {
     Adherent(Organisation),
     /// An act.
     Acte(IdActe),
+    /// A piece: the copy that an organisation deposited, and the digest that names it.
+    Piece(Organisation, Empreinte),
 }
 
 impl DossierId {
@@ -58,16 +61,21 @@ impl DossierId {
         let identifier = subject.identifier();
         match subject.family() {
             Subject::REGISTRE => identifier.parse().map(Self::Registre).map_err(|e| e.to_string()),
-            Subject::ADHERENT if identifier.contains(':') => {
-                format!("urn:iso6523:{identifier}").parse().map(Self::Adherent).map_err(|e| e.to_string())
-            }
-            Subject::ADHERENT => {
-                format!("urn:siren:{identifier}").parse().map(Self::Adherent).map_err(|e| e.to_string())
-            }
+            Subject::ADHERENT => organisation(identifier).map(Self::Adherent),
             Subject::ACTE => identifier.parse().map(Self::Acte).map_err(|e| e.to_string()),
+            Subject::PIECE => {
+                let (owner, reference) = identifier.rsplit_once('/').ok_or("a piece is organisation/reference")?;
+                Ok(Self::Piece(organisation(owner)?, reference.parse()?))
+            }
             other => Err(format!("the family {other:?} is not known")),
         }
     }
+}
+
+/// The organisation of an identifier: nine digits, or `<ICD>:<id>`.
+fn organisation(identifier: &str) -> Result<Organisation, String> {
+    let scheme = if identifier.contains(':') { "iso6523" } else { "siren" };
+    format!("urn:{scheme}:{identifier}").parse().map_err(|error: IdentError| error.to_string())
 }
 
 /// Attributes as they stand in JSON; all optional here so that a missing one can be named.
@@ -193,6 +201,7 @@ impl Event {
             },
             (Data::ActeTransmis(data), DossierId::Acte(id)) => data.check(id),
             (Data::ActeAccuseReception(data), DossierId::Acte(_)) => data.check(),
+            (Data::PieceEffacee(_), DossierId::Piece(..)) => Ok(()),
             _ => Err(wrong("subject", "the subject and data name the same dossier")),
         }
     }

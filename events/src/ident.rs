@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::piece::Empreinte;
+
 macro_rules! displayed_as_str {
     ($($name:ident),*) => {$(
         impl fmt::Display for $name {
@@ -201,11 +203,23 @@ impl Organisation {
 
     /// The dossier of this organisation as a member: `adherent/<9>` or `adherent/<ICD>:<id>`.
     pub fn dossier(&self) -> Subject {
-        let tail = match self {
+        Subject { family_bytes: Subject::ADHERENT.len(), text: format!("{}/{}", Subject::ADHERENT, self.identifier()) }
+    }
+
+    /// The dossier of a piece that this organisation deposited: `piece/<9>/<reference>` or
+    /// `piece/<ICD>:<id>/<reference>`.
+    pub fn dossier_piece(&self, reference: Empreinte) -> Subject {
+        Subject {
+            family_bytes: Subject::PIECE.len(),
+            text: format!("{}/{}/{reference}", Subject::PIECE, self.identifier()),
+        }
+    }
+
+    fn identifier(&self) -> String {
+        match self {
             Self::Siren(siren) => siren.as_str().to_owned(),
             Self::Iso6523 { icd, id } => format!("{}:{id}", String::from_utf8_lossy(icd)),
-        };
-        Subject { family_bytes: Subject::ADHERENT.len(), text: format!("{}/{tail}", Subject::ADHERENT) }
+        }
     }
 }
 
@@ -310,6 +324,8 @@ impl Subject {
     pub const ADHERENT: &'static str = "adherent";
     /// Family of acts.
     pub const ACTE: &'static str = "acte";
+    /// Family of pieces, as far as something happens to them apart from their citation.
+    pub const PIECE: &'static str = "piece";
 
     /// The whole text.
     pub fn as_str(&self) -> &str {

@@ -114,6 +114,7 @@ codes! {
     IdReused "id-reused" "This source already used this id for another event" "Cet identifiant a déjà servi à un autre événement";
     PieceMissing "piece-missing" "A cited piece has not been uploaded by this organisation" "Une pièce citée n'a pas été déposée";
     PieceMismatch "piece-mismatch" "A piece differs from what is said of it" "Une pièce ne correspond pas à sa description";
+    PieceDejaEffacee "piece-deja-effacee" "The piece was erased already" "La pièce a déjà été effacée";
     NotOwner "not-owner" "Only an owner of the dossier may do this" "Seul le titulaire du dossier peut faire cela";
     RegistreDejaOuvert "registre-deja-ouvert" "The log is open already" "Le registre est déjà ouvert";
     RegistreFerme "registre-ferme" "The log is not open: its first event must open it" "Le registre n'est pas ouvert";

@@ -385,6 +385,37 @@ fn an_opening_whose_keys_serve_two_purposes_or_are_weak_is_refused() {
     assert_eq!(data.log_key().unwrap(), key(3).id());
 }
 
+/// The operator erases a piece of this organisation.
+fn effacement(organisation: &str) -> Value {
+    let data = json!({ "demandeur": "juridiction", "motif": "decision", "base_legale": "decision-justice" });
+    event("piece.effacee", &operator().to_string(), &format!("piece/{organisation}/{}", digest("cd")), data)
+}
+
+#[test]
+fn a_piece_is_erased_once_by_the_operator_alone_and_without_a_word_of_text() {
+    let mut log = open_log();
+    let good = effacement("214502494");
+    log.refuses(&good, &[10], Code::KeyOtherOrganisation, "signatures[0].keyid");
+    log.refuses(&changed(&good, "/source", json!(COMMUNE)), &[10], Code::KeyNotEntitled, "signatures[0].keyid");
+    for field in ["demandeur", "motif", "base_legale"] {
+        let text = changed(&good, &format!("/data/{field}"), json!("à la demande de M. Untel"));
+        log.refuses(&text, &[1], Code::DataInvalid, &format!("data.{field}"));
+    }
+    for subject in [
+        "piece/214502494".to_owned(),
+        format!("piece/214502495/{}", digest("cd")),
+        format!("piece/214502494/{}", digest("CD")),
+        format!("piece/214502494/{}/x", digest("cd")),
+        "acte/045-214502494-20170717-D201717-DE".to_owned(),
+    ] {
+        log.refuses(&changed(&good, "/subject", json!(subject)), &[1], Code::AttributeInvalid, "subject");
+    }
+    log.submit(&good, &[1]).unwrap();
+    log.refuses(&good, &[1], Code::PieceDejaEffacee, "subject");
+    // Another organisation's copy is another piece.
+    log.submit(&effacement("210703385"), &[1]).unwrap();
+}
+
 #[test]
 fn what_a_poster_writes_is_what_is_read() {
     for value in [
@@ -393,6 +424,8 @@ fn what_a_poster_writes_is_what_is_read() {
         enrolment(COMMUNE, 10, &["collectivite", "auditeur:045"]),
         acte(COMMUNE),
         accuse(COMMUNE, true),
+        effacement("214502494"),
+        effacement("0060:123456789"),
     ] {
         let event = Event::parse(value.to_string().as_bytes()).unwrap();
         let written = Event::write(event.id, &event.source, &event.subject, event.time, &event.registre, &event.data);

@@ -1,16 +1,16 @@
 //! The view `actes`: one row per act sent to the prefecture, its acknowledgements and its pieces.
 //!
 //! ```text
-//! actes    one row per act; its key is the leaf that transmitted it, its state follows from the rows of `accuses`
-//! accuses  one row per acknowledgement, signed (`qualite` is null) or stated (constat), with or without its act
-//! pieces   one row per file cited, by the citing leaf
-//! objets   what the act is about, where its confidential piece can still be read
+//! actes        one row per act; its key is the leaf that transmitted it, its state follows from the rows of `accuses`
+//! accuses      one row per acknowledgement, signed (`qualite` is null) or stated (constat), with or without its act
+//! pieces       one row per file cited, by the citing leaf
+//! effacements  one row per piece that a leaf erased, cited by an act or not
+//! objets       what the act is about, where its confidential piece can still be read
 //! ```
 //!
 //! All but `objets` follows from the log alone. An *objet* stands in a confidential piece only ([`PieceSource`]) and is taken
-//! from it while the event is applied, so a view built after an erasure has no row for it, and **another digest** than
-//! one built before; the digest depends on the log and on which objets are erased, never on when it was built. It has a
-//! table of its own so that blanking it is one delete.
+//! from it while the event is applied. Its erasure blanks it, before or after: whether the view was there when the piece
+//! was erased, or is built afterwards, its rows are the same, and so is its digest.
 //!
 //! Nothing is decided here: events were admitted. Orders that admission forbids are kept without a failure: an
 //! acknowledgement waits in `accuses` for its act, a second transmission of an act adds nothing. An event of a type that
@@ -26,16 +26,16 @@ mod tests;
 
 use greffe_events::catalogue::{ActeAccuseReception, ActeTransmis};
 use greffe_events::event::DossierId;
-use greffe_events::ident::IdActe;
+use greffe_events::ident::{IdActe, Organisation};
 use greffe_events::leaf::Leaf;
-use greffe_events::piece::{Designation, Piece};
+use greffe_events::piece::{Designation, Empreinte, Piece};
 use greffe_events::{Data, Event, EventType};
 use rusqlite::{Connection, Transaction};
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{ApplyError, Projection};
 
-pub use objet::{OBJET_CHARS_MAX, OBJET_PIECE_BYTES_MAX, PieceSource};
+pub use objet::{OBJET_CHARS_MAX, OBJET_PIECE_BYTES_MAX, PieceSource, PieceUnreadable};
 pub use query::{Acces, Filtre, LIMITE_MAX, find, list};
 pub use row::{AccuseRow, ActeRow, AuteurRow, Etat, PieceRow};
 
@@ -68,8 +68,12 @@ const TABLES: &str = "CREATE TABLE actes(
  CREATE INDEX accuses_par_acte ON accuses(acte);
  CREATE TABLE pieces(
      idx INTEGER NOT NULL, rang INTEGER NOT NULL, role TEXT NOT NULL, finalite TEXT, type TEXT NOT NULL,
-     typologie TEXT, taille INTEGER NOT NULL, nom TEXT, reference BLOB NOT NULL,
+     typologie TEXT, taille INTEGER NOT NULL, nom TEXT, reference BLOB NOT NULL, organisation TEXT NOT NULL,
      PRIMARY KEY (idx, rang)) STRICT, WITHOUT ROWID;
+ CREATE INDEX pieces_objets ON pieces(reference, organisation) WHERE finalite = 'objet';
+ CREATE TABLE effacements(
+     reference BLOB NOT NULL, organisation TEXT NOT NULL, idx INTEGER NOT NULL,
+     PRIMARY KEY (reference, organisation)) STRICT, WITHOUT ROWID;
  CREATE TABLE objets(id TEXT PRIMARY KEY, objet TEXT NOT NULL) STRICT, WITHOUT ROWID;";
 
 impl Projection for Actes {
@@ -78,7 +82,7 @@ impl Projection for Actes {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn create_tables(&self, conn: &Connection) -> rusqlite::Result<()> {
@@ -86,7 +90,7 @@ impl Projection for Actes {
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["actes", "accuses", "pieces", "objets"]
+        &["actes", "accuses", "pieces", "effacements", "objets"]
     }
 
     fn apply(&self, tx: &Transaction<'_>, index: u64, leaf: &[u8]) -> Result<(), ApplyError> {
@@ -102,6 +106,9 @@ impl Projection for Actes {
             (Data::ActeAccuseReception(data), DossierId::Acte(id)) => {
                 accuse(tx, index, leaf.recorded_at_ms, &event, id, data)
             }
+            (Data::PieceEffacee(_), DossierId::Piece(organisation, reference)) => {
+                effacee(tx, index, organisation, *reference)
+            }
             _ => Ok(()),
         }
     }
@@ -114,7 +121,7 @@ fn is_shown(payload: &[u8]) -> bool {
         #[serde(rename = "type")]
         event_type: String,
     }
-    let shown = [EventType::ActeTransmis, EventType::ActeAccuseReception];
+    let shown = [EventType::ActeTransmis, EventType::ActeAccuseReception, EventType::PieceEffacee];
     serde_json::from_slice::<Attributes>(payload)
         .is_ok_and(|attributes| shown.iter().any(|known| known.as_str() == attributes.event_type))
 }
@@ -152,10 +159,12 @@ impl Actes {
         if added == 0 {
             return Ok(());
         }
-        add_pieces(tx, index, &data.pieces)?;
-        if let Some(objet) = objet::read(self.pieces.as_ref(), &event.source, &data.pieces) {
+        add_pieces(tx, index, event, &data.pieces)?;
+        if let Some(objet) = objet::read(self.pieces.as_ref(), &event.source, &data.pieces)? {
             // A conflict can't be: the act is new, and only acts have an objet.
             tx.prepare_cached("INSERT INTO objets VALUES (?1, ?2)")?.execute((&id_text, objet))?;
+            // Cited while it was being erased: the file may still have been there.
+            blank_erased(tx, "a.id = ?1", [&id_text])?;
         }
         settle(tx, &id_text)
     }
@@ -181,8 +190,41 @@ fn accuse(
         declare.map(|auteur| auteur.departement.to_string()),
         declare.and_then(|auteur| auteur.arrondissement),
     ))?;
-    add_pieces(tx, index, &data.pieces)?;
+    add_pieces(tx, index, event, &data.pieces)?;
     settle(tx, &id)
+}
+
+/// A piece is erased: what was taken from it goes.
+fn effacee(
+    tx: &Transaction<'_>,
+    index: u64,
+    organisation: &Organisation,
+    reference: Empreinte,
+) -> Result<(), ApplyError> {
+    let organisation = organisation.to_string();
+    tx.prepare_cached("INSERT INTO effacements VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?.execute((
+        reference.0,
+        &organisation,
+        index,
+    ))?;
+    blank_erased(tx, "p.reference = ?1 AND p.organisation = ?2 ", (reference.0, &organisation))
+}
+
+/// Deletes the objets, among those of `condition`, whose piece is erased.
+fn blank_erased(
+    tx: &Transaction<'_>,
+    condition: &'static str,
+    values: impl rusqlite::Params,
+) -> Result<(), ApplyError> {
+    tx.prepare_cached(&format!(
+        "DELETE FROM objets WHERE id IN (
+             SELECT a.id FROM pieces p
+             JOIN effacements e ON e.reference = p.reference AND e.organisation = p.organisation
+             JOIN actes a ON a.transmis_index = p.idx
+             WHERE p.finalite = 'objet' AND {condition})"
+    ))?
+    .execute(values)?;
+    Ok(())
 }
 
 /// Brings an act to what its acknowledgements say: the prefecture's own word first, else the constat's.
@@ -196,8 +238,9 @@ fn settle(tx: &Transaction<'_>, id: &str) -> Result<(), ApplyError> {
     Ok(())
 }
 
-fn add_pieces(tx: &Transaction<'_>, index: u64, pieces: &[Piece]) -> Result<(), ApplyError> {
-    let mut insert = tx.prepare_cached("INSERT INTO pieces VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
+fn add_pieces(tx: &Transaction<'_>, index: u64, event: &Event, pieces: &[Piece]) -> Result<(), ApplyError> {
+    let organisation = event.source.to_string();
+    let mut insert = tx.prepare_cached("INSERT INTO pieces VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?;
     for (rang, piece) in (0_u32..).zip(pieces) {
         let nom = match &piece.designation {
             Designation::Publique { nom, .. } => Some(nom),
@@ -213,6 +256,7 @@ fn add_pieces(tx: &Transaction<'_>, index: u64, pieces: &[Piece]) -> Result<(), 
             piece.taille,
             nom,
             piece.reference().0,
+            &organisation,
         ))?;
     }
     Ok(())

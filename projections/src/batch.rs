@@ -75,6 +75,7 @@ fn apply(
         match projection.apply(&tx, index, leaf) {
             Ok(()) => {}
             Err(ApplyError::Sqlite(source)) if ApplyError::is_machine_fault(&source) => return Err(fails(source)),
+            Err(ApplyError::Piece(unreadable)) => return Err(unreadable.into()),
             Err(cause) => return Ok(Err((index, cause))),
         }
     }

@@ -163,6 +163,8 @@ fn set_pragmas(conn: &Connection) -> rusqlite::Result<()> {
     conn.busy_timeout(BUSY_WAIT_MAX)?;
     conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     conn.pragma_update(None, "synchronous", "NORMAL")?;
+    // What an erasure takes out of a view must not stay in the file's free pages.
+    conn.pragma_update(None, "secure_delete", true)?;
     conn.pragma_update(None, "mmap_size", 0)?;
     conn.pragma_update(None, "cell_size_check", true)
 }

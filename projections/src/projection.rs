@@ -3,6 +3,8 @@
 use rusqlite::{Connection, ErrorCode, Transaction};
 use thiserror::Error;
 
+use crate::actes::PieceUnreadable;
+
 /// A read model: tables, and what each event does to them.
 ///
 /// A projection is a function of the log: the same leaves give the same rows, in any batches, today or in ten years.
@@ -35,6 +37,9 @@ pub enum ApplyError {
     /// A statement failed: a constraint, a type, or the disk.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
+    /// A piece could not be read: the machine is at fault, not the event.
+    #[error(transparent)]
+    Piece(#[from] PieceUnreadable),
 }
 
 impl ApplyError {

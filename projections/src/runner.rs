@@ -23,6 +23,7 @@ use rusqlite::Connection;
 use thiserror::Error;
 use tracing::{error, info, warn};
 
+use crate::actes::PieceUnreadable;
 use crate::batch::{step, verify};
 use crate::digest::{self, Digest};
 use crate::file::{self, Found, Position};
@@ -62,6 +63,9 @@ pub enum RunError {
     /// The log could not be read.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// A piece could not be read.
+    #[error(transparent)]
+    Piece(#[from] PieceUnreadable),
     /// The log gave no leaf below its own head.
     #[error("the log has {head} leaves but gives none at {position}")]
     Hole {

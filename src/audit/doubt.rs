@@ -123,6 +123,7 @@ doubts! {
     RefusalMalformed "refusal-malformed" "The recorded refusal is not one that a node records" "Le refus enregistré n'est pas recevable";
     PieceDiffers "piece-differs" "A cited piece is not the file that was cited" "Une pièce n'est pas le fichier cité";
     PieceAbsent "piece-absent" "A cited piece is not there" "Une pièce citée manque";
+    PieceKept "piece-kept" "A piece that a leaf says was erased is still there" "Une pièce dite effacée est toujours là";
     PieceUnreadable "piece-unreadable" "A cited piece is there and can't be read" "Une pièce présente ne peut pas être lue";
     StoreDamaged "store-damaged" "The leaves' file is damaged" "Le fichier des feuilles est endommagé";
     LeafMissing "leaf-missing" "A leaf is missing in the middle" "Une feuille manque au milieu";

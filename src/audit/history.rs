@@ -20,7 +20,7 @@ use rayon::prelude::*;
 use super::doubt::{Doubt, DoubtCode};
 use super::hashes::{Comparison, Hashes, MadeTile};
 use super::journal::{Journal, Vouching};
-use super::judge::{Bench, Judged, judge};
+use super::judge::{AbsentPiece, Bench, Judged, judge};
 use super::leaves::{CHUNK_LEAVES_MAX, Leaves, ReadError};
 use super::report::{Counts, Doubts, NotChecked, PieceCounts, Report, Verdict};
 use super::state::State;
@@ -86,7 +86,7 @@ pub fn verify_history(
         result?;
         comparer.map(|comparer| comparer.join().map_err(|_| AuditError::Panicked)?).transpose()
     })?;
-    run.finish(bench.pieces.is_some(), comparison)
+    run.finish(bench.pieces, comparison)
 }
 
 fn read_ahead(leaves: &mut dyn Leaves, sender: &SyncSender<Chunk>) {
@@ -132,6 +132,8 @@ struct Run {
     doubts: Doubts,
     signatures: u64,
     pieces: PieceCounts,
+    /// Cited files that are not there, until the last leaf has told which of them were erased.
+    absent: Vec<AbsentPiece>,
 }
 
 /// A note that says it is a checkpoint. Its size tells where to take the root; whose word it is, the leaves tell.
@@ -195,6 +197,7 @@ impl Run {
             doubts,
             signatures: 0,
             pieces: PieceCounts::default(),
+            absent: Vec::new(),
         })
     }
 
@@ -246,10 +249,11 @@ impl Run {
     fn apply(&mut self, judged: Vec<Judged>) {
         let covered = self.covered();
         let since = self.since.as_ref().map(|claim| claim.size);
-        for Judged { hash, read, doubts, signatures_good, pieces } in judged {
+        for Judged { hash, read, doubts, signatures_good, pieces, absent } in judged {
             let index = self.tree.size();
             self.signatures += signatures_good;
             self.pieces += pieces;
+            self.absent.extend(absent);
             for doubt in doubts {
                 self.doubts.push(doubt);
             }
@@ -291,10 +295,11 @@ impl Run {
         }
     }
 
-    fn finish(mut self, looked_at_pieces: bool, comparison: Option<Comparison>) -> Result<Report, AuditError> {
+    fn finish(mut self, pieces: Option<&Pieces>, comparison: Option<Comparison>) -> Result<Report, AuditError> {
         if self.tree.size() == 0 {
             self.doubts.push(Doubt::new(DoubtCode::OpeningMissing, "no leaf was read"));
         }
+        self.tell_erased_from_missing(pieces);
         self.journal.follow(self.state.log());
         if let (true, Some(pinned), [first, ..]) =
             (self.journal.is_foreign(), self.journal.pinned(), self.journal.chain())
@@ -317,7 +322,7 @@ impl Run {
             (true, true) => Verdict::Good,
             (true, false) => Verdict::GoodButNotPinned,
         };
-        let pieces = looked_at_pieces.then_some(self.pieces);
+        let pieces = pieces.map(|_| self.pieces);
         let not_checked = not_checked(vouching, since.is_some(), pieces, has_hashes);
         let (doubts, doubts_by_code) = self.doubts.into_parts();
         Ok(Report {
@@ -354,6 +359,27 @@ impl Run {
             return None;
         };
         Checkpoint::open(&claim.note, verifier).map_err(|error| self.doubts.push(Doubt::new(code, error))).ok()
+    }
+
+    /// Which of the files that are not there a leaf erased; and which of those that a leaf erased are still there.
+    fn tell_erased_from_missing(&mut self, pieces: Option<&Pieces>) {
+        for AbsentPiece { index, at, organisation, reference } in std::mem::take(&mut self.absent) {
+            if self.state.erasure(&organisation, reference).is_some() {
+                self.pieces.erased += 1;
+                continue;
+            }
+            self.pieces.absent += 1;
+            let detail = format!("{reference} is cited and not there, and no leaf says that it was erased");
+            self.doubts.push(Doubt::new(DoubtCode::PieceAbsent, detail).at(index).field(format!("data.pieces[{at}]")));
+        }
+        let Some(pieces) = pieces else { return };
+        for (organisation, reference, index) in self.state.erasures() {
+            // One that can't be looked at is no reason for a doubt of its own.
+            if matches!(pieces.read(organisation, reference), Ok(Some(_))) {
+                let detail = format!("{reference} of {organisation} is still there; a node that starts removes it");
+                self.doubts.push(Doubt::new(DoubtCode::PieceKept, detail).at(index));
+            }
+        }
     }
 
     /// Whether the history begins with the older tree; none where that could not be told.

@@ -4,8 +4,10 @@
 //! recording, and the files it cites. What depends on the leaves before it is [`super::state`]'s matter.
 
 use greffe_events::catalogue::Data;
+use greffe_events::ident::Organisation;
 use greffe_events::key::{KeyCache, KeyId};
 use greffe_events::leaf::{Leaf, LeafError};
+use greffe_events::piece::Empreinte;
 use greffe_events::{Code, Event};
 use sha2::{Digest, Sha256};
 
@@ -64,8 +66,23 @@ pub struct Judged {
     pub doubts: Vec<Doubt>,
     /// Signatures that verify.
     pub signatures_good: u64,
-    /// What became of the files it cites.
+    /// What became of the files it cites, those that are not there apart.
     pub pieces: PieceCounts,
+    /// Files it cites that are not there: missing, or erased by some leaf.
+    pub absent: Vec<AbsentPiece>,
+}
+
+/// A cited file that is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AbsentPiece {
+    /// The citing leaf.
+    pub index: u64,
+    /// Which of its pieces.
+    pub at: usize,
+    /// Who cites it.
+    pub organisation: Organisation,
+    /// The digest that names it.
+    pub reference: Empreinte,
 }
 
 /// What a well-formed leaf says.
@@ -97,6 +114,7 @@ pub fn judge(index: u64, bytes: &[u8], bench: &Bench) -> Judged {
         doubts: Vec::new(),
         signatures_good: 0,
         pieces: PieceCounts::default(),
+        absent: Vec::new(),
     };
     let mut doubts = Vec::new();
     match Leaf::decode(bytes) {
@@ -104,7 +122,7 @@ pub fn judge(index: u64, bytes: &[u8], bench: &Bench) -> Judged {
         Err(error) => doubts.push(malformed(&error)),
     }
     if let (Some(read), Some(pieces)) = (&judged.read, bench.pieces) {
-        judged.pieces = check_pieces(&read.event, pieces, &mut doubts);
+        (judged.pieces, judged.absent) = check_pieces(index, &read.event, pieces, &mut doubts);
     }
     judged.doubts = doubts.into_iter().map(|doubt| doubt.at(index)).collect();
     judged
@@ -173,17 +191,20 @@ pub fn of_refusal(code: DoubtCode, refusal: &greffe_events::Refusal) -> Doubt {
     }
 }
 
-fn check_pieces(event: &Event, pieces: &Pieces, doubts: &mut Vec<Doubt>) -> PieceCounts {
-    let mut counts = PieceCounts::default();
+fn check_pieces(
+    index: u64,
+    event: &Event,
+    pieces: &Pieces,
+    doubts: &mut Vec<Doubt>,
+) -> (PieceCounts, Vec<AbsentPiece>) {
+    let (mut counts, mut absent) = (PieceCounts::default(), Vec::new());
     for (at, piece) in event.data.pieces().iter().enumerate() {
         let field = format!("data.pieces[{at}]");
         match pieces.verify(&event.source, piece) {
             Ok(PieceState::Good) => counts.good += 1,
             Ok(PieceState::Absent) => {
-                counts.absent += 1;
-                let detail =
-                    format!("{} is cited and not there; no event of this version erases a piece", piece.reference());
-                doubts.push(Doubt::new(DoubtCode::PieceAbsent, detail).field(field));
+                let organisation = event.source.clone();
+                absent.push(AbsentPiece { index, at, organisation, reference: piece.reference() });
             }
             Ok(PieceState::Differs) => {
                 counts.differs += 1;
@@ -196,5 +217,5 @@ fn check_pieces(event: &Event, pieces: &Pieces, doubts: &mut Vec<Doubt>) -> Piec
             }
         }
     }
-    counts
+    (counts, absent)
 }

@@ -61,7 +61,9 @@ pub struct PieceCounts {
     pub good: u64,
     /// There, and another file.
     pub differs: u64,
-    /// Not there.
+    /// Not there, because a leaf erased it.
+    pub erased: u64,
+    /// Not there, and no leaf says why.
     pub absent: u64,
     /// There, and the system refused to read it.
     pub unreadable: u64,
@@ -71,6 +73,7 @@ impl std::ops::AddAssign for PieceCounts {
     fn add_assign(&mut self, other: Self) {
         self.good += other.good;
         self.differs += other.differs;
+        self.erased += other.erased;
         self.absent += other.absent;
         self.unreadable += other.unreadable;
     }
@@ -228,6 +231,7 @@ impl fmt::Display for Report {
         if let Some(pieces) = counts.pieces {
             writeln!(f, "pieces good: {}", pieces.good)?;
             writeln!(f, "pieces that differ: {}", pieces.differs + pieces.unreadable)?;
+            writeln!(f, "pieces erased, as leaves say: {}", pieces.erased)?;
             writeln!(f, "pieces absent: {}", pieces.absent)?;
         }
         writeln!(f, "doubts: {}", self.doubts_total())?;

@@ -18,6 +18,7 @@ use greffe_events::dossier::{Adherent, Dossier, Recording, Registre};
 use greffe_events::event::DossierId;
 use greffe_events::ident::{Organisation, Origin};
 use greffe_events::key::KeyId;
+use greffe_events::piece::Empreinte;
 
 use super::doubt::{Doubt, DoubtCode};
 use super::judge::{Name, Read, of_refusal};
@@ -36,6 +37,7 @@ pub struct State {
     signed: HashMap<KeyId, Vec<u64>>,
     disputes: Vec<Dispute>,
     types: BTreeMap<&'static str, u64>,
+    erasures: HashMap<(Organisation, Empreinte), u64>,
 }
 
 /// What the leaves so far say of keys, members and the log.
@@ -111,6 +113,16 @@ impl State {
         &self.types
     }
 
+    /// The leaf that erased a piece, if one that is believed did.
+    pub fn erasure(&self, organisation: &Organisation, reference: Empreinte) -> Option<u64> {
+        self.erasures.get(&(organisation.clone(), reference)).copied()
+    }
+
+    /// What leaves that are believed erased: whose copy, of which piece, and the leaf.
+    pub fn erasures(&self) -> impl Iterator<Item = (&Organisation, Empreinte, u64)> {
+        self.erasures.iter().map(|((organisation, reference), index)| (organisation, *reference, *index))
+    }
+
     /// Takes the next leaf. What was read of it is none where it could not be.
     pub fn apply(&mut self, index: u64, read: Option<Read>, doubt: &mut dyn FnMut(Doubt)) {
         let mut wrong = |found: Doubt| doubt(found.at(index));
@@ -178,6 +190,9 @@ impl State {
 
         if is_believed {
             self.rights.keys.extend(enrolments(event, index));
+            if let (Data::PieceEffacee(_), DossierId::Piece(organisation, reference)) = (&event.data, &event.dossier) {
+                self.erasures.insert((organisation.clone(), *reference), index);
+            }
             match &after {
                 Some(Dossier::Registre(log)) => self.rights.log = Some(*log.clone()),
                 Some(Dossier::Adherent(member)) => {

@@ -39,6 +39,7 @@ use crate::ledger::Options;
 use crate::ledger::folder::{Folder, read_secret_key, write_secret_key};
 use crate::ledger::head::Receipt;
 use crate::ledger::opening::NewLedger;
+use crate::ledger::pieces::Quota;
 
 /// Acts of one demonstration; each emitter has a daily serial of at most 9,999.
 const ACTES_MAX: usize = 10_000;
@@ -67,7 +68,7 @@ pub fn run(args: &Args) -> Outcome {
         bail!("--actes va de 1 à {ACTES_MAX}");
     }
     let demo = Demo::prepare(&args.dir)?;
-    let options = Options { folder: demo.ledger.clone(), guard: None, accept_store: false };
+    let options = Options { folder: demo.ledger.clone(), guard: None, accept_store: false, quota: Quota::default() };
     let node = serve::start(&options, args.listen).with_context(|| {
         format!("le nœud n'a pas démarré sur {} (autre adresse : --listen 127.0.0.1:0)", args.listen)
     })?;

@@ -13,6 +13,8 @@ use tokio::sync::watch;
 use super::{Outcome, print, progress_bar, say};
 use crate::http::{self, App};
 use crate::ledger::folder::Folder;
+use crate::ledger::pieces::Quota;
+use crate::ledger::pieces::accounts::QUOTA_PIECES;
 use crate::ledger::{Ledger, Options};
 use crate::vues::Follower;
 
@@ -34,11 +36,34 @@ pub struct Args {
     /// le plus récent : sinon le registre signerait un second historique.
     #[arg(long)]
     accept_store: bool,
+    /// Octets de pièces qu'un organisme peut garder : un nombre, ou un nombre suivi de K, M, G ou T (binaires).
+    #[arg(long, env = "GREFFE_PIECE_QUOTA", value_name = "OCTETS", default_value = "20G", value_parser = octets)]
+    piece_quota: u64,
+    /// Nombre de pièces qu'un organisme peut garder.
+    #[arg(long, env = "GREFFE_PIECE_QUOTA_COUNT", value_name = "NOMBRE", default_value_t = QUOTA_PIECES)]
+    piece_quota_count: u64,
+}
+
+/// Reads a number of bytes.
+fn octets(text: &str) -> Result<u64, String> {
+    let (digits, shift) = match text.as_bytes().last() {
+        Some(b'K') => (&text[..text.len() - 1], 10),
+        Some(b'M') => (&text[..text.len() - 1], 20),
+        Some(b'G') => (&text[..text.len() - 1], 30),
+        Some(b'T') => (&text[..text.len() - 1], 40),
+        _ => (text, 0),
+    };
+    let count = digits.parse::<u64>().ok().and_then(|count| count.checked_mul(1 << shift));
+    count.ok_or_else(|| "un nombre d'octets, comme 500M ou 20G".to_owned())
 }
 
 pub fn run(args: &Args) -> Outcome {
-    let options =
-        Options { folder: Folder::new(&args.dir), guard: args.guard.clone(), accept_store: args.accept_store };
+    let options = Options {
+        folder: Folder::new(&args.dir),
+        guard: args.guard.clone(),
+        accept_store: args.accept_store,
+        quota: Quota { bytes: args.piece_quota, pieces: args.piece_quota_count },
+    };
     let node = start(&options, args.listen)?;
     print(node.url())?;
     say(format_args!("Le nœud sert {} sur {} ; Ctrl-C l'arrête.", args.dir.display(), node.url()));

@@ -24,7 +24,7 @@ pub struct Reader {
     /// Whose key it is.
     organisation: Organisation,
     reads_everything: bool,
-    may_sign: bool,
+    may_deposit: bool,
     audited: Vec<Siren>,
     departements: Vec<Departement>,
 }
@@ -49,7 +49,7 @@ impl Reader {
         let mut reader = Self {
             organisation: record.organisation.clone(),
             reads_everything: false,
-            may_sign: false,
+            may_deposit: false,
             audited: Vec::new(),
             departements: Vec::new(),
         };
@@ -68,7 +68,7 @@ impl Reader {
                 | Role::Acheteur
                 | Role::Soumissionnaire => {}
             }
-            reader.may_sign |= !matches!(role, Role::Auditeur(_));
+            reader.may_deposit |= !matches!(role, Role::Auditeur(_) | Role::Registre);
         }
         reader
     }
@@ -89,9 +89,9 @@ impl Reader {
         (!self.reads_everything).then(|| audited.chain([self.organisation.clone()]).collect())
     }
 
-    /// Whether it may deposit pieces: its key signs something.
+    /// Whether it may deposit pieces: its key signs events that cite some.
     pub fn may_deposit(&self) -> bool {
-        self.may_sign
+        self.may_deposit
     }
 
     /// Whether it reads what this organisation says and owns.
@@ -109,7 +109,9 @@ impl Reader {
     pub fn reads_dossier(&self, dossier: &DossierId) -> bool {
         match dossier {
             DossierId::Registre(_) => self.reads_everything,
-            DossierId::Adherent(organisation) => self.reads_organisation(organisation),
+            DossierId::Adherent(organisation) | DossierId::Piece(organisation, _) => {
+                self.reads_organisation(organisation)
+            }
             DossierId::Acte(acte) => self.reads_acte(acte),
         }
     }

@@ -71,6 +71,9 @@ pub const VIEW_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Longest wait for the requests under way when the node stops.
 pub const STOP_WAIT_MAX: Duration = Duration::from_secs(30);
 
+/// How long the rest of an upload that is not kept is still read before the answer.
+pub const UPLOAD_DRAIN_WAIT_MAX: Duration = Duration::from_secs(30);
+
 /// Pieces of a body that wait for the disk during an upload.
 pub const UPLOAD_CHUNKS_QUEUED: usize = 4;
 

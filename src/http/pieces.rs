@@ -4,9 +4,14 @@
 //! `Greffe-Sel` (64 hex digits) the piece is cited by its engagement, which is then its reference. `Greffe-Nom` keeps
 //! the file's original name beside it, percent-encoded UTF-8 (RFC 8187 §3.2.3 without its prefix).
 //!
-//! `GET /v1/pieces/{reference}` gives the bytes to their depositor and to whoever reads an act that cites them.
+//! Whoever holds a key that signs events may deposit, into the space of the key's organisation and within its quota. An
+//! event signed by a delegation cites what the member or the delegate deposited.
+//!
+//! `GET /v1/pieces/{reference}` gives the bytes to their depositor and to whoever reads an act that cites them; 410 where a
+//! leaf erased them. To anybody else they are not there, and the answer takes as long whether they are or not: looking
+//! through citations that the reader may not see takes time, so that answer comes at whole steps of [`NOT_FOUND_STEP`].
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -22,11 +27,11 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::io::ReaderStream;
 
 use super::access::Reader;
-use super::bounds::{PIECE_WAIT_MAX, UPLOAD_CHUNKS_QUEUED, is_too_slow, overloaded};
+use super::bounds::{PIECE_WAIT_MAX, UPLOAD_CHUNKS_QUEUED, UPLOAD_DRAIN_WAIT_MAX, is_too_slow, overloaded};
 use super::problem::{Cause, Problem};
-use super::request::{announced_length, next_chunk, single_header, too_large, too_slow};
+use super::request::{announced_length, drain_up_to, next_chunk, single_header, too_large, too_slow};
 use super::{App, Node};
-use crate::ledger::pieces::{Deposit, NOM_CHARS_MAX};
+use crate::ledger::pieces::{Announced, Deposit, NOM_CHARS_MAX, PieceError};
 
 const GREFFE_SEL: HeaderName = HeaderName::from_static("greffe-sel");
 const GREFFE_NOM: HeaderName = HeaderName::from_static("greffe-nom");
@@ -34,6 +39,9 @@ const GREFFE_NOM: HeaderName = HeaderName::from_static("greffe-nom");
 /// Citations of one piece that are looked through for one that the reader may see. An annexe may be cited by hundreds
 /// of acts of one collectivité.
 const CITATIONS_READ_MAX: u32 = 10_000;
+
+/// When the answer comes that a piece is not there: more than the looking takes, for a piece cited some thousand times.
+const NOT_FOUND_STEP: Duration = Duration::from_millis(50);
 
 /// Bytes read at a time from a file that is sent.
 const SEND_BYTES: usize = 64 * 1024;
@@ -52,31 +60,43 @@ pub(super) async fn put(
     reader: Reader,
     Path(sha256): Path<String>,
     headers: HeaderMap,
-    body: Body,
+    mut body: Body,
 ) -> Result<(StatusCode, Json<Deposited>), Problem> {
     if !reader.may_deposit() {
         return Err(Problem::new(Cause::TokenNotEntitled, "a key that signs nothing deposits nothing"));
     }
     let sha256: Empreinte = sha256.parse().map_err(|_| Problem::not_found())?;
-    let sel = sel(&headers)?;
-    let nom = nom(&headers)?;
-    if announced_length(&headers).is_some_and(|length| length > PIECE_BYTES_MAX) {
+    let announced = Announced {
+        organisation: reader.organisation().clone(),
+        sha256,
+        sel: sel(&headers)?,
+        nom: nom(&headers)?,
+        taille: announced_length(&headers),
+    };
+    if announced.taille.is_some_and(|taille| taille > PIECE_BYTES_MAX) {
         return Err(too_large(PIECE_BYTES_MAX));
     }
-    let _permit = node.limits.uploads.try_acquire().map_err(|_| overloaded("uploads"))?;
-    let (deposit, taille) =
-        tokio::time::timeout(PIECE_WAIT_MAX, receive(&node, body)).await.unwrap_or_else(|_| Err(too_slow()))?;
-    let organisation = reader.organisation().clone();
-    let finish = move |app: &App| Ok(app.ledger.pieces().finish(deposit, &organisation, sha256, sel, nom)?);
-    let reference = node.blocking(finish).await?;
+    let permit = node.limits.uploads.try_acquire().map_err(|_| overloaded("uploads"))?;
+    let begun = node.blocking(move |app: &App| Ok(app.ledger.depot().deposit(announced)?)).await;
+    let deposit = match begun {
+        Ok(deposit) => deposit,
+        Err(problem) => {
+            drop(permit);
+            drain_upload(&mut body).await;
+            return Err(problem);
+        }
+    };
+    let (deposit, taille) = tokio::time::timeout(PIECE_WAIT_MAX, receive(&node, deposit, body))
+        .await
+        .unwrap_or_else(|_| Err(too_slow()))?;
+    let reference = node.blocking(move |app: &App| Ok(app.ledger.depot().finish(deposit)?)).await?;
     Ok((StatusCode::CREATED, Json(Deposited { reference, sha256, taille })))
 }
 
 /// Brings a body to disk: read here, written by a thread. Dropped half-way, nothing is left.
-async fn receive(node: &Node, mut body: Body) -> Result<(Deposit, u64), Problem> {
+async fn receive(node: &Node, mut deposit: Deposit, mut body: Body) -> Result<(Deposit, u64), Problem> {
     let (chunks, mut queued) = mpsc::channel::<Bytes>(UPLOAD_CHUNKS_QUEUED);
-    let write = node.blocking(move |app| {
-        let mut deposit = app.ledger.pieces().deposit()?;
+    let write = node.blocking(move |_| {
         while let Some(chunk) = queued.blocking_recv() {
             deposit.write(&chunk)?;
         }
@@ -91,6 +111,7 @@ async fn receive(node: &Node, mut body: Body) -> Result<(Deposit, u64), Problem>
             }
             // Refused only where writing failed, which tells why itself.
             if chunks.send(chunk).await.is_err() {
+                drain_upload(&mut body).await;
                 break;
             }
         }
@@ -98,6 +119,14 @@ async fn receive(node: &Node, mut body: Body) -> Result<(Deposit, u64), Problem>
     };
     let (written, read) = tokio::join!(write, read);
     Ok((written?, read?))
+}
+
+/// Reads on what is not kept: most clients read the answer once they have sent everything, and would else see a broken
+/// connection instead of the reason.
+async fn drain_upload(body: &mut Body) {
+    let all = usize::try_from(PIECE_BYTES_MAX).unwrap_or(usize::MAX);
+    // Told or not, it ends here.
+    let _ = tokio::time::timeout(UPLOAD_DRAIN_WAIT_MAX, drain_up_to(body, all)).await;
 }
 
 fn sel(headers: &HeaderMap) -> Result<Option<Empreinte>, Problem> {
@@ -143,7 +172,18 @@ pub(super) async fn get(
 ) -> Result<Response, Problem> {
     let reference: Empreinte = reference.parse().map_err(|_| Problem::not_found())?;
     let permit = node.limits.downloads.clone().try_acquire_owned().map_err(|_| overloaded("downloads"))?;
-    let (file, taille) = node.blocking(move |app| open_readable(app, &reader, reference)).await?;
+    let asked = Instant::now();
+    let opened = node.blocking(move |app| open_readable(app, &reader, reference)).await;
+    let (file, taille) = match opened {
+        Ok(opened) => opened,
+        Err(problem) => {
+            drop(permit);
+            if problem.status() == StatusCode::NOT_FOUND {
+                wait_for_the_step(asked).await;
+            }
+            return Err(problem);
+        }
+    };
     let headers = [
         (CONTENT_TYPE, "application/octet-stream".to_owned()),
         (CONTENT_DISPOSITION, "attachment".to_owned()),
@@ -153,9 +193,23 @@ pub(super) async fn get(
     Ok((headers, Body::from_stream(ReaderStream::with_capacity(lent, SEND_BYTES))).into_response())
 }
 
+/// Waits until a whole number of [`NOT_FOUND_STEP`]s has passed.
+async fn wait_for_the_step(asked: Instant) {
+    let steps = asked.elapsed().as_millis() / NOT_FOUND_STEP.as_millis() + 1;
+    let at = asked + NOT_FOUND_STEP * u32::try_from(steps).unwrap_or(1);
+    tokio::time::sleep_until(at.into()).await;
+}
+
 /// Opens a piece that this reader may see, with its size.
 fn open_readable(app: &App, reader: &Reader, reference: Empreinte) -> Result<(std::fs::File, u64), Problem> {
-    let open = |organisation: &Organisation| -> Result<Option<(std::fs::File, u64)>, Problem> {
+    let index = app.ledger.index();
+    let mut erased = None;
+    let mut open = |organisation: &Organisation| -> Result<Option<(std::fs::File, u64)>, Problem> {
+        // Erased by a leaf, whether or not the bytes are still there for an instant.
+        if let Some(index) = index.erasure(organisation, reference)? {
+            erased = Some(PieceError::Erased { index });
+            return Ok(None);
+        }
         let Some(file) = app.ledger.pieces().read(organisation, reference)? else { return Ok(None) };
         let taille = file.metadata().map_err(|error| Problem::internal(&error))?.len();
         Ok(Some((file, taille)))
@@ -163,15 +217,17 @@ fn open_readable(app: &App, reader: &Reader, reference: Empreinte) -> Result<(st
     if let Some(own) = open(reader.organisation())? {
         return Ok(own);
     }
-    for (source, subject) in app.ledger.index().citations(reference, CITATIONS_READ_MAX)? {
+    let mut sources: Vec<Organisation> = Vec::new();
+    for (source, subject) in index.citations(reference, CITATIONS_READ_MAX)? {
         let reads_dossier = || DossierId::of(&subject).is_ok_and(|dossier| reader.reads_dossier(&dossier));
-        if (reader.reads_organisation(&source) || reads_dossier())
-            && let Some(cited) = open(&source)?
-        {
-            return Ok(cited);
+        if !sources.contains(&source) && (reader.reads_organisation(&source) || reads_dossier()) {
+            if let Some(cited) = open(&source)? {
+                return Ok(cited);
+            }
+            sources.push(source);
         }
     }
-    Err(Problem::not_found())
+    Err(erased.map_or_else(Problem::not_found, Problem::from))
 }
 
 /// A file that is being sent, and its place among the downloads. Whoever reads it too slowly is cut: the place is another's.

@@ -83,6 +83,8 @@ causes! {
     MethodNotAllowed 405 "method-not-allowed" "This method is not for this resource" "Cette méthode ne s'applique pas ici";
     NotAcceptable 406 "not-acceptable" "No representation is acceptable to the client" "Aucune représentation ne convient au client";
     BodyTimeout 408 "body-timeout" "The body came too slowly" "Le corps de la requête est arrivé trop lentement";
+    PieceEffacee 410 "piece-effacee" "The piece was erased" "La pièce a été effacée";
+    PieceQuota 413 "piece-quota" "The organisation keeps as many pieces here as it may" "Le quota de pièces de l'organisme est atteint";
     MediaType 415 "media-type" "This media type is not taken here" "Ce type de contenu n'est pas accepté ici";
     DigestMismatch 422 "digest-mismatch" "The bytes do not have the announced digest" "Les octets reçus n'ont pas l'empreinte annoncée";
     TooManyRefusals 429 "too-many-refusals" "This key had too many refusals" "Cette clé a essuyé trop de refus";
@@ -96,6 +98,7 @@ causes! {
     ViewBehind 503 "view-behind" "The view has not caught up yet" "La vue n'est pas encore à jour";
     ViewStopped 503 "view-stopped" "The view is stopped" "La vue est arrêtée";
     NotReady 503 "not-ready" "The node is not ready" "Le nœud n'est pas prêt";
+    DiskFull 507 "disk-full" "The node's disk is full" "Le disque du nœud est plein";
 }
 
 /// Why, of either family.
@@ -240,7 +243,8 @@ pub fn status_of(code: Code) -> StatusCode {
         | Code::CleAbsente
         | Code::ActeInconnu
         | Code::ActeDejaTransmis
-        | Code::AccuseDejaEnregistre => StatusCode::CONFLICT,
+        | Code::AccuseDejaEnregistre
+        | Code::PieceDejaEffacee => StatusCode::CONFLICT,
         // What the event says.
         Code::AttributeMissing
         | Code::AttributeInvalid
@@ -290,11 +294,15 @@ impl From<PieceError> for Problem {
         match error {
             PieceError::TooLarge => Self::refused(Refusal::new(Code::TooLarge, error.to_string()), None),
             PieceError::Mismatch { .. } => Self::new(Cause::DigestMismatch, error.to_string()),
-            PieceError::Io { ref source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+            PieceError::Quota { .. } => Self::new(Cause::PieceQuota, error.to_string()),
+            PieceError::TooManyUploads => Self::new(Cause::Overloaded, error.to_string()),
+            PieceError::Erased { .. } => Self::new(Cause::PieceEffacee, error.to_string()),
+            PieceError::Index(error) => error.into(),
+            error if error.is_disk_full() => {
                 tracing::error!(%error, "a piece was not kept");
-                Self::new(Cause::StoreUnavailable, "the disk is full").retry_after(30)
+                Self::new(Cause::DiskFull, "nothing was kept of it; send it again later").retry_after(60)
             }
-            error @ PieceError::Io { .. } => Self::internal(&error),
+            error => Self::internal(&error),
         }
     }
 }

@@ -192,8 +192,13 @@ pub(super) async fn whole_body(mut body: Body, bytes_max: usize, wait_max: Durat
 
 /// Reads on for a while, so that the client comes to read the answer.
 pub(super) async fn drain(body: &mut Body) {
+    drain_up_to(body, DRAIN_BYTES_MAX).await;
+}
+
+/// The same, up to so many bytes.
+pub(super) async fn drain_up_to(body: &mut Body, bytes_max: usize) {
     let mut drained = 0;
-    while drained < DRAIN_BYTES_MAX {
+    while drained < bytes_max {
         match next_chunk(body).await {
             Ok(Some(chunk)) => drained += chunk.len(),
             Ok(None) | Err(_) => return,

@@ -10,16 +10,19 @@
 //! what is recorded gets the receipt, at any time later. Pure but for the reads of [`Facts`].
 
 use greffe_events::authority::{Rights, RightsReader, authorise};
+use greffe_events::catalogue::Data;
 use greffe_events::dossier::{Dossier, Recording};
 use greffe_events::dsse::Envelope;
-use greffe_events::event::ClaimedIdentity;
+use greffe_events::event::{ClaimedIdentity, DossierId};
 use greffe_events::ident::{Organisation, Origin};
 use greffe_events::key::{KeyCache, KeyId};
 use greffe_events::piece::Empreinte;
 use greffe_events::{Code, Event, Refusal, Uuid};
 
-use super::index::{IndexError, IndexWriter, KnownIdentity, Place};
-use super::pieces::{PieceError, Pieces};
+use super::LedgerError;
+use super::index::{IndexError, IndexReader, IndexWriter, KnownIdentity, Place};
+use super::pieces::Depot;
+use super::pieces::depot::now_ms;
 
 /// A submission after everything that needs no order: its signatures are good.
 #[derive(Debug)]
@@ -64,18 +67,61 @@ pub fn prepare(
     envelope: &[u8],
     received_at_ms: u64,
     keys: &KeyCache,
-    pieces: &Pieces,
-) -> Result<Result<Prepared, Refusal>, PieceError> {
+    index: &IndexReader,
+    depot: &Depot,
+) -> Result<Result<Prepared, Refusal>, LedgerError> {
     let envelope = match Envelope::parse(envelope).and_then(|envelope| envelope.verify_with(keys).map(|()| envelope)) {
         Ok(envelope) => envelope,
         Err(refusal) => return Ok(Err(refusal)),
     };
     let event = Event::of(&envelope);
     let pieces = match &event {
-        Ok(event) => pieces.check_cited(&event.source, &event.data)?,
+        Ok(event) => check_pieces(event, &envelope, index, depot)?,
         Err(_) => Ok(()),
     };
     Ok(Ok(Prepared::new(envelope, event, pieces, received_at_ms)))
+}
+
+/// Whether the pieces that an event is about are there.
+///
+/// Looked up only for signers who may say it, by what is recorded now: to anybody else, neither the answer nor
+/// how long it takes tells what an organisation holds. Their event is refused for want of the right, unless a submission
+/// before it in the queue gives it.
+fn check_pieces(
+    event: &Event,
+    envelope: &Envelope,
+    index: &IndexReader,
+    depot: &Depot,
+) -> Result<Result<(), Refusal>, LedgerError> {
+    let erased = match (&event.data, &event.dossier) {
+        (Data::PieceEffacee(_), DossierId::Piece(organisation, reference)) => Some((organisation, *reference)),
+        _ => None,
+    };
+    if erased.is_none() && event.data.pieces().is_empty() {
+        return Ok(Ok(()));
+    }
+    let signers: Vec<KeyId> = envelope.signers().collect();
+    let rights = Rights::look_up(event, &signers, index)?;
+    if authorise(event, &signers, &rights, now_ms()).is_err() {
+        let detail = "what gives the signers the right to cite it was recorded after this arrived: post it again";
+        return Ok(Err(Refusal::new(Code::PieceMissing, detail).at("data.pieces")));
+    }
+    if let Some((organisation, reference)) = erased
+        && depot.pieces().card(organisation, reference)?.is_none()
+    {
+        let detail = format!("{organisation} keeps no piece {reference} here: nothing to erase");
+        return Ok(Err(Refusal::new(Code::PieceMissing, detail).at("subject")));
+    }
+    // Its source's pieces, and those of whoever signs for it by a delegation.
+    let mut depositors = vec![event.source.clone()];
+    for signer in &signers {
+        if let Some(record) = index.key(signer)?
+            && !depositors.contains(&record.organisation)
+        {
+            depositors.push(record.organisation);
+        }
+    }
+    Ok(depot.check_cited(&depositors, &event.data)?)
 }
 
 /// What a decision reads of the earlier leaves, those of its own batch included.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! D/registre.sqlite    the leaves: the one thing that can't be rebuilt (store)
-//! D/pieces/            files that events cite (pieces)
+//! D/pieces/            files that events cite (pieces); its comptes.sqlite is derived
 //! D/cles/journal.pem   the log's key, signs checkpoints      0600, never in a backup that leaves the operator
 //! D/cles/noeud.pem     the node's key, signs refusals        0600
 //! D/checkpoint         the last signed checkpoint, for whoever verifies a copy of the folder

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use greffe_events::authority::{KeyRecord, RightsReader, enrolments};
 use greffe_events::catalogue::{Data, RegistreRefus};
 use greffe_events::dossier::{Adherent, Dossier, Recording, Registre};
+use greffe_events::event::DossierId;
 use greffe_events::ident::{Organisation, Origin};
 use greffe_events::key::KeyId;
 use greffe_events::leaf::Leaf;
@@ -29,10 +30,10 @@ use thiserror::Error;
 use crate::tlog::{Edge, Hash, TILE_WIDTH, TileReader, encode_tile, partial_tiles};
 
 /// Format of the file; another one is made anew.
-pub const FORMAT: i64 = 3;
+pub const FORMAT: i64 = 4;
 
-pub use read::IndexReader;
 use read::Reader;
+pub use read::{Erasure, IndexReader};
 
 /// Why the index failed.
 #[derive(Debug, Error)]
@@ -126,6 +127,8 @@ fn open_or_make(path: &Path) -> rusqlite::Result<Connection> {
              PRIMARY KEY (organisation, idx)) STRICT, WITHOUT ROWID;
          CREATE TABLE citations (piece BLOB NOT NULL, source TEXT NOT NULL, sujet TEXT NOT NULL,
              PRIMARY KEY (piece, source, sujet)) STRICT, WITHOUT ROWID;
+         CREATE TABLE effacements (idx INTEGER PRIMARY KEY, organisation TEXT NOT NULL, piece BLOB NOT NULL,
+             UNIQUE (organisation, piece)) STRICT;
          COMMIT;",
     )?;
     connection.pragma_update(None, "user_version", FORMAT)?;
@@ -346,6 +349,10 @@ impl IndexWriter {
                 let row: &[&dyn rusqlite::ToSql] = &[&organisation.to_string(), &index];
                 execute("INSERT OR IGNORE INTO refuses VALUES (?1, ?2)", row)?;
             }
+        }
+        if let (Data::PieceEffacee(_), DossierId::Piece(organisation, reference)) = (&event.data, &event.dossier) {
+            let row: &[&dyn rusqlite::ToSql] = &[&index, &organisation.to_string(), &reference.0];
+            execute("INSERT INTO effacements VALUES (?1, ?2, ?3)", row)?;
         }
         for piece in event.data.pieces() {
             let row: &[&dyn rusqlite::ToSql] = &[&piece.reference().0, &source, &event.subject.as_str()];

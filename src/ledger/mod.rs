@@ -57,7 +57,7 @@ use self::guard::GuardError;
 use self::head::{Head, Receipt};
 use self::index::{IndexError, IndexReader, IndexWriter};
 use self::metrics::{Metrics, Outcome, Stage};
-use self::pieces::{PieceError, Pieces};
+use self::pieces::{Depot, PieceError, Pieces, Quota};
 use self::queue::{Lane, NotQueued, Queue};
 use self::refus::{NodeVoice, RefusalWatch};
 use self::sequencer::{Answer, Fatal, Group, Kept, Sequencer, Told, Unavailable, make_receipt, sign_head};
@@ -111,6 +111,8 @@ pub struct Options {
     pub guard: Option<PathBuf>,
     /// The operator says that the store is the newest state, although the guard is missing or says otherwise.
     pub accept_store: bool,
+    /// What one organisation may keep in pieces.
+    pub quota: Quota,
 }
 
 /// Keys whose organisation is remembered, to know whose turn a submission takes; above, all are forgotten.
@@ -123,7 +125,7 @@ pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);
 pub struct Ledger {
     store: Arc<dyn EventStore>,
     index: IndexReader,
-    pieces: Pieces,
+    depot: Arc<Depot>,
     keys: KeyCache,
     opening: RegistreOuvert,
     /// Organisations of enrolled keys. A key is enrolled once, ever: an entry never changes.
@@ -133,7 +135,8 @@ pub struct Ledger {
     head: watch::Receiver<Arc<Head>>,
     guard_failed: Arc<AtomicBool>,
     threads: Mutex<Vec<JoinHandle<Result<(), Fatal>>>>,
-    guard_thread: Mutex<Option<JoinHandle<()>>>,
+    /// The guard's and the pieces' upkeep's: they end after the sequencer.
+    followers: Mutex<Vec<(&'static str, JoinHandle<()>)>>,
     _lock: File,
 }
 
@@ -179,6 +182,8 @@ impl Ledger {
         let guard_thread =
             guard::keep(guard, folder.checkpoint(), guarded, Arc::clone(&guard_failed), Arc::clone(&metrics))
                 .map_err(LedgerError::Thread)?;
+        let depot = Arc::new(Depot::open(folder.pieces(), options.quota, IndexReader::new(folder.index()))?);
+        let upkeep = pieces::upkeep::keep(Arc::clone(&depot), head_sender.subscribe()).map_err(LedgerError::Thread)?;
         // The first value counts as seen by new receivers: say it once more for the folder's own copy.
         head_sender.send_modify(|_| ());
         let voice = NodeVoice { operator: opening.operateur.organisation.clone(), origin: opening.origine.clone() };
@@ -204,7 +209,7 @@ impl Ledger {
         Ok(Self {
             store,
             index: IndexReader::new(folder.index()),
-            pieces: Pieces::open(folder.pieces())?,
+            depot,
             keys: KeyCache::default(),
             opening,
             posters: RwLock::default(),
@@ -213,7 +218,7 @@ impl Ledger {
             head,
             guard_failed,
             threads: Mutex::new(vec![thread]),
-            guard_thread: Mutex::new(Some(guard_thread)),
+            followers: Mutex::new(vec![("guard's", guard_thread), ("pieces'", upkeep)]),
             _lock: lock,
         })
     }
@@ -244,9 +249,14 @@ impl Ledger {
         &self.index
     }
 
-    /// The files.
+    /// The files, to be read.
     pub fn pieces(&self) -> &Pieces {
-        &self.pieces
+        self.depot.pieces()
+    }
+
+    /// The files, where new ones are taken in.
+    pub fn depot(&self) -> &Depot {
+        &self.depot
     }
 
     /// The signed head.
@@ -272,7 +282,7 @@ impl Ledger {
     /// Reads and verifies an envelope: CPU-bound, in no order with others.
     pub fn prepare(&self, envelope: &[u8], received_at_ms: u64) -> Result<Result<Prepared, Refusal>, LedgerError> {
         let started = Instant::now();
-        let prepared = match admission::prepare(envelope, received_at_ms, &self.keys, &self.pieces)? {
+        let prepared = match admission::prepare(envelope, received_at_ms, &self.keys, &self.index, &self.depot)? {
             Ok(prepared) => {
                 let poster = prepared.envelope.signers().next();
                 let poster = poster.map(|key| self.poster(&key)).transpose()?.flatten();
@@ -420,10 +430,11 @@ impl Ledger {
             let ended = thread.join().unwrap_or_else(|_| Err(Fatal::Tree("the sequencer panicked".to_owned())));
             result = result.and(ended);
         }
-        if let Some(thread) = self.guard_thread.lock().unwrap_or_else(PoisonError::into_inner).take()
-            && thread.join().is_err()
-        {
-            result = result.and(Err(Fatal::Tree("the guard's thread panicked".to_owned())));
+        let followers = std::mem::take(&mut *self.followers.lock().unwrap_or_else(PoisonError::into_inner));
+        for (whose, thread) in followers {
+            if thread.join().is_err() {
+                result = result.and(Err(Fatal::Tree(format!("the {whose} thread panicked"))));
+            }
         }
         Ok(result?)
     }

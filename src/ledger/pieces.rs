@@ -4,39 +4,46 @@
 //! pieces/<organisation>/<aa>/<reference>        the bytes
 //! pieces/<organisation>/<aa>/<reference>.json   its card: digest, size, and for a committed piece sel and name
 //! pieces/depot/                                 uploads under way
+//! pieces/comptes.sqlite                         who keeps how much; derived, may be deleted (accounts)
 //! ```
 //!
 //! `reference` is what the event cites: the SHA-256 of a public piece, the engagement of any other. Each organisation
 //! has its own space, so that an upload never reveals whether somebody else holds the same bytes, and erasing one's
 //! piece takes nothing from another.
 //!
-//! Durable steps of an upload: bytes to `depot/`, fsync; card beside its place, fsync; rename into place; fsync of the
-//! folder. The bytes' name is the last to appear: what is there is whole.
+//! | module | what it does |
+//! |---|---|
+//! | here | the places, the card, reading and verifying a piece: on a copied folder too |
+//! | [`depot`] | uploads and citations |
+//! | [`accounts`] | quotas, and which pieces to look at again |
+//! | [`upkeep`] | the sweep of what nobody cites, and erasure |
 //!
-//! Not here: who may read a piece (`http::access`), erasure and the sweep of pieces never cited (not built yet).
+//! Who may read a piece is `http::access`' matter; who may cite it, admission's.
+
+pub mod accounts;
+pub mod depot;
+pub mod upkeep;
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use greffe_events::catalogue::Data;
 use greffe_events::ident::Organisation;
 use greffe_events::piece::{Designation, Empreinte, PIECE_BYTES_MAX, Piece, engagement};
-use greffe_events::{Code, Refusal};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::folder::{replace_file, sync_parent};
+use super::index::IndexError;
 
-/// Bytes read at a time from an upload.
+pub use accounts::{Quota, Usage};
+pub use depot::{Announced, Deposit, Depot};
+
+/// Bytes read at a time when a piece is verified.
 const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Longest original file name kept on a card, in characters.
 pub const NOM_CHARS_MAX: usize = 255;
-
-/// Largest confidential piece that a view reads, in bytes; ours have some hundred.
-pub const CONFIDENTIEL_BYTES_MAX: u64 = 64 * 1024;
 
 /// What stands beside a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +74,32 @@ pub enum PieceError {
         /// Received.
         actual: Empreinte,
     },
+    /// The organisation keeps as much as it may, uploads under way included.
+    #[error("an organisation keeps at most {} bytes in {} pieces here", quota.bytes, quota.pieces)]
+    Quota {
+        /// How much that is.
+        quota: Quota,
+    },
+    /// The organisation has too many uploads under way.
+    #[error("an organisation has at most {} uploads under way", accounts::UPLOADS_PER_ORGANISATION_MAX)]
+    TooManyUploads,
+    /// A leaf erased this piece of this organisation, for good.
+    #[error("the leaf {index} erased this piece")]
+    Erased {
+        /// Which leaf.
+        index: u64,
+    },
+    /// The accounts.
+    #[error("{path}: {source}")]
+    Accounts {
+        /// Their file.
+        path: PathBuf,
+        /// SQLite's reason.
+        source: rusqlite::Error,
+    },
+    /// The derived index.
+    #[error(transparent)]
+    Index(#[from] IndexError),
     /// The system refused.
     #[error("{doing} {path}: {source}")]
     Io {
@@ -79,89 +112,34 @@ pub enum PieceError {
     },
 }
 
-/// The pieces of one ledger.
+impl PieceError {
+    /// Whether there is no room on the disk.
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => {
+                matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            }
+            Self::Accounts { source, .. } => source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
+            _ => false,
+        }
+    }
+}
+
+/// The pieces of a ledger, to be read: those of a copied folder too.
 #[derive(Debug, Clone)]
 pub struct Pieces {
     root: PathBuf,
 }
 
-/// An upload whose bytes are still coming. Dropped unfinished, it leaves nothing.
-#[derive(Debug)]
-pub struct Deposit {
-    file: tempfile::NamedTempFile,
-    hasher: Sha256,
-    taille: u64,
-}
-
-impl Deposit {
-    /// Takes the next bytes.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), PieceError> {
-        self.taille = self.taille.saturating_add(bytes.len() as u64);
-        if self.taille > PIECE_BYTES_MAX {
-            return Err(PieceError::TooLarge);
-        }
-        self.hasher.update(bytes);
-        self.file.write_all(bytes).map_err(|source| io_at("write", self.file.path(), source))
-    }
-}
-
 impl Pieces {
-    /// The pieces under `root`; makes the folder.
-    pub fn open(root: PathBuf) -> Result<Self, PieceError> {
-        let depot = root.join("depot");
-        fs::create_dir_all(&depot).map_err(|source| io_at("create", &depot, source))?;
-        // What a killed process left half received: nobody was told that it is there.
-        let left = fs::read_dir(&depot).map_err(|source| io_at("read", &depot, source))?;
-        for entry in left.flatten() {
-            fs::remove_file(entry.path()).map_err(|source| io_at("remove", &entry.path(), source))?;
-        }
-        Ok(Self { root })
-    }
-
     /// The pieces of a copied folder: nothing is made.
     pub fn at_rest(root: PathBuf) -> Self {
         Self { root }
     }
 
-    /// Begins an upload.
-    pub fn deposit(&self) -> Result<Deposit, PieceError> {
-        let depot = self.root.join("depot");
-        let file =
-            tempfile::NamedTempFile::new_in(&depot).map_err(|source| io_at("create a file in", &depot, source))?;
-        Ok(Deposit { file, hasher: Sha256::new(), taille: 0 })
-    }
-
-    /// Ends an upload: the bytes must have the announced digest. Returns the reference to cite it by. Depositing the
-    /// same again is the same.
-    pub fn finish(
-        &self,
-        deposit: Deposit,
-        organisation: &Organisation,
-        announced: Empreinte,
-        sel: Option<Empreinte>,
-        nom: Option<String>,
-    ) -> Result<Empreinte, PieceError> {
-        let Deposit { file, hasher, taille } = deposit;
-        let actual = Empreinte(hasher.finalize().into());
-        if actual != announced {
-            return Err(PieceError::Mismatch { announced, actual });
-        }
-        let reference = sel.map_or(actual, |sel| engagement(&sel.0, actual));
-        let place = self.place(organisation, reference);
-        let folder = place.parent().unwrap_or(&self.root);
-        fs::create_dir_all(folder).map_err(|source| io_at("create", folder, source))?;
-        file.as_file().sync_all().map_err(|source| io_at("sync", file.path(), source))?;
-        let card = Card { sha256: actual, taille, sel, nom };
-        let card_place = card_place(&place);
-        let card = serde_json::to_vec(&card).map_err(|error| io_at("write", &card_place, error.into()))?;
-        replace_file(&card_place, &card).map_err(|source| io_at("write", &card_place, source))?;
-        file.persist(&place).map_err(|error| io_at("name", &place, error.error))?;
-        sync_parent(&place).map_err(|source| io_at("sync", folder, source))?;
-        // The folders' own names: another upload may have made them a moment ago and not synced them yet.
-        for path in [folder, folder.parent().unwrap_or(folder)] {
-            sync_parent(path).map_err(|source| io_at("sync", path, source))?;
-        }
-        Ok(reference)
+    /// Where uploads under way are.
+    fn depot(&self) -> PathBuf {
+        self.root.join("depot")
     }
 
     /// The card of a piece, if this organisation deposited it.
@@ -199,27 +177,6 @@ impl Pieces {
         Ok((bytes.len() as u64 <= bytes_max).then_some(bytes))
     }
 
-    /// Whether everything that an event cites was deposited by its source, with the size that it says.
-    pub fn check_cited(&self, source: &Organisation, data: &Data) -> Result<Result<(), Refusal>, PieceError> {
-        for (at, piece) in data.pieces().iter().enumerate() {
-            let field = format!("data.pieces[{at}]");
-            let Some(card) = self.card(source, piece.reference())? else {
-                let detail = format!("{source} deposited no piece {}", piece.reference());
-                return Ok(Err(Refusal::new(Code::PieceMissing, detail).at(field)));
-            };
-            if card.taille != piece.taille {
-                let detail = format!("piece {} has {} bytes, not {}", piece.reference(), card.taille, piece.taille);
-                return Ok(Err(Refusal::new(Code::PieceMismatch, detail).at(format!("{field}.taille"))));
-            }
-            let is_public = matches!(piece.designation, Designation::Publique { .. });
-            if is_public != card.sel.is_none() {
-                let detail = "a piece deposited with a sel is cited by engagement, one without by sha256";
-                return Ok(Err(Refusal::new(Code::PieceMismatch, detail).at(field)));
-            }
-        }
-        Ok(Ok(()))
-    }
-
     /// Reads a cited piece again and compares it with its citation: for verification.
     pub fn verify(&self, organisation: &Organisation, piece: &Piece) -> Result<PieceState, PieceError> {
         let Some(mut file) = self.read(organisation, piece.reference())? else { return Ok(PieceState::Absent) };
@@ -248,11 +205,8 @@ impl Pieces {
     }
 
     fn place(&self, organisation: &Organisation, reference: Empreinte) -> PathBuf {
-        let subject = organisation.dossier();
-        // An ISO 6523 identifier is letters, digits, dots and hyphens; the colon before it becomes an underscore.
-        let space = subject.identifier().replace(':', "_");
         let name = reference.to_string();
-        self.root.join(space).join(&name[..2]).join(name)
+        self.root.join(space(organisation)).join(&name[..2]).join(name)
     }
 }
 
@@ -267,6 +221,21 @@ pub enum PieceState {
     Absent,
 }
 
+/// The folder of an organisation: nine digits, or an ICD, an underscore and an identifier of letters, digits, dots and
+/// hyphens.
+fn space(organisation: &Organisation) -> String {
+    organisation.dossier().identifier().replacen(':', "_", 1)
+}
+
+/// Whose folder it is.
+fn organisation_of_space(space: &str) -> Option<Organisation> {
+    let urn = match space.split_once('_') {
+        Some((icd, id)) => format!("urn:iso6523:{icd}:{id}"),
+        None => format!("urn:siren:{space}"),
+    };
+    urn.parse().ok()
+}
+
 fn card_place(place: &Path) -> PathBuf {
     place.with_extension("json")
 }
@@ -276,85 +245,4 @@ fn io_at(doing: &'static str, path: &Path, source: io::Error) -> PieceError {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    fn organisation(text: &str) -> Organisation {
-        text.parse().unwrap()
-    }
-
-    fn deposited(
-        pieces: &Pieces,
-        who: &Organisation,
-        bytes: &[u8],
-        sel: Option<Empreinte>,
-    ) -> Result<Empreinte, PieceError> {
-        let mut deposit = pieces.deposit()?;
-        deposit.write(bytes)?;
-        pieces.finish(deposit, who, Empreinte::of(bytes), sel, Some("acte.pdf".to_owned()))
-    }
-
-    fn cite(reference: Empreinte, taille: u64, sel: Option<Empreinte>) -> Piece {
-        let mut piece = serde_json::json!({"role":"acte","type":"application/pdf","taille":taille});
-        if sel.is_some() {
-            piece["engagement"] = serde_json::json!(reference);
-        } else {
-            piece["nom"] = serde_json::json!("045-214502494-20170717-D201717-DE-1-1_1.pdf");
-            piece["sha256"] = serde_json::json!(reference);
-        }
-        serde_json::from_value(piece).unwrap()
-    }
-
-    #[test]
-    fn a_piece_is_kept_byte_for_byte_and_any_changed_byte_is_found() {
-        let dir = tempfile::tempdir().unwrap();
-        let pieces = Pieces::open(dir.path().to_owned()).unwrap();
-        let commune = organisation("urn:siren:214502494");
-        let bytes = b"%PDF-1.7 \xff\x00 octets".to_vec();
-        for sel in [None, Some(Empreinte([7; 32]))] {
-            let reference = deposited(&pieces, &commune, &bytes, sel).unwrap();
-            assert_eq!(deposited(&pieces, &commune, &bytes, sel).unwrap(), reference, "again is the same");
-            let piece = cite(reference, bytes.len() as u64, sel);
-            assert_eq!(pieces.read_small(&commune, reference, 1_000).unwrap().as_deref(), Some(bytes.as_slice()));
-            assert_eq!(pieces.verify(&commune, &piece).unwrap(), PieceState::Good);
-            let place = pieces.place(&commune, reference);
-            for at in 0..bytes.len() {
-                let mut altered = bytes.clone();
-                altered[at] ^= 1;
-                fs::write(&place, &altered).unwrap();
-                assert_eq!(pieces.verify(&commune, &piece).unwrap(), PieceState::Differs, "byte {at}");
-            }
-            fs::remove_file(&place).unwrap();
-            assert_eq!(pieces.verify(&commune, &piece).unwrap(), PieceState::Absent);
-        }
-    }
-
-    #[test]
-    fn an_upload_that_is_not_what_was_announced_leaves_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let pieces = Pieces::open(dir.path().to_owned()).unwrap();
-        let commune = organisation("urn:siren:214502494");
-        let mut deposit = pieces.deposit().unwrap();
-        deposit.write(b"recu").unwrap();
-        let error = pieces.finish(deposit, &commune, Empreinte::of(b"annonce"), None, None).unwrap_err();
-        assert!(matches!(error, PieceError::Mismatch { .. }));
-        drop(pieces.deposit().unwrap());
-        assert_eq!(fs::read_dir(dir.path().join("depot")).unwrap().count(), 0);
-        let mut deposit = pieces.deposit().unwrap();
-        deposit.taille = PIECE_BYTES_MAX;
-        assert!(matches!(deposit.write(b"x"), Err(PieceError::TooLarge)));
-    }
-
-    #[test]
-    fn nobody_cites_what_another_deposited() {
-        let dir = tempfile::tempdir().unwrap();
-        let pieces = Pieces::open(dir.path().to_owned()).unwrap();
-        let (commune, other) = (organisation("urn:siren:214502494"), organisation("urn:siren:210703385"));
-        let sel = Some(Empreinte([7; 32]));
-        let reference = deposited(&pieces, &commune, b"secret", sel).unwrap();
-        assert!(pieces.card(&commune, reference).unwrap().is_some());
-        assert!(pieces.card(&other, reference).unwrap().is_none());
-        assert!(pieces.read(&other, reference).unwrap().is_none());
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@
 )]
 
 mod droits;
+mod erasure;
 mod http;
 mod receipts;
 mod rules;

@@ -8,7 +8,7 @@ use greffe::audit::{Control, Evidence, Report, verify_folder, verify_history};
 use greffe::ledger::folder::{Folder, read_secret_key};
 use greffe::ledger::head::Receipt;
 use greffe::ledger::opening::NewLedger;
-use greffe::ledger::pieces::Pieces;
+use greffe::ledger::pieces::{Announced, Depot, Quota};
 use greffe::ledger::sequencer::Answer;
 use greffe::ledger::{Ledger, Options};
 use greffe::store::sqlite::SqliteStore;
@@ -106,13 +106,15 @@ pub fn pieces_of(numero: u32) -> (Vec<u8>, Vec<u8>) {
     (format!("%PDF-1.7 délibération {numero}").into_bytes(), format!("{{\"objet\":\"objet {numero}\"}}").into_bytes())
 }
 
-fn deposit(pieces: &Pieces, source: &str, numero: u32) {
+fn deposit(depot: &Depot, source: &str, numero: u32) {
     let (public, confidential) = pieces_of(numero);
     let organisation: Organisation = source.parse().unwrap();
     for (bytes, sel) in [(public, None), (confidential, Some(Empreinte(SEL)))] {
-        let mut deposit = pieces.deposit().unwrap();
+        let organisation = organisation.clone();
+        let announced = Announced { organisation, sha256: Empreinte::of(&bytes), sel, nom: None, taille: None };
+        let mut deposit = depot.deposit(announced).unwrap();
         deposit.write(&bytes).unwrap();
-        pieces.finish(deposit, &organisation, Empreinte::of(&bytes), sel, None).unwrap();
+        depot.finish(deposit).unwrap();
     }
 }
 
@@ -131,7 +133,7 @@ impl World {
             now_ms: now_ms(),
         };
         new.create().unwrap();
-        let options = Options { folder: folder.clone(), guard: None, accept_store: false };
+        let options = Options { folder: folder.clone(), guard: None, accept_store: false, quota: Quota::default() };
         let ledger = Ledger::open(&options, &mut |_, _| ()).unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let post = |event: &Value, seeds: &[u8]| {
@@ -154,7 +156,7 @@ impl World {
         let mut first_act = None;
         for numero in 1..=3 {
             for (source, seed) in [(COMMUNE, 10), (OTHER_COMMUNE, 11)] {
-                deposit(ledger.pieces(), source, numero);
+                deposit(ledger.depot(), source, numero);
                 let index = recorded(&act(source, numero), &[seed]);
                 first_act.get_or_insert(index);
                 if numero < 3 {
@@ -215,7 +217,7 @@ impl World {
         store.append(self.leaves.len() as u64, &added).unwrap();
         drop(store);
         let folder = Folder::new(&self.root);
-        let options = Options { folder: folder.clone(), guard: None, accept_store: false };
+        let options = Options { folder: folder.clone(), guard: None, accept_store: false, quota: Quota::default() };
         Ledger::open(&options, &mut |_, _| ()).unwrap().close().unwrap();
         self.checkpoint = std::fs::read(folder.checkpoint()).unwrap();
         self.leaves.extend(added);

@@ -9,4 +9,5 @@ mod jetons;
 mod journal;
 mod lots;
 mod monde;
+mod pieces;
 mod refus;

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use greffe::http::{App, auth, serve};
 use greffe::ledger::folder::Folder;
 use greffe::ledger::opening::NewLedger;
+use greffe::ledger::pieces::Quota;
 use greffe::ledger::{Ledger, Options};
 use greffe::tlog::Verifier;
 use greffe::vues::Follower;
@@ -132,11 +133,16 @@ impl Node {
         }
         .create()
         .unwrap();
-        Self::serving(dir, folder, follow)
+        Self::serving(dir, folder, Quota::default(), follow)
     }
 
-    fn serving(dir: Arc<tempfile::TempDir>, folder: Folder, follow: impl FnOnce(&Ledger, &Path) -> Follower) -> Self {
-        let options = Options { folder: folder.clone(), guard: None, accept_store: false };
+    fn serving(
+        dir: Arc<tempfile::TempDir>,
+        folder: Folder,
+        quota: Quota,
+        follow: impl FnOnce(&Ledger, &Path) -> Follower,
+    ) -> Self {
+        let options = Options { folder: folder.clone(), guard: None, accept_store: false, quota };
         let ledger = Arc::new(Ledger::open(&options, &mut |_, _| ()).unwrap());
         let follower = follow(&ledger, &folder.views());
         let app = App { ledger: Arc::clone(&ledger), actes: follower.reader(), vues: follower.health() };
@@ -160,9 +166,15 @@ impl Node {
 
     /// Stops the node and starts another over the same folder.
     pub fn restarted(self) -> Self {
+        self.restarted_after(Quota::default(), |_| ())
+    }
+
+    /// The same, with this quota, and with what happens to the folder meanwhile.
+    pub fn restarted_after(self, quota: Quota, meanwhile: impl FnOnce(&Folder)) -> Self {
         let (dir, folder) = (Arc::clone(&self.dir), self.folder.clone());
         drop(self);
-        Self::serving(dir, folder, |ledger, views| Follower::actes(views, ledger).unwrap())
+        meanwhile(&folder);
+        Self::serving(dir, folder, quota, |ledger, views| Follower::actes(views, ledger).unwrap())
     }
 
     /// A node with all organisations and their keys enrolled, over HTTP.
@@ -331,4 +343,11 @@ pub fn removed(event: &Value, pointer: &str) -> Value {
     let (parent, name) = pointer.rsplit_once('/').unwrap();
     event.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(name).unwrap();
     event
+}
+
+/// The operator erases a piece of an organisation.
+pub fn effacement(organisation: &str, reference: Empreinte) -> Value {
+    let subject = organisation.parse::<greffe_events::ident::Organisation>().unwrap().dossier_piece(reference);
+    let data = json!({ "demandeur": "personne-concernee", "motif": "droit-effacement", "base_legale": "rgpd-17-1-a" });
+    event("piece.effacee", OPERATOR, subject.as_str(), &data)
 }

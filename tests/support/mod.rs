@@ -17,6 +17,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use greffe::ledger::folder::Folder;
 use greffe::ledger::head::Receipt;
 use greffe::ledger::opening::NewLedger;
+use greffe::ledger::pieces::{Announced, Quota};
 use greffe::ledger::sequencer::Answer;
 use greffe::ledger::{Ledger, LedgerError, Options};
 use greffe_events::dsse::Envelope;
@@ -57,7 +58,7 @@ pub fn create(dir: &Path) -> Folder {
 }
 
 pub fn options(folder: &Folder) -> Options {
-    Options { folder: folder.clone(), guard: None, accept_store: false }
+    Options { folder: folder.clone(), guard: None, accept_store: false, quota: Quota::default() }
 }
 
 pub fn try_open(folder: &Folder) -> Result<Ledger, LedgerError> {
@@ -113,10 +114,16 @@ pub fn id_acte(n: usize) -> String {
 
 /// Deposits bytes for an organisation; the reference to cite.
 pub fn deposit(ledger: &Ledger, organisation: &str, bytes: &[u8], sel: Option<[u8; 32]>) -> Empreinte {
-    let mut deposit = ledger.pieces().deposit().unwrap();
+    let announced = Announced {
+        organisation: organisation.parse().unwrap(),
+        sha256: Empreinte::of(bytes),
+        sel: sel.map(Empreinte),
+        nom: None,
+        taille: None,
+    };
+    let mut deposit = ledger.depot().deposit(announced).unwrap();
     deposit.write(bytes).unwrap();
-    let organisation = organisation.parse().unwrap();
-    ledger.pieces().finish(deposit, &organisation, Empreinte::of(bytes), sel.map(Empreinte), None).unwrap()
+    ledger.depot().finish(deposit).unwrap()
 }
 
 /// An act of the commune with its document and its objet, not deposited.

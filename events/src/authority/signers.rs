@@ -7,6 +7,7 @@
 //! | `registre.operateur-remplace`, `journal-remplace`, `recouvrement-remplace` | two recovery keys, the new key |
 //! | `registre.noeud-remplace` | operator, the new key |
 //! | `adherent.inscrit`, `adherent.modifie` | operator |
+//! | `piece.effacee` | operator |
 //! | `adherent.sorti` | operator, or a key of the member |
 //! | `cle.enrolee`, first key | operator, the new key |
 //! | `cle.enrolee`, further keys | operator, a key of the member, the new key |
@@ -48,7 +49,7 @@ impl<'a> Decision<'a> {
             Data::RegistreJournalRemplace(data) => recovered(data.log_key(&event.registre)?),
             Data::RegistreRecouvrementRemplace(data) => recovered(data.cle),
             Data::RegistreNoeudRemplace(data) => vec![operator, Signer::Possession(data.cle)],
-            Data::AdherentInscrit(_) | Data::AdherentModifie(_) => vec![operator],
+            Data::AdherentInscrit(_) | Data::AdherentModifie(_) | Data::PieceEffacee(_) => vec![operator],
             Data::AdherentSorti(data) => by(&[&data.organisation], Signer::Of(source, Needed::AnySigning))?,
             Data::CleEnrolee(data) => {
                 let mut required = vec![operator];

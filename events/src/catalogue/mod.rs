@@ -8,6 +8,7 @@ pub mod acte;
 pub mod adherent;
 pub mod cle;
 pub mod delegation;
+pub mod piece;
 pub mod registre;
 pub mod role;
 
@@ -23,6 +24,7 @@ pub use acte::{ActeAccuseReception, ActeTransmis, AuteurDeclare, Qualite};
 pub use adherent::{AdherentInscrit, AdherentModifie, AdherentSorti, Categorie, MotifSortie};
 pub use cle::{CleCompromise, CleEnrolee, CleOpposition, CleRecouvree, CleRevoquee, MotifRevocation};
 pub use delegation::{DelegationAccordee, DelegationRetiree, Famille};
+pub use piece::PieceEffacee;
 pub use registre::{
     Operateur, RegistreJournalRemplace, RegistreNoeudRemplace, RegistreOperateurRemplace, RegistreOuvert,
     RegistreRecouvrementRemplace, RegistreRefus,
@@ -110,6 +112,7 @@ types! {
     DelegationRetiree "greffe.delegation.retiree.v1" ADHERENT;
     ActeTransmis "greffe.acte.transmis.v1" ACTE;
     ActeAccuseReception "greffe.acte.accuse-reception.v1" ACTE;
+    PieceEffacee "greffe.piece.effacee.v1" PIECE;
 }
 
 impl std::str::FromStr for EventType {
@@ -141,7 +144,8 @@ impl Data {
             | Self::CleOpposition(_)
             | Self::CleRevoquee(_)
             | Self::CleCompromise(_)
-            | Self::DelegationRetiree(_) => &[],
+            | Self::DelegationRetiree(_)
+            | Self::PieceEffacee(_) => &[],
         }
     }
 

@@ -89,6 +89,9 @@ impl Code {
                 "Transmettez d'abord l'acte, ou vérifiez son identifiant ; puis signez et envoyez un nouvel événement."
             }
             Self::ActeDejaTransmis => "Rien à faire si c'est le même acte. Sinon, donnez-lui un autre numéro.",
+            Self::PieceDejaEffacee => {
+                "Rien à faire : la pièce est déjà effacée ; la feuille qui l'efface reste au registre."
+            }
             Self::AccuseDejaEnregistre => "Rien à faire : l'accusé de réception est déjà au registre.",
         }
     }

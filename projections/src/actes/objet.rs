@@ -7,6 +7,7 @@ use greffe_events::ident::Organisation;
 use greffe_events::json;
 use greffe_events::piece::{Empreinte, Finalite, Piece, RolePiece};
 use serde::Deserialize;
+use thiserror::Error;
 
 /// Longest objet, in characters (ACTES, `Objet`).
 pub const OBJET_CHARS_MAX: usize = 500;
@@ -16,18 +17,31 @@ pub const OBJET_PIECE_BYTES_MAX: u64 = 8 * 1024;
 
 /// Where small confidential pieces are read.
 pub trait PieceSource: Send + Sync {
-    /// The bytes of a piece that `organisation` cited; none where it is absent or erased.
+    /// The bytes of a piece that `organisation` cited; none where it is absent or erased. Asked once per act, and only
+    /// where the citation says at most [`OBJET_PIECE_BYTES_MAX`] bytes.
     ///
-    /// Asked once per act, and only where the citation says at most [`OBJET_PIECE_BYTES_MAX`] bytes. A passing failure of
-    /// the disk looks like an erasure: the act then has no objet until the view is built again.
-    fn read(&self, organisation: &Organisation, reference: Empreinte) -> Option<Vec<u8>>;
+    /// # Errors
+    ///
+    /// Where the disk does not tell: the view waits and asks again, since what it has not read is not erased.
+    fn read(&self, organisation: &Organisation, reference: Empreinte) -> Result<Option<Vec<u8>>, PieceUnreadable>;
 }
 
+/// The disk does not tell whether a piece is there, or what it holds.
+#[derive(Debug, Error)]
+#[error("a piece can't be read: {0}")]
+pub struct PieceUnreadable(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
 /// The objet among the pieces that an act cites.
-pub(super) fn read(source: &dyn PieceSource, organisation: &Organisation, pieces: &[Piece]) -> Option<String> {
+pub(super) fn read(
+    source: &dyn PieceSource,
+    organisation: &Organisation,
+    pieces: &[Piece],
+) -> Result<Option<String>, PieceUnreadable> {
     let is_objet = |piece: &&Piece| piece.role == RolePiece::Confidentiel && piece.finalite == Some(Finalite::Objet);
-    let piece = pieces.iter().find(is_objet).filter(|piece| piece.taille <= OBJET_PIECE_BYTES_MAX)?;
-    parse(&source.read(organisation, piece.reference())?)
+    let Some(piece) = pieces.iter().find(is_objet).filter(|piece| piece.taille <= OBJET_PIECE_BYTES_MAX) else {
+        return Ok(None);
+    };
+    Ok(source.read(organisation, piece.reference())?.and_then(|bytes| parse(&bytes)))
 }
 
 fn parse(bytes: &[u8]) -> Option<String> {

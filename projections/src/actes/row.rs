@@ -115,6 +115,8 @@ pub struct PieceRow {
     pub publique: bool,
     /// Leaf that cites it.
     pub index: u64,
+    /// Leaf that erased it, if one did.
+    pub effacee_index: Option<u64>,
 }
 
 pub(super) const ACTE: &str =
@@ -126,8 +128,9 @@ pub(super) const ACCUSES: &str =
     "SELECT idx, enregistre_le_ms, date_reception, organisation, qualite, departement, arrondissement
      FROM accuses WHERE acte = ?1 ORDER BY idx";
 
-pub(super) const PIECES: &str = "SELECT role, finalite, type, typologie, taille, nom, reference, idx
-     FROM pieces WHERE idx = ?1 ORDER BY rang";
+pub(super) const PIECES: &str = "SELECT role, finalite, type, typologie, taille, nom, reference, idx,
+         (SELECT e.idx FROM effacements e WHERE e.reference = p.reference AND e.organisation = p.organisation)
+     FROM pieces p WHERE idx = ?1 ORDER BY rang";
 
 /// The whole of the act that `condition` on `?1` names, if there is one.
 pub(super) fn acte(conn: &Connection, condition: &'static str, key: impl ToSql) -> rusqlite::Result<Option<ActeRow>> {
@@ -199,6 +202,7 @@ fn read_piece(row: &Row<'_>) -> rusqlite::Result<PieceRow> {
         nom,
         reference: Empreinte(row.get(6)?).to_string(),
         index: row.get(7)?,
+        effacee_index: row.get(8)?,
     })
 }
 

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
-use crate::{Digest, Failure, Log, LogError, Runner};
+use crate::{Digest, Failure, Log, LogError, RunError, Runner};
 
 const NOW_MS: u64 = 1_795_169_730_000;
 const COMMUNE: &str = "214502494";
@@ -41,8 +41,8 @@ struct Pieces(Arc<Mutex<Files>>);
 type Files = HashMap<(Organisation, Empreinte), Vec<u8>>;
 
 impl PieceSource for Pieces {
-    fn read(&self, organisation: &Organisation, reference: Empreinte) -> Option<Vec<u8>> {
-        self.0.lock().unwrap().get(&(organisation.clone(), reference)).cloned()
+    fn read(&self, organisation: &Organisation, reference: Empreinte) -> Result<Option<Vec<u8>>, PieceUnreadable> {
+        Ok(self.0.lock().unwrap().get(&(organisation.clone(), reference)).cloned())
     }
 }
 
@@ -135,7 +135,7 @@ impl View {
 
     /// What a hand in the file, or an erasure, would do.
     fn execute(&self, sql: &str) -> usize {
-        let path = self.dir.path().join("actes-v1.sqlite");
+        let path = self.dir.path().join("actes-v2.sqlite");
         Connection::open(path).unwrap().execute(sql, []).unwrap()
     }
 }
@@ -191,11 +191,11 @@ fn an_act_is_shown_with_all_that_its_events_say() {
         ],
         "pieces": [
             { "role": "acte", "finalite": null, "type": "application/pdf", "typologie": "99_DE", "taille": 12,
-              "nom": NOM, "reference": hex("ab"), "publique": true, "index": 1 },
+              "nom": NOM, "reference": hex("ab"), "publique": true, "index": 1, "effacee_index": null },
             { "role": "annexe", "finalite": null, "type": "image/png", "typologie": null, "taille": 7,
-              "nom": null, "reference": hex("cd"), "publique": false, "index": 1 },
+              "nom": null, "reference": hex("cd"), "publique": false, "index": 1, "effacee_index": null },
             { "role": "message", "finalite": null, "type": "application/xml", "typologie": null, "taille": 900,
-              "nom": null, "reference": hex("ef"), "publique": false, "index": 2 },
+              "nom": null, "reference": hex("ef"), "publique": false, "index": 2, "effacee_index": null },
         ],
     });
     assert_eq!(serde_json::to_value(story.view().acte(ACTE)).unwrap(), expected);

@@ -171,6 +171,68 @@ impl IndexReader {
     }
 }
 
+/// A piece that was erased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erasure {
+    /// The leaf that says so.
+    pub index: u64,
+    /// Whose copy.
+    pub organisation: Organisation,
+    /// The digest that names it.
+    pub reference: Empreinte,
+}
+
+impl IndexReader {
+    /// Whether an organisation cites a piece in its own name.
+    pub fn is_cited(&self, organisation: &Organisation, piece: Empreinte) -> Result<bool, IndexError> {
+        self.with(|reader| {
+            reader
+                .connection
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM citations WHERE piece = ?1 AND source = ?2)")
+                .and_then(|mut statement| {
+                    statement.query_row(params![piece.0, organisation.to_string()], |row| row.get(0))
+                })
+                .map_err(|source| reader.sqlite(source))
+        })
+    }
+
+    /// The leaf that erased an organisation's piece, if one did.
+    pub fn erasure(&self, organisation: &Organisation, piece: Empreinte) -> Result<Option<u64>, IndexError> {
+        self.with(|reader| {
+            reader
+                .connection
+                .prepare_cached("SELECT idx FROM effacements WHERE organisation = ?1 AND piece = ?2")
+                .and_then(|mut statement| {
+                    statement.query_row(params![organisation.to_string(), piece.0], |row| row.get(0)).optional()
+                })
+                .map_err(|source| reader.sqlite(source))
+        })
+    }
+
+    /// The erasures at or after a leaf, in order, at most `max`.
+    pub fn erasures(&self, from: u64, max: u32) -> Result<Vec<Erasure>, IndexError> {
+        self.with(|reader| {
+            let rows: Vec<(u64, String, [u8; 32])> = reader
+                .connection
+                .prepare_cached(
+                    "SELECT idx, organisation, piece FROM effacements WHERE idx >= ?1 ORDER BY idx LIMIT ?2",
+                )
+                .and_then(|mut statement| {
+                    statement
+                        .query_map(params![from, max], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+                        .collect()
+                })
+                .map_err(|source| reader.sqlite(source))?;
+            rows.into_iter()
+                .map(|(index, organisation, piece)| {
+                    let organisation = organisation.parse().map_err(|_| reader.row(format_args!("erasure {index}")))?;
+                    Ok(Erasure { index, organisation, reference: Empreinte(piece) })
+                })
+                .collect()
+        })
+    }
+}
+
 impl RightsReader for IndexReader {
     type Error = IndexError;
 

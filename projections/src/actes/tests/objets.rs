@@ -50,7 +50,7 @@ fn an_objet_that_cant_be_read_costs_the_act_nothing_else() {
 fn a_large_piece_is_not_even_read() {
     struct Forbidden;
     impl PieceSource for Forbidden {
-        fn read(&self, _: &Organisation, _: Empreinte) -> Option<Vec<u8>> {
+        fn read(&self, _: &Organisation, _: Empreinte) -> Result<Option<Vec<u8>>, PieceUnreadable> {
             panic!("a piece of {} bytes must not be read", OBJET_PIECE_BYTES_MAX + 1)
         }
     }
@@ -61,29 +61,123 @@ fn a_large_piece_is_not_even_read() {
     assert_eq!(runner.catch_up(&story, |_| ControlFlow::Continue(())).unwrap().position, 1);
 }
 
-#[test]
-fn blanking_an_objet_is_one_delete_and_gives_the_view_built_after_the_erasure() {
+const NOMINATION: &str = "045-214502494-20170718-D201718-AI";
+
+/// Two acts, each with its objet in a piece of its own: `cd`, and `ce` of an individual decision.
+fn two_acts() -> Story {
     let mut story = Story::default();
-    let other = "045-214502494-20170718-D201718-AI";
     story.pieces.add(COMMUNE, "cd", br#"{"objet":"Tarifs"}"#);
     story.pieces.add(COMMUNE, "ce", br#"{"objet":"Nomination"}"#);
     story.transmis_with(ACTE, citation("cd", 18));
-    // Individual decisions cite everything by engagement.
-    let citation = json!({ "matiere": "4.1", "classification": "2016-01-01", "pieces": [
-        { "role": "acte", "type": "application/pdf", "taille": 12, "engagement": hex("ac") }, citation("ce", 22)[0] ] });
-    let data = Data::ActeTransmis(serde_json::from_value(citation).unwrap());
-    story.post(COMMUNE, &other.parse::<IdActe>().unwrap().dossier(), &data);
-    let mut view = story.view();
-    let before = view.digest();
-    assert_eq!(view.acte(other).objet.as_deref(), Some("Nomination"));
+    story.nomination();
+    story
+}
 
-    // The file goes; what the view took from it goes by one delete.
-    story.pieces.0.lock().unwrap().remove(&(organisation(COMMUNE), hex("ce").parse().unwrap()));
-    assert_eq!(view.digest(), before, "a view built before the erasure is what it was");
-    assert_eq!(view.execute(&format!("DELETE FROM objets WHERE id = '{other}'")), 1);
-    let blanked = view.digest();
-    assert_ne!(blanked, before);
-    view.runner.rebuild(&story, |_| ControlFlow::Continue(())).unwrap();
-    assert_eq!(view.digest(), blanked);
-    assert_eq!((view.acte(other).objet, view.acte(ACTE).objet.as_deref()), (None, Some("Tarifs")));
+impl Story {
+    fn nomination(&mut self) {
+        // Individual decisions cite everything by engagement.
+        let citation = json!({ "matiere": "4.1", "classification": "2016-01-01", "pieces": [
+            { "role": "acte", "type": "application/pdf", "taille": 12, "engagement": hex("ac") }, citation("ce", 22)[0] ] });
+        let data = Data::ActeTransmis(serde_json::from_value(citation).unwrap());
+        self.post(COMMUNE, &NOMINATION.parse::<IdActe>().unwrap().dossier(), &data);
+    }
+
+    /// The leaf that erases a piece; the file is another matter.
+    fn erase(&mut self, siren: &str, byte: &str) -> u64 {
+        let data =
+            json!({ "demandeur": "personne-concernee", "motif": "droit-effacement", "base_legale": "rgpd-17-1-a" });
+        let subject = organisation(siren).dossier_piece(hex(byte).parse().unwrap());
+        self.post(PREFECTURE, &subject, &Data::PieceEffacee(serde_json::from_value(data).unwrap()))
+    }
+
+    fn lose(&self, byte: &str) {
+        self.pieces.0.lock().unwrap().remove(&(organisation(COMMUNE), hex(byte).parse().unwrap())).unwrap();
+    }
+}
+
+#[test]
+fn a_view_that_saw_the_piece_and_one_built_after_its_erasure_are_the_same() {
+    let mut story = two_acts();
+    let mut live = story.view();
+    assert_eq!(live.acte(NOMINATION).objet.as_deref(), Some("Nomination"));
+    let erasure = story.erase(COMMUNE, "ce");
+    live.follow(&story);
+    // Built between the leaf and the removal, and after the removal.
+    let between = story.view();
+    story.lose("ce");
+    let after = story.view();
+    assert_eq!((live.digest(), between.digest()), (after.digest(), after.digest()));
+    live.runner.rebuild(&story, |_| ControlFlow::Continue(())).unwrap();
+    assert_eq!(live.digest(), after.digest());
+    for view in [&live, &between, &after] {
+        assert_eq!((view.acte(NOMINATION).objet, view.acte(ACTE).objet.as_deref()), (None, Some("Tarifs")));
+        let pieces = view.acte(NOMINATION).pieces;
+        let erased: Vec<Option<u64>> = pieces.iter().map(|piece| piece.effacee_index).collect();
+        assert_eq!(erased, [None, Some(erasure)]);
+    }
+}
+
+#[test]
+fn an_objet_cited_while_it_was_being_erased_is_blank_whenever_the_view_was_built() {
+    let mut story = Story::default();
+    story.pieces.add(COMMUNE, "ce", br#"{"objet":"Nomination"}"#);
+    story.erase(COMMUNE, "ce");
+    story.nomination();
+    let before = story.view();
+    story.lose("ce");
+    let after = story.view();
+    assert_eq!((before.acte(NOMINATION).objet.clone(), before.digest()), (None, after.digest()));
+}
+
+#[test]
+fn another_organisation_s_erasure_takes_nothing() {
+    let mut story = two_acts();
+    story.erase(OTHER_COMMUNE, "ce");
+    let view = story.view();
+    assert_eq!(view.acte(NOMINATION).objet.as_deref(), Some("Nomination"));
+    assert!(view.acte(NOMINATION).pieces.iter().all(|piece| piece.effacee_index.is_none()));
+}
+
+#[test]
+fn what_an_erasure_takes_out_of_the_view_is_not_left_in_its_file() {
+    let mut story = two_acts();
+    let mut view = story.view();
+    story.erase(COMMUNE, "ce");
+    view.follow(&story);
+    let path = view.dir.path().join("actes-v2.sqlite");
+    Connection::open(&path).unwrap().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    let bytes = std::fs::read(path).unwrap();
+    let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(holds("Tarifs") && !holds("Nomination"));
+}
+
+#[test]
+fn a_disk_that_fails_is_not_an_erasure() {
+    #[derive(Clone)]
+    struct Failing(Arc<std::sync::atomic::AtomicBool>);
+    impl PieceSource for Failing {
+        fn read(&self, _: &Organisation, _: Empreinte) -> Result<Option<Vec<u8>>, PieceUnreadable> {
+            if self.0.load(std::sync::atomic::Ordering::SeqCst) {
+                return Err(PieceUnreadable("input/output error".into()));
+            }
+            Ok(Some(br#"{"objet":"Tarifs"}"#.to_vec()))
+        }
+    }
+    let mut story = Story::default();
+    story.transmis("007-210703385-20170717-1-AR");
+    story.transmis_with(ACTE, citation("cd", 18));
+    let dir = tempfile::tempdir().unwrap();
+    let source = Failing(Arc::new(true.into()));
+    let mut runner = Runner::open(dir.path(), Box::new(Actes::new(Box::new(source.clone())))).unwrap();
+    let failed = runner.catch_up(&story, |_| ControlFlow::Continue(()));
+    assert!(matches!(failed, Err(RunError::Piece(_))), "{failed:?}");
+    assert_eq!(
+        (runner.status().failure, runner.position()),
+        (None, 0),
+        "no event is at fault, and none is half applied"
+    );
+    source.0.store(false, std::sync::atomic::Ordering::SeqCst);
+    runner.catch_up(&story, |_| ControlFlow::Continue(())).unwrap();
+    let view = View { dir, runner };
+    assert_eq!(view.acte(ACTE).objet.as_deref(), Some("Tarifs"));
 }

@@ -18,9 +18,10 @@ use super::problem::{Cause, Problem, ProblemCode};
 use crate::ledger::queue;
 use crate::store::APPEND_LEAVES_MAX;
 
-/// Connections open at once: well below the usual limit of 1,024 files of a process, which pieces and SQLite share.
+/// Connections open at once: well below the usual limit of 1,024 files of a process, which pieces and SQLite share. One
+/// more takes the place of the one that was silent longest.
 pub const CONNECTIONS_MAX: usize = 768;
-/// Requests under way at once; above, the answer is 503. Each holds at most an envelope and a receipt in memory.
+/// Requests that the node works on at once; above, the answer is 503. Each holds at most an envelope and a receipt in memory.
 pub const REQUESTS_MAX: usize = 512;
 /// Uploads of pieces at once: each holds a file and a thread that writes.
 pub const UPLOADS_MAX: usize = 16;
@@ -59,6 +60,12 @@ pub const PIECE_WAIT_MAX: Duration = Duration::from_secs(1_600);
 /// How much of a body that is too large is still read before the answer, in bytes: a client that writes before it reads
 /// would otherwise see a broken connection instead of the reason.
 pub const DRAIN_BYTES_MAX: usize = 1 << 20;
+/// Longest time that a client leaves an answer unread.
+pub const WRITE_SILENCE_MAX: Duration = Duration::from_secs(30);
+/// What a piece comes and goes at, at the least, in bytes per second, after [`TRANSFER_GRACE`]: a slow line of the country.
+pub const TRANSFER_BYTES_PER_S_MIN: u64 = 16 * 1024;
+/// How long a transfer may take before its rate counts: a line starts slowly, and may stop for a moment.
+pub const TRANSFER_GRACE: Duration = Duration::from_secs(60);
 /// Longest wait for `?at_least=`.
 pub const VIEW_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Longest wait for the requests under way when the node stops.
@@ -110,6 +117,11 @@ impl Default for Limits {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Whether a transfer of so many bytes, begun then, is slower than is borne.
+pub(super) fn is_too_slow(begun: Instant, bytes: u64) -> bool {
+    begun.elapsed() > TRANSFER_GRACE + Duration::from_secs(bytes / TRANSFER_BYTES_PER_S_MIN)
 }
 
 /// Too many of this kind are under way.

@@ -22,7 +22,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::access::Reader;
-use super::bounds::ENVELOPE_WAIT_MAX;
+use super::bounds::{ENVELOPE_WAIT_MAX, overloaded};
 use super::lots;
 use super::problem::Problem;
 use super::request::{index_in_path, negotiate, now_ms, whole_body};
@@ -36,6 +36,7 @@ pub(super) async fn post(State(node): State<Node>, headers: HeaderMap, body: Bod
         return lots::post(&node, body).await;
     }
     let envelope = whole_body(body, ENVELOPE_BYTES_MAX, ENVELOPE_WAIT_MAX).await?;
+    let _under_way = node.limits.requests.try_acquire().map_err(|_| overloaded("requests"))?;
     let received_at_ms = now_ms();
     let core = Arc::clone(&node.limits.verifications).acquire_owned().await;
     let core = core.map_err(|error| Problem::internal(&error))?;

@@ -15,7 +15,7 @@
 //! | [`auth`], [`access`] | who reads, and what they may read |
 //! | [`request`] | typed reading of paths, queries, bodies; work off the async threads |
 //! | [`bounds`] | every limit, and the middleware around all endpoints |
-//! | [`mod@serve`] | connections, their timeouts, the graceful end |
+//! | [`mod@serve`], [`connexion`] | connections, their timeouts and places, the graceful end |
 //!
 //! Nothing that reads a disk or verifies a signature runs on an async thread. What is public: checkpoint, hash tiles,
 //! proofs, the node's card, health and figures. Everything else asks for a reader token. TLS is the reverse proxy's.
@@ -24,6 +24,7 @@ pub mod access;
 pub mod actes;
 pub mod auth;
 pub mod bounds;
+mod connexion;
 pub mod events;
 pub mod lots;
 pub mod metrics;
@@ -74,7 +75,6 @@ pub struct Node {
 pub fn router(app: App) -> Router {
     let node = Node { app, limits: Arc::new(Limits::new()) };
     let limited = Router::new()
-        .route("/v1/events", post(events::post))
         .route("/v1/events/{index}", get(events::get))
         .route("/v1/events/{index}/receipt", get(events::receipt))
         .route("/v1/refus", get(refus::list))
@@ -90,6 +90,8 @@ pub fn router(app: App) -> Router {
     // Health answers however many requests are under way.
     Router::new()
         .merge(limited)
+        // Counted once its body has come: bodies that never come must not keep others out.
+        .route("/v1/events", post(events::post))
         .route("/.well-known/greffe.json", get(node::card))
         .route("/health/live", get(node::live))
         .route("/health/ready", get(node::ready))

@@ -6,6 +6,8 @@
 //!
 //! `GET /v1/pieces/{reference}` gives the bytes to their depositor and to whoever reads an act that cites them.
 
+use std::time::Instant;
+
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
@@ -20,7 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::io::ReaderStream;
 
 use super::access::Reader;
-use super::bounds::{PIECE_WAIT_MAX, UPLOAD_CHUNKS_QUEUED, overloaded};
+use super::bounds::{PIECE_WAIT_MAX, UPLOAD_CHUNKS_QUEUED, is_too_slow, overloaded};
 use super::problem::{Cause, Problem};
 use super::request::{announced_length, next_chunk, single_header, too_large, too_slow};
 use super::{App, Node};
@@ -81,9 +83,12 @@ async fn receive(node: &Node, mut body: Body) -> Result<(Deposit, u64), Problem>
         Ok(deposit)
     });
     let read = async move {
-        let mut taille = 0;
+        let (begun, mut taille) = (Instant::now(), 0);
         while let Some(chunk) = next_chunk(&mut body).await? {
             taille += chunk.len() as u64;
+            if is_too_slow(begun, taille) {
+                return Err(too_slow());
+            }
             // Refused only where writing failed, which tells why itself.
             if chunks.send(chunk).await.is_err() {
                 break;
@@ -144,7 +149,7 @@ pub(super) async fn get(
         (CONTENT_DISPOSITION, "attachment".to_owned()),
         (CONTENT_LENGTH, taille.to_string()),
     ];
-    let lent = Lent { file: tokio::fs::File::from_std(file), _permit: permit };
+    let lent = Lent { file: tokio::fs::File::from_std(file), begun: Instant::now(), sent: 0, _permit: permit };
     Ok((headers, Body::from_stream(ReaderStream::with_capacity(lent, SEND_BYTES))).into_response())
 }
 
@@ -169,9 +174,12 @@ fn open_readable(app: &App, reader: &Reader, reference: Empreinte) -> Result<(st
     Err(Problem::not_found())
 }
 
-/// A file that is being sent, and its place among the downloads.
+/// A file that is being sent, and its place among the downloads. Whoever reads it too slowly is cut: the place is another's.
 struct Lent {
     file: tokio::fs::File,
+    begun: Instant,
+    /// Bytes read from the file so far.
+    sent: u64,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -181,7 +189,13 @@ impl tokio::io::AsyncRead for Lent {
         context: &mut std::task::Context<'_>,
         buffer: &mut tokio::io::ReadBuf<'_>,
     ) -> std::task::Poll<std::io::Result<()>> {
-        std::pin::Pin::new(&mut self.file).poll_read(context, buffer)
+        if is_too_slow(self.begun, self.sent) {
+            return std::task::Poll::Ready(Err(std::io::ErrorKind::TimedOut.into()));
+        }
+        let before = buffer.filled().len();
+        let read = std::pin::Pin::new(&mut self.file).poll_read(context, buffer);
+        self.sent += (buffer.filled().len() - before) as u64;
+        read
     }
 }
 

@@ -1,20 +1,25 @@
 //! Connections: HTTP/1.1, their timeouts and their number, and the graceful end.
 //!
 //! `axum::serve` gives connections no clock, so a client may send its head for ever; hence this loop over hyper, with
-//! [`HEAD_WAIT_MAX`]. TLS and HTTP/2 are the reverse proxy's.
+//! [`HEAD_WAIT_MAX`]. Who gets a place is [`connexion`](super::connexion)'s matter. TLS and HTTP/2 are the reverse proxy's.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
+use hyper::Request;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
+use tower::ServiceExt;
 
 use super::bounds::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_WAIT_MAX, HEADERS_MAX, STOP_WAIT_MAX};
+use super::connexion::{Corps, Places, Suivi};
 use super::{App, router};
 
 /// Wait after the system refused a connection for lack of something (files, memory).
@@ -30,20 +35,16 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
         .header_read_timeout(HEAD_WAIT_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX);
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let places = Places::new(CONNECTIONS_MAX);
     let graceful = GracefulShutdown::new();
     // Closed when this function ends: whatever is left then is cut.
     let (_alive, ended) = watch::channel(());
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
-        let next = async {
-            let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
-            listener.accept().await.map(|(stream, _)| (place, stream))
-        };
-        let (place, stream) = tokio::select! {
+        let stream = tokio::select! {
             () = &mut shutdown => break,
-            next = next => match next {
-                Ok(connection) => connection,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
                     // A client that is gone already costs nothing; anything else lasts a moment.
@@ -54,9 +55,23 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
                 }
             },
         };
+        // None where the node works for all connections: closed, as nothing can be promised to this one.
+        let Some(place) = places.take() else { continue };
         // Answers are written whole: no reason to wait for more.
         let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(router.clone());
+        let (router, trafic) = (router.clone(), Arc::clone(&place.trafic));
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (router, trafic) = (router.clone(), Arc::clone(&trafic));
+            trafic.begins(!request.body().is_end_stream());
+            let body_trafic = Arc::clone(&trafic);
+            let request = request.map(|body| Body::new(Corps { body, trafic: body_trafic }));
+            async move {
+                let response = router.oneshot(request).await;
+                trafic.answers();
+                response
+            }
+        });
+        let stream = Suivi { stream, trafic: Arc::clone(&place.trafic) };
         let connection = graceful.watch(protocol.serve_connection(TokioIo::new(stream), service));
         let mut ended = ended.clone();
         tokio::spawn(async move {
@@ -66,6 +81,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
                         tracing::debug!(%error, "a connection ended badly");
                     }
                 }
+                () = place.trafic.is_cut() => {}
                 _ = ended.changed() => {}
             }
             drop(place);

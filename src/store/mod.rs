@@ -21,6 +21,7 @@
 
 pub mod contract;
 pub mod faulty;
+pub mod room;
 pub mod sqlite;
 
 use std::path::PathBuf;
@@ -164,6 +165,16 @@ pub enum StoreError {
         path: PathBuf,
         /// Its size.
         bytes: u64,
+    },
+    /// The disk is full, or as good as.
+    #[error("the disk of {path} has {free} bytes left, of which none is used below {min}: make room there")]
+    NoRoom {
+        /// The database file.
+        path: PathBuf,
+        /// Bytes left.
+        free: u64,
+        /// [`room::FREE_BYTES_MIN`].
+        min: u64,
     },
     /// The operating system refused a file operation.
     #[error("{doing} {path}: {source}")]

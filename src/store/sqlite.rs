@@ -17,7 +17,9 @@
 //! doubt. The log is then reused from its start. If readers keep it from being reused it grows; beyond
 //! [`WAL_FRAMES_SOFT`] the append waits for them ([`RECYCLE_WAIT_MAX`]), beyond [`WAL_FRAMES_MAX`] it is refused.
 //!
-//! If step 3 or 4 fails (disk full, I/O error) SQLite rolls back in memory, but the frames may have reached the disk and
+//! A disk with less than [`FREE_BYTES_MIN`] left is refused before step 1: nothing was begun, and the next append may succeed.
+//!
+//! If step 3 or 4 fails (I/O error, a disk that filled up meanwhile) SQLite rolls back in memory, but the frames may have reached the disk and
 //! come back after a restart: [`AppendError::InDoubt`]. The store then halts, and **the caller stops the process**.
 //! A failed `fsync` is never tried again: the kernel may have dropped the pages that it could not write.
 //!
@@ -35,6 +37,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
+use super::room::{self, FREE_BYTES_MIN};
 use super::{
     AppendError, EventStore, FOLLOW_WAIT_MAX, LEAF_BYTES_MAX, READ_BYTES_MAX, READ_LEAVES_MAX, StoreError, check_bounds,
 };
@@ -211,6 +214,7 @@ impl Writer {
         if self.halted {
             return Err(AppendError::Halted);
         }
+        check_room(path).map_err(AppendError::NotWritten)?;
         self.recycle_wal(path).map_err(AppendError::NotWritten)?;
         let untouched = |source| AppendError::NotWritten(refusal(path, "beginning to append", source));
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(untouched)?;
@@ -264,6 +268,16 @@ impl Writer {
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok((0, 0)),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// Refuses to begin where the disk is nearly full.
+fn check_room(path: &Path) -> Result<(), StoreError> {
+    match room::free_bytes(path) {
+        Some(free) if free < FREE_BYTES_MIN => {
+            Err(StoreError::NoRoom { path: path.to_owned(), free, min: FREE_BYTES_MIN })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,9 +1,10 @@
 //! The built program, run as its users run it.
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, clippy::print_stderr)]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::thread::JoinHandle;
 
 /// The `greffe` command.
 pub fn greffe() -> Command {
@@ -45,26 +46,50 @@ pub fn arg(path: &Path) -> &str {
 pub struct Serving {
     child: Child,
     pub url: String,
+    /// Reads its standard error, which would otherwise fill up and hold it; gives all of it at the end.
+    said: Option<JoinHandle<String>>,
 }
 
 impl Serving {
     /// Starts a node on a free port and waits until it listens.
     pub fn start(dir: &Path) -> Self {
-        let mut child = greffe()
-            .args(["serve", "--dir", arg(dir), "--listen", "127.0.0.1:0"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = greffe();
+        command.args(["serve", "--dir", arg(dir), "--listen", "127.0.0.1:0"]);
+        Self::run(command).unwrap_or_else(|said| panic!("greffe serve did not start: {said}"))
+    }
+
+    /// Runs a command that becomes a node, and waits until it listens; where it ends instead, what it said.
+    pub fn run(mut command: Command) -> Result<Self, String> {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url = line.trim().to_owned();
         if !url.starts_with("http://") {
-            let output = child.wait_with_output().unwrap();
-            panic!("greffe serve did not start: {}", text(&output.stderr));
+            return Err(text(&child.wait_with_output().unwrap().stderr));
         }
-        Self { child, url }
+        let mut stderr = child.stderr.take().unwrap();
+        let said = std::thread::spawn(move || {
+            let mut said = Vec::new();
+            stderr.read_to_end(&mut said).unwrap();
+            text(&said)
+        });
+        Ok(Self { child, url, said: Some(said) })
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it runs.
+    pub fn lives(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits for its end: whether it ended well, and what it said on standard error.
+    pub fn ended(mut self) -> (bool, String) {
+        let success = self.child.wait().unwrap().success();
+        (success, self.said.take().unwrap().join().unwrap())
     }
 
     /// SIGKILL: nothing of the process runs any more when this returns.
@@ -74,10 +99,11 @@ impl Serving {
     }
 
     /// SIGTERM, and the end.
-    pub fn stop(mut self) {
+    pub fn stop(self) {
         let status = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         assert!(status.success());
-        assert!(self.child.wait().unwrap().success());
+        let (success, said) = self.ended();
+        assert!(success, "{said}");
     }
 }
 
@@ -85,6 +111,9 @@ impl Drop for Serving {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if let Some(said) = self.said.take().filter(|_| std::thread::panicking()) {
+            eprintln!("{}", said.join().unwrap_or_default());
+        }
     }
 }
 

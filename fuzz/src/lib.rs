@@ -104,7 +104,10 @@ pub fn dsse(octets: &[u8]) {
     let _ = envelope.verify();
     let claimed = ClaimedIdentity::of(envelope.payload());
     if let Ok(event) = Event::of(&envelope) {
-        assert_eq!(claimed, ClaimedIdentity { source: Some(event.source), id: Some(event.id) });
+        assert_eq!(
+            claimed,
+            ClaimedIdentity { source: Some(event.source), id: Some(event.id), registre: Some(event.registre) }
+        );
     }
     let (payload, signatures) = envelope.clone().into_parts();
     assert_eq!(Envelope::new(payload, signatures), Ok(envelope));

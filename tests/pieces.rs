@@ -78,7 +78,7 @@ fn an_upload_that_was_answered_survives_a_kill_and_one_that_was_not_leaves_no_ha
     }
     let bearer = token(&node.url, &commune);
     let kept = kept.into_inner().unwrap();
-    assert!(kept.len() as u32 > ROUNDS, "only {} uploads were answered: nothing was tested", kept.len());
+    assert!(kept.len() > ROUNDS as usize, "only {} uploads were answered: nothing was tested", kept.len());
     for n in kept {
         let expected = bytes(n, 200_000);
         let (status, found) = get(&node.url, &bearer, &format!("/v1/pieces/{}", Empreinte::of(&expected)));

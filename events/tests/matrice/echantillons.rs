@@ -177,6 +177,12 @@ pub fn echantillons(event_type: EventType) -> Vec<Echantillon> {
                 member("by the operator", "operateur", "commune", data(), &[OPERATEUR]),
             ]
         }
+        EventType::PieceEffacee => {
+            let data = json!({
+                "demandeur": "adherent", "motif": "depot-errone", "base_legale": "rgpd-5-1-c",
+            });
+            vec![on("by the operator", "operateur", format!("piece/214502494/{}", "ab".repeat(32)), data, &[OPERATEUR])]
+        }
         EventType::ActeTransmis => vec![
             on("by its owner", "commune", acte("commune", "D9"), transmis(), &["commune/collectivite"]),
             on("of one that left", "sortie", acte("sortie", "D9"), transmis(), &["sortie/collectivite"]),

@@ -24,7 +24,7 @@ use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
-use super::bounds::{BATCH_BLOCK_BYTES, BATCH_BYTES_MAX, BATCH_LINES_MAX, BATCH_WAIT_MAX, DRAIN_BYTES_MAX, overloaded};
+use super::bounds::{BATCH_BLOCK_BYTES, BATCH_BYTES_MAX, BATCH_LINES_MAX, BATCH_WAIT_MAX, overloaded};
 use super::problem::Problem;
 use super::request::{drain, next_chunk, now_ms, too_large, too_slow};
 use super::{App, Node};
@@ -86,7 +86,7 @@ async fn receive(
         let blocks = match &chunk {
             Some(chunk) => {
                 let Some(more) = node.limits.batch_room(chunk.len()) else {
-                    drain(&mut body, DRAIN_BYTES_MAX).await;
+                    drain(&mut body, BATCH_BYTES_MAX).await;
                     return Err(overloaded("batches"));
                 };
                 match &mut room {
@@ -100,7 +100,7 @@ async fn receive(
         let blocks = match blocks {
             Ok(blocks) => blocks,
             Err(problem) => {
-                drain(&mut body, DRAIN_BYTES_MAX).await;
+                drain(&mut body, BATCH_BYTES_MAX).await;
                 return Err(problem);
             }
         };

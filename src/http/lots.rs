@@ -86,7 +86,7 @@ async fn receive(
         let blocks = match &chunk {
             Some(chunk) => {
                 let Some(more) = node.limits.batch_room(chunk.len()) else {
-                    drain(&mut body).await;
+                    drain(&mut body, BATCH_BYTES_MAX).await;
                     return Err(overloaded("batches"));
                 };
                 match &mut room {
@@ -100,7 +100,7 @@ async fn receive(
         let blocks = match blocks {
             Ok(blocks) => blocks,
             Err(problem) => {
-                drain(&mut body).await;
+                drain(&mut body, BATCH_BYTES_MAX).await;
                 return Err(problem);
             }
         };

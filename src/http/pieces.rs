@@ -29,7 +29,7 @@ use tokio_util::io::ReaderStream;
 use super::access::Reader;
 use super::bounds::{PIECE_WAIT_MAX, UPLOAD_CHUNKS_QUEUED, UPLOAD_DRAIN_WAIT_MAX, is_too_slow, overloaded};
 use super::problem::{Cause, Problem};
-use super::request::{announced_length, drain_up_to, next_chunk, single_header, too_large, too_slow};
+use super::request::{announced_length, drain, next_chunk, single_header, too_large, too_slow};
 use super::{App, Node};
 use crate::ledger::pieces::{Announced, Deposit, NOM_CHARS_MAX, PieceError};
 
@@ -126,7 +126,7 @@ async fn receive(node: &Node, mut deposit: Deposit, mut body: Body) -> Result<(D
 async fn drain_upload(body: &mut Body) {
     let all = usize::try_from(PIECE_BYTES_MAX).unwrap_or(usize::MAX);
     // Told or not, it ends here.
-    let _ = tokio::time::timeout(UPLOAD_DRAIN_WAIT_MAX, drain_up_to(body, all)).await;
+    let _ = tokio::time::timeout(UPLOAD_DRAIN_WAIT_MAX, drain(body, all)).await;
 }
 
 fn sel(headers: &HeaderMap) -> Result<Option<Empreinte>, Problem> {

@@ -180,7 +180,7 @@ pub(super) async fn whole_body(mut body: Body, bytes_max: usize, wait_max: Durat
         let mut bytes = Vec::new();
         while let Some(chunk) = next_chunk(&mut body).await? {
             if bytes.len() + chunk.len() > bytes_max {
-                drain(&mut body).await;
+                drain(&mut body, DRAIN_BYTES_MAX).await;
                 return Err(too_large(bytes_max as u64));
             }
             bytes.extend_from_slice(&chunk);
@@ -191,12 +191,7 @@ pub(super) async fn whole_body(mut body: Body, bytes_max: usize, wait_max: Durat
 }
 
 /// Reads on for a while, so that the client comes to read the answer.
-pub(super) async fn drain(body: &mut Body) {
-    drain_up_to(body, DRAIN_BYTES_MAX).await;
-}
-
-/// The same, up to so many bytes.
-pub(super) async fn drain_up_to(body: &mut Body, bytes_max: usize) {
+pub(super) async fn drain(body: &mut Body, bytes_max: usize) {
     let mut drained = 0;
     while drained < bytes_max {
         match next_chunk(body).await {

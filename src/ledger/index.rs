@@ -1,38 +1,51 @@
-//! The derived index: what the write path must know of the earlier leaves, in a local SQLite file.
+//! The derived index: what the write path must know of the earlier leaves.
 //!
 //! Everything here follows from the leaves and is caught up from them at start; the file may be deleted. Two parts:
 //! the tiles of the Merkle tree, the partial ones of the right edge included, and the *admission index*: identities,
 //! dossiers with their state, ranks, keys, refusals, citations.
 //!
-//! **Ownership.** The writer connection belongs to the sequencer. It opens a transaction for a batch, decides and
-//! writes inside it (so that each event sees the ones before it), and commits only after the store has the leaves:
-//! readers, on their own connections, never see what is not durable.
+//! ```text
+//! rows of the open batch   IndexWriter   the sequencer's alone; dropped where the store does not take the batch
+//! rows not in the file yet behind        durable in the store; seen by all; bounded
+//! rows of the file         file          SQLite, written behind in large transactions
+//! ```
 //!
-//! The file is not synced at each commit: after a power cut it may lack the newest leaves, never have too many
-//! or be torn (WAL). Should it belong to another history than the store, it is made anew.
+//! Who reads looks from the top down. Readers begin at the second: they never see what is not durable. The file may lack the newest
+//! leaves, after a kill or a power cut, never have others: should it belong to another history than the store, it is made anew.
 
+mod behind;
+mod file;
 mod read;
+mod rows;
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use greffe_events::authority::{KeyRecord, RightsReader, enrolments};
-use greffe_events::catalogue::{Data, RegistreRefus};
+use greffe_events::authority::{KeyRecord, RightsReader};
+use greffe_events::catalogue::Data;
 use greffe_events::dossier::{Adherent, Dossier, Recording, Registre};
-use greffe_events::event::DossierId;
-use greffe_events::ident::{Organisation, Origin};
+use greffe_events::ident::{Organisation, Origin, Subject};
 use greffe_events::key::KeyId;
 use greffe_events::leaf::Leaf;
 use greffe_events::piece::Empreinte;
 use greffe_events::{Event, Refusal, Uuid};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::Connection;
 use thiserror::Error;
 
-use crate::tlog::{Edge, Hash, TILE_WIDTH, TileReader, encode_tile, partial_tiles};
+use self::behind::{Behind, WriterThread};
+use self::file::Reader;
+use self::rows::Rows;
+use crate::tlog::{Edge, Hash, TILE_WIDTH, TileReader, partial_tiles};
 
 /// Format of the file; another one is made anew.
-pub const FORMAT: i64 = 4;
+pub const FORMAT: i64 = 5;
 
-use read::Reader;
+/// Entries of each table that the sequencer keeps at hand; above, all are forgotten. Members, the log, keys and ranks are read for
+/// every event; some 20 MB where all are full.
+const CACHED_MAX: usize = 20_000;
+
 pub use read::{Erasure, IndexReader};
 
 /// Why the index failed.
@@ -53,6 +66,20 @@ pub enum IndexError {
         path: PathBuf,
         /// Which.
         what: String,
+    },
+    /// The system refused a thread.
+    #[error("{path}: can't start the thread that writes it: {source}")]
+    Thread {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The file could not be written for a while, and no more is kept in memory.
+    #[error("{path} can't be written: no more is kept in memory")]
+    Full {
+        /// The file.
+        path: PathBuf,
     },
     /// A leaf of the store contradicts the leaves before it.
     #[error("leaf {index} of the store contradicts the leaves before it: {why}")]
@@ -86,53 +113,55 @@ pub struct KnownIdentity {
     pub author: KeyId,
 }
 
-/// The index as its one writer holds it.
+/// The index as the sequencer holds it.
 #[derive(Debug)]
 pub struct IndexWriter {
-    connection: Connection,
     path: PathBuf,
-    /// Leaves indexed, the open batch included.
+    /// Of the open batch.
+    batch: Rows,
+    behind: Arc<Behind>,
+    /// Reads the file.
+    connection: Connection,
+    cache: RefCell<Cache>,
+    /// Leaves indexed and `recorded_at` of the newest in Unix ms, the open batch included.
     size: u64,
     recorded_at_ms: u64,
+    /// The same without the open batch.
+    committed: (u64, u64),
+    _thread: WriterThread,
 }
 
-/// Opens the file; makes it where it is missing, of another format, or damaged.
-fn open_or_make(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = Connection::open(path)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "NORMAL")?;
-    connection.set_prepared_statement_cache_capacity(64);
-    let format: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if format == FORMAT {
-        return Ok(connection);
+/// Rows of the file that are read again and again, as they are in the newest batch that is committed.
+#[derive(Debug, Default)]
+struct Cache {
+    /// Of members and of the log.
+    dossiers: HashMap<Subject, (u64, Dossier)>,
+    keys: HashMap<KeyId, KeyRecord>,
+    sources: HashMap<Organisation, u64>,
+}
+
+impl Cache {
+    /// What a batch changes of what is kept.
+    fn follow(&mut self, batch: &Rows) {
+        for (subject, state) in batch.dossiers.iter().filter(|(_, (_, dossier))| is_kept(dossier)) {
+            self.dossiers.insert(subject.clone(), state.clone());
+        }
+        self.keys.extend(batch.keys.iter().map(|(key, record)| (*key, record.clone())));
+        self.sources.extend(batch.sources.iter().map(|(source, leaves)| (source.clone(), *leaves)));
+        self.bound();
     }
-    if format != 0 {
-        return Err(rusqlite::Error::InvalidQuery);
+
+    /// Forgets everything rather than growing without end.
+    fn bound(&mut self) {
+        if self.dossiers.len().max(self.keys.len()).max(self.sources.len()) > CACHED_MAX {
+            *self = Self::default();
+        }
     }
-    connection.execute_batch(
-        "BEGIN;
-         CREATE TABLE etat (seul INTEGER PRIMARY KEY CHECK (seul = 0), taille INTEGER NOT NULL,
-             recorded_at_ms INTEGER NOT NULL, dernier BLOB NOT NULL) STRICT;
-         INSERT INTO etat VALUES (0, 0, 0, x'');
-         CREATE TABLE tuiles (niveau INTEGER NOT NULL, n INTEGER NOT NULL, hachages BLOB NOT NULL,
-             PRIMARY KEY (niveau, n)) STRICT, WITHOUT ROWID;
-         CREATE TABLE evenements (source TEXT NOT NULL, id BLOB NOT NULL, idx INTEGER NOT NULL, payload BLOB NOT NULL,
-             auteur BLOB NOT NULL, PRIMARY KEY (source, id)) STRICT, WITHOUT ROWID;
-         CREATE TABLE dossiers (sujet TEXT PRIMARY KEY, dernier INTEGER NOT NULL, etat TEXT NOT NULL) STRICT, WITHOUT ROWID;
-         CREATE TABLE sources (source TEXT PRIMARY KEY, feuilles INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-         CREATE TABLE cles (cle BLOB PRIMARY KEY, fiche TEXT NOT NULL) STRICT, WITHOUT ROWID;
-         CREATE TABLE refus (cle BLOB NOT NULL, code TEXT NOT NULL, idx INTEGER NOT NULL, sel BLOB NOT NULL,
-             empreinte BLOB NOT NULL, PRIMARY KEY (cle, code, idx)) STRICT, WITHOUT ROWID;
-         CREATE TABLE refuses (organisation TEXT NOT NULL, idx INTEGER NOT NULL,
-             PRIMARY KEY (organisation, idx)) STRICT, WITHOUT ROWID;
-         CREATE TABLE citations (piece BLOB NOT NULL, source TEXT NOT NULL, sujet TEXT NOT NULL,
-             PRIMARY KEY (piece, source, sujet)) STRICT, WITHOUT ROWID;
-         CREATE TABLE effacements (idx INTEGER PRIMARY KEY, organisation TEXT NOT NULL, piece BLOB NOT NULL,
-             UNIQUE (organisation, piece)) STRICT;
-         COMMIT;",
-    )?;
-    connection.pragma_update(None, "user_version", FORMAT)?;
-    Ok(connection)
+}
+
+/// Whether a dossier is read for more than its own events.
+fn is_kept(dossier: &Dossier) -> bool {
+    matches!(dossier, Dossier::Adherent(_) | Dossier::Registre(_))
 }
 
 /// Removes the file, so that the next opening derives it again.
@@ -157,10 +186,7 @@ impl IndexWriter {
             let is_of_store = match index.size.checked_sub(1) {
                 None => true,
                 Some(last) if last < store_size => {
-                    let known: Vec<u8> = index
-                        .connection
-                        .query_row("SELECT dernier FROM etat", [], |row| row.get(0))
-                        .map_err(|source| index.sqlite(source))?;
+                    let (_, _, known) = index.file().state()?;
                     leaf_hash_at(last)?.as_bytes().as_slice() == known
                 }
                 Some(_) => false,
@@ -176,23 +202,36 @@ impl IndexWriter {
 
     fn open_existing(path: &Path) -> Result<Self, IndexError> {
         let sqlite = |source| IndexError::Sqlite { path: path.to_owned(), source };
-        let connection = open_or_make(path).map_err(sqlite)?;
-        let (size, recorded_at_ms) = connection
-            .query_row("SELECT taille, recorded_at_ms FROM etat", [], |row| Ok((row.get(0)?, row.get(1)?)))
-            .map_err(sqlite)?;
-        Ok(Self { connection, path: path.to_owned(), size, recorded_at_ms })
+        let writing = file::open_or_make(path).map_err(sqlite)?;
+        let connection = file::open_reader(path).map_err(sqlite)?;
+        let (size, recorded_at_ms, _) = Reader { connection: &connection, path }.state()?;
+        let behind = Arc::new(Behind::default());
+        let thread = WriterThread::start(&behind, writing, path.to_owned())?;
+        Ok(Self {
+            path: path.to_owned(),
+            batch: Rows::default(),
+            behind,
+            connection,
+            cache: RefCell::default(),
+            size,
+            recorded_at_ms,
+            committed: (size, recorded_at_ms),
+            _thread: thread,
+        })
     }
 
-    fn reader(&self) -> Reader<'_> {
+    /// The same index for everybody else.
+    pub fn reader(&self) -> IndexReader {
+        IndexReader::new(self.path.clone(), Arc::clone(&self.behind))
+    }
+
+    fn file(&self) -> Reader<'_> {
         Reader { connection: &self.connection, path: &self.path }
     }
 
-    fn sqlite(&self, source: rusqlite::Error) -> IndexError {
-        IndexError::Sqlite { path: self.path.clone(), source }
-    }
-
-    fn row(&self, what: impl std::fmt::Display) -> IndexError {
-        IndexError::Row { path: self.path.clone(), what: what.to_string() }
+    /// What the rows in memory say, the newest first.
+    fn look<T>(&self, find: impl Fn(&Rows) -> Option<T>) -> Option<T> {
+        find(&self.batch).or_else(|| self.behind.look(find))
     }
 
     /// Leaves indexed, the open batch included.
@@ -206,19 +245,18 @@ impl IndexWriter {
     }
 
     /// Begins a batch.
+    ///
+    /// # Errors
+    ///
+    /// [`IndexError::Full`] where the file could not be written for a while: nothing was begun, and later it may work.
     pub fn begin(&self) -> Result<(), IndexError> {
-        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(|source| self.sqlite(source))
+        if self.behind.has_room() { Ok(()) } else { Err(IndexError::Full { path: self.path.clone() }) }
     }
 
     /// Forgets the batch.
-    pub fn rollback(&mut self) -> Result<(), IndexError> {
-        self.connection.execute_batch("ROLLBACK").map_err(|source| self.sqlite(source))?;
-        let restored = self
-            .connection
-            .query_row("SELECT taille, recorded_at_ms FROM etat", [], |row| Ok((row.get(0)?, row.get(1)?)))
-            .map_err(|source| self.sqlite(source))?;
-        (self.size, self.recorded_at_ms) = restored;
-        Ok(())
+    pub fn rollback(&mut self) {
+        self.batch = Rows::default();
+        (self.size, self.recorded_at_ms) = self.committed;
     }
 
     /// Ends the batch, whose leaves the store has; `edge` holds them already.
@@ -226,29 +264,22 @@ impl IndexWriter {
     /// # Panics
     ///
     /// If the tree and the index do not hold the same number of leaves: going on would sign a wrong root.
-    pub fn commit(&mut self, edge: &mut Edge, last: Hash) -> Result<(), IndexError> {
+    pub fn commit(&mut self, edge: &mut Edge, last: Hash) {
         let sized = edge.size();
         assert_eq!(sized, self.size, "the tree and the index hold the same leaves");
-        let mut write = || -> rusqlite::Result<()> {
-            let mut tile = self.connection.prepare_cached("INSERT OR REPLACE INTO tuiles VALUES (?1, ?2, ?3)")?;
-            for full in edge.take_completed() {
-                tile.execute(params![full.level, full.n, encode_tile(&full.hashes)])?;
-            }
-            for partial in partial_tiles(sized) {
-                tile.execute(params![partial.level(), partial.n(), encode_tile(edge.partial(partial.level()))])?;
-            }
-            drop(tile);
-            self.connection
-                .prepare_cached("UPDATE etat SET taille = ?1, recorded_at_ms = ?2, dernier = ?3")?
-                .execute(params![sized, self.recorded_at_ms, last.as_bytes()])?;
-            self.connection.execute_batch("COMMIT")
-        };
-        write().map_err(|source| self.sqlite(source))
+        let mut batch = std::mem::take(&mut self.batch);
+        batch.tiles.extend(edge.take_completed().into_iter().map(|full| ((full.level, full.n), full.hashes)));
+        let partial = partial_tiles(sized);
+        batch.tiles.extend(partial.map(|tile| ((tile.level(), tile.n()), edge.partial(tile.level()).to_vec())));
+        batch.head = Some((last, self.recorded_at_ms, sized));
+        self.cache.get_mut().follow(&batch);
+        self.committed = (self.size, self.recorded_at_ms);
+        self.behind.push(batch);
     }
 
     /// The right edge of the tree, as last committed.
     pub fn edge(&self) -> Result<Edge, IndexError> {
-        let reader = self.reader();
+        let reader = self;
         let mut partial: Vec<Vec<Hash>> = Vec::new();
         let mut hashes = self.size;
         for level in 0.. {
@@ -263,101 +294,74 @@ impl IndexWriter {
             });
             hashes /= u64::from(TILE_WIDTH);
         }
-        Edge::restore(self.size, &partial).map_err(|error| self.row(error))
+        Edge::restore(self.size, &partial).map_err(|error| self.file().row(error))
     }
 
     /// What the earlier leaves say of an event's dossier and source.
     pub fn place(&self, event: &Event) -> Result<Place, IndexError> {
-        let dossier = self.reader().dossier(&event.subject)?;
-        let rank = self
-            .connection
-            .prepare_cached("SELECT feuilles FROM sources WHERE source = ?1")
-            .and_then(|mut statement| statement.query_row([event.source.to_string()], |row| row.get(0)).optional())
-            .map_err(|source| self.sqlite(source))?
-            .unwrap_or(0);
-        let (previous, dossier) = dossier.unzip();
-        Ok(Place { previous, rank, dossier })
+        let (previous, dossier) = self.dossier(&event.subject)?.unzip();
+        Ok(Place { previous, rank: self.rank(&event.source)?, dossier })
+    }
+
+    /// The last leaf of a dossier, and its state.
+    fn dossier(&self, subject: &Subject) -> Result<Option<(u64, Dossier)>, IndexError> {
+        let known = self.look(|rows| rows.dossiers.get(subject).cloned());
+        if let Some(known) = known.or_else(|| self.cache.borrow().dossiers.get(subject).cloned()) {
+            return Ok(Some(known));
+        }
+        let found = self.file().dossier(subject)?;
+        if let Some(state) = found.as_ref().filter(|(_, dossier)| is_kept(dossier)) {
+            let mut cache = self.cache.borrow_mut();
+            cache.dossiers.insert(subject.clone(), state.clone());
+            cache.bound();
+        }
+        Ok(found)
+    }
+
+    /// Number of leaves of a source.
+    fn rank(&self, source: &Organisation) -> Result<u64, IndexError> {
+        let known = self.look(|rows| rows.sources.get(source).copied());
+        if let Some(known) = known.or_else(|| self.cache.borrow().sources.get(source).copied()) {
+            return Ok(known);
+        }
+        let found = self.file().rank(source)?.unwrap_or(0);
+        let mut cache = self.cache.borrow_mut();
+        cache.sources.insert(source.clone(), found);
+        cache.bound();
+        Ok(found)
     }
 
     /// The event that has this identity, if any.
     pub fn identity(&self, source: &Organisation, id: Uuid) -> Result<Option<KnownIdentity>, IndexError> {
-        self.connection
-            .prepare_cached("SELECT idx, payload, auteur FROM evenements WHERE source = ?1 AND id = ?2")
-            .and_then(|mut statement| {
-                statement
-                    .query_row(params![source.to_string(), id.as_bytes()], |row| {
-                        Ok(KnownIdentity {
-                            index: row.get(0)?,
-                            payload: Empreinte(row.get(1)?),
-                            author: KeyId(row.get(2)?),
-                        })
-                    })
-                    .optional()
-            })
-            .map_err(|source| self.sqlite(source))
+        let identity = (source.clone(), id);
+        match self.look(|rows| rows.identities.get(&identity).copied()) {
+            Some(known) => Ok(Some(known)),
+            None => self.file().identity(source, id),
+        }
     }
 
     /// The leaf that already records this refusal of this payload, if any.
     pub fn refusal(&self, key: &KeyId, code: &str, payload: &[u8]) -> Result<Option<u64>, IndexError> {
-        self.connection
-            .prepare_cached(
-                "SELECT idx, sel, empreinte FROM refus WHERE cle = ?1 AND code = ?2 ORDER BY idx DESC LIMIT ?3",
-            )
-            .and_then(|mut statement| {
-                let mut rows = statement.query(params![key.0, code, super::refus::REFUSALS_COMPARED_MAX])?;
-                while let Some(row) = rows.next()? {
-                    let (sel, empreinte) = (Empreinte(row.get(1)?), Empreinte(row.get(2)?));
-                    if RegistreRefus::empreinte(&sel, payload) == empreinte {
-                        return row.get(0).map(Some);
-                    }
-                }
-                Ok(None)
-            })
-            .map_err(|source| self.sqlite(source))
+        let of = |rows: &Rows| {
+            let same = rows.refusals.iter().find(|refused| refused.is_of(key, code, payload));
+            same.map(|refused| refused.index)
+        };
+        match self.look(of) {
+            Some(index) => Ok(Some(index)),
+            None => self.file().refusal(key, code, payload),
+        }
     }
 
-    /// Adds a leaf to the open batch.
+    /// Adds a leaf to the open batch; `payload` is the digest of its event's bytes.
     pub fn add(&mut self, leaf: &Leaf, event: &Event, payload: Empreinte, after: &Dossier) -> Result<(), IndexError> {
-        self.add_rows(leaf, event, payload, after).map_err(|source| self.sqlite(source))?;
+        // Whom a refusal concerns beside its source: whoever's key signed.
+        let signer = match &event.data {
+            Data::RegistreRefus(refus) => self.key(&refus.cle)?.map(|record| record.organisation),
+            _ => None,
+        };
+        self.batch.add(self.size, leaf, event, payload, after, signer);
         self.size += 1;
         self.recorded_at_ms = leaf.recorded_at_ms;
-        Ok(())
-    }
-
-    fn add_rows(&self, leaf: &Leaf, event: &Event, payload: Empreinte, after: &Dossier) -> rusqlite::Result<()> {
-        let index = self.size;
-        let source = event.source.to_string();
-        let execute = |sql: &str, values: &[&dyn rusqlite::ToSql]| -> rusqlite::Result<()> {
-            self.connection.prepare_cached(sql)?.execute(values).map(|_| ())
-        };
-        let author = leaf.envelope.signers().next().unwrap_or(KeyId([0; 32]));
-        let row: &[&dyn rusqlite::ToSql] = &[&source, event.id.as_bytes(), &index, &payload.0, &author.0];
-        execute("INSERT INTO evenements VALUES (?1, ?2, ?3, ?4, ?5)", row)?;
-        let state = to_json(after)?;
-        execute("INSERT OR REPLACE INTO dossiers VALUES (?1, ?2, ?3)", &[&event.subject.as_str(), &index, &state])?;
-        execute("INSERT OR REPLACE INTO sources VALUES (?1, ?2)", &[&source, &(leaf.rank + 1)])?;
-        for (key, record) in enrolments(event, index) {
-            execute("INSERT INTO cles VALUES (?1, ?2)", &[&key.0, &to_json(&record)?])?;
-        }
-        if let Data::RegistreRefus(refus) = &event.data {
-            let row: &[&dyn rusqlite::ToSql] = &[&refus.cle.0, &refus.code, &index, &refus.sel.0, &refus.empreinte.0];
-            execute("INSERT INTO refus VALUES (?1, ?2, ?3, ?4, ?5)", row)?;
-            // The one whose key signed, and the one in whose name; often the same.
-            let signer = Reader { connection: &self.connection, path: &self.path }.key(&refus.cle).ok().flatten();
-            let signer = signer.map(|record| record.organisation);
-            for organisation in signer.iter().chain(&refus.source_refusee) {
-                let row: &[&dyn rusqlite::ToSql] = &[&organisation.to_string(), &index];
-                execute("INSERT OR IGNORE INTO refuses VALUES (?1, ?2)", row)?;
-            }
-        }
-        if let (Data::PieceEffacee(_), DossierId::Piece(organisation, reference)) = (&event.data, &event.dossier) {
-            let row: &[&dyn rusqlite::ToSql] = &[&index, &organisation.to_string(), &reference.0];
-            execute("INSERT INTO effacements VALUES (?1, ?2, ?3)", row)?;
-        }
-        for piece in event.data.pieces() {
-            let row: &[&dyn rusqlite::ToSql] = &[&piece.reference().0, &source, &event.subject.as_str()];
-            execute("INSERT OR IGNORE INTO citations VALUES (?1, ?2, ?3)", row)?;
-        }
         Ok(())
     }
 
@@ -386,23 +390,49 @@ impl IndexWriter {
     }
 }
 
-fn to_json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
-    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+/// A dossier as that of a member; an error where it is another.
+fn as_member(dossier: Option<Dossier>, subject: &Subject, path: &Path) -> Result<Option<Adherent>, IndexError> {
+    match dossier {
+        None => Ok(None),
+        Some(Dossier::Adherent(member)) => Ok(Some(*member)),
+        Some(_) => Err(IndexError::Row { path: path.to_owned(), what: format!("dossier {subject}") }),
+    }
+}
+
+/// The same as that of the log.
+fn as_log(dossier: Option<Dossier>, subject: &Subject, path: &Path) -> Result<Option<Registre>, IndexError> {
+    match dossier {
+        None => Ok(None),
+        Some(Dossier::Registre(log)) => Ok(Some(*log)),
+        Some(_) => Err(IndexError::Row { path: path.to_owned(), what: format!("dossier {subject}") }),
+    }
 }
 
 impl RightsReader for IndexWriter {
     type Error = IndexError;
 
     fn key(&self, key: &KeyId) -> Result<Option<KeyRecord>, IndexError> {
-        self.reader().key(key)
+        let known = self.look(|rows| rows.keys.get(key).cloned());
+        if let Some(known) = known.or_else(|| self.cache.borrow().keys.get(key).cloned()) {
+            return Ok(Some(known));
+        }
+        let found = self.file().key(key)?;
+        if let Some(record) = &found {
+            let mut cache = self.cache.borrow_mut();
+            cache.keys.insert(*key, record.clone());
+            cache.bound();
+        }
+        Ok(found)
     }
 
     fn member(&self, organisation: &Organisation) -> Result<Option<Adherent>, IndexError> {
-        self.reader().member(organisation)
+        let subject = organisation.dossier();
+        as_member(self.dossier(&subject)?.map(|(_, dossier)| dossier), &subject, &self.path)
     }
 
     fn log(&self, origin: &Origin) -> Result<Option<Registre>, IndexError> {
-        self.reader().log(origin)
+        let subject = origin.dossier();
+        as_log(self.dossier(&subject)?.map(|(_, dossier)| dossier), &subject, &self.path)
     }
 }
 
@@ -410,6 +440,9 @@ impl TileReader for &IndexWriter {
     type Error = IndexError;
 
     fn tile(&self, level: u8, n: u64, width: u16) -> Result<Vec<Hash>, IndexError> {
-        self.reader().tile(level, n, width)
+        match self.look(|rows| rows.tile(level, n, width)) {
+            Some(tile) => Ok(tile),
+            None => self.file().tile(level, n, width),
+        }
     }
 }

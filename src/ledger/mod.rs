@@ -31,19 +31,18 @@ pub mod queue;
 pub mod refus;
 pub mod sequencer;
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use greffe_events::authority::RightsReader;
 use greffe_events::catalogue::{Data, RegistreOuvert};
 use greffe_events::dossier::{CleJournal, Registre};
-use greffe_events::ident::{Organisation, Origin};
-use greffe_events::key::{KeyCache, KeyId};
+use greffe_events::ident::Origin;
+use greffe_events::key::KeyCache;
 use greffe_events::leaf::Leaf;
 use greffe_events::{Event, Refusal};
 use thiserror::Error;
@@ -115,9 +114,6 @@ pub struct Options {
     pub quota: Quota,
 }
 
-/// Keys whose organisation is remembered, to know whose turn a submission takes; above, all are forgotten.
-const POSTERS_MAX: usize = 20_000;
-
 /// Progress of a start: leaves indexed, of how many.
 pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);
 
@@ -128,8 +124,6 @@ pub struct Ledger {
     depot: Arc<Depot>,
     keys: KeyCache,
     opening: RegistreOuvert,
-    /// Organisations of enrolled keys. A key is enrolled once, ever: an entry never changes.
-    posters: RwLock<HashMap<KeyId, Organisation>>,
     queue: Arc<Queue<Group>>,
     metrics: Arc<Metrics>,
     head: watch::Receiver<Arc<Head>>,
@@ -182,11 +176,12 @@ impl Ledger {
         let guard_thread =
             guard::keep(guard, folder.checkpoint(), guarded, Arc::clone(&guard_failed), Arc::clone(&metrics))
                 .map_err(LedgerError::Thread)?;
-        let depot = Arc::new(Depot::open(folder.pieces(), options.quota, IndexReader::new(folder.index()))?);
+        let depot = Arc::new(Depot::open(folder.pieces(), options.quota, index.reader())?);
         let upkeep = pieces::upkeep::keep(Arc::clone(&depot), head_sender.subscribe()).map_err(LedgerError::Thread)?;
         // The first value counts as seen by new receivers: say it once more for the folder's own copy.
         head_sender.send_modify(|_| ());
         let voice = NodeVoice { operator: opening.operateur.organisation.clone(), origin: opening.origine.clone() };
+        let index_reader = index.reader();
         let sequencer = Sequencer {
             store: Arc::clone(&store),
             index,
@@ -208,11 +203,10 @@ impl Ledger {
             .map_err(LedgerError::Thread)?;
         Ok(Self {
             store,
-            index: IndexReader::new(folder.index()),
+            index: index_reader,
             depot,
             keys: KeyCache::default(),
             opening,
-            posters: RwLock::default(),
             queue,
             metrics,
             head,
@@ -285,8 +279,8 @@ impl Ledger {
         let prepared = match admission::prepare(envelope, received_at_ms, &self.keys, &self.index, &self.depot)? {
             Ok(prepared) => {
                 let poster = prepared.envelope.signers().next();
-                let poster = poster.map(|key| self.poster(&key)).transpose()?.flatten();
-                Ok(Prepared { poster, ..prepared })
+                let poster = poster.map(|key| RightsReader::key(&self.index, &key)).transpose()?.flatten();
+                Ok(Prepared { poster: poster.map(|record| record.organisation), ..prepared })
             }
             Err(refusal) => {
                 self.metrics.refusal(refusal.code.as_str());
@@ -295,20 +289,6 @@ impl Ledger {
         };
         self.metrics.took(Stage::Verify, started.elapsed());
         Ok(prepared)
-    }
-
-    /// Whose key it is, if it is enrolled.
-    fn poster(&self, key: &KeyId) -> Result<Option<Organisation>, IndexError> {
-        if let Some(known) = self.posters.read().unwrap_or_else(PoisonError::into_inner).get(key) {
-            return Ok(Some(known.clone()));
-        }
-        let Some(record) = RightsReader::key(&self.index, key)? else { return Ok(None) };
-        let mut posters = self.posters.write().unwrap_or_else(PoisonError::into_inner);
-        if posters.len() >= POSTERS_MAX {
-            posters.clear();
-        }
-        posters.insert(*key, record.organisation.clone());
-        Ok(Some(record.organisation))
     }
 
     /// Queues events that stay together and in order, at most 1,024; one answer for each comes when they are durable, or refused.
@@ -504,7 +484,7 @@ fn catch_up(
             index.catch_up(leaf)?;
             edge.push(leaf_hash(leaf));
         }
-        index.commit(&mut edge, last)?;
+        index.commit(&mut edge, last);
         progress(index.size(), size);
     }
     Ok(edge)

@@ -1,8 +1,8 @@
 //! The sequencer: one thread that gives events their order (DESIGN §7).
 //!
 //! ```text
-//! fair queue (`queue`) → drain what waits (≤ 1,024 events, ≤ 8 MiB) → clock → decide each, in order, inside one index
-//! transaction → store.append(at = head, batch): all or nothing, durable → tree, tiles, index commit
+//! fair queue (`queue`) → drain what waits (≤ 1,024 events, ≤ 8 MiB) → clock → decide each, in order, over the index and what
+//! the batch itself adds → store.append(at = head, batch): all or nothing, durable → tree, tiles, index
 //! → one signed checkpoint for the batch → proofs → wake followers and those who wait
 //! ```
 //!
@@ -232,7 +232,11 @@ impl Sequencer {
         self.metrics.batch(groups.iter().map(|group| group.prepared.len()).sum());
         let mut watch = Stopwatch { metrics: Arc::clone(&self.metrics), since: Instant::now() };
         let at = self.index.size();
-        self.index.begin()?;
+        if let Err(error) = self.index.begin() {
+            tracing::error!(%error, "nothing is recorded until the index can be written");
+            refuse_all(groups, Unavailable::Store);
+            return Ok(());
+        }
         let mut batch = Batch::default();
         let mut pending = Vec::with_capacity(groups.len());
         for Group { prepared, answer } in groups {
@@ -244,7 +248,7 @@ impl Sequencer {
         }
         watch.took(Stage::Decide);
         let Some(last) = batch.hashes.last().copied() else {
-            self.index.rollback()?;
+            self.index.rollback();
             let head = self.head.borrow().clone();
             let nothing = Arc::new(Written { head, at, leaves: Vec::new() });
             return self.answer(pending, &nothing);
@@ -253,7 +257,7 @@ impl Sequencer {
             Ok(()) => {}
             Err(AppendError::NotWritten(error)) => {
                 tracing::error!(%error, "the store took nothing");
-                self.index.rollback()?;
+                self.index.rollback();
                 tell_all(pending, Unavailable::Store);
                 return Ok(());
             }
@@ -275,7 +279,7 @@ impl Sequencer {
         let written = Arc::new(Written { head: Arc::clone(&head), at, leaves: batch.leaves });
         let told = self.told(pending, &written)?;
         self.refusals.remember(batch.refusals);
-        self.index.commit(&mut self.edge, last)?;
+        self.index.commit(&mut self.edge, last);
         watch.took(Stage::Index);
         // Whoever is answered or woken can read what was committed.
         self.head.send_replace(head);

@@ -1,175 +1,27 @@
 //! Reading the index, on connections of one's own: what is committed, and so durable in the store.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use greffe_events::authority::{KeyRecord, RightsReader};
 use greffe_events::dossier::{Adherent, Dossier, Registre};
 use greffe_events::ident::{Organisation, Origin, Subject};
 use greffe_events::key::KeyId;
 use greffe_events::piece::Empreinte;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::Connection;
 
-use super::IndexError;
-use crate::tlog::{Hash, TileReader, decode_tile};
+use super::behind::Behind;
+use super::file::{Reader, open_reader};
+use super::rows::Rows;
+use super::{IndexError, as_log, as_member};
+use crate::tlog::{Hash, TileReader};
 
 /// Reading connections kept open between uses.
 const READERS_MAX: usize = 16;
 
-/// One reading connection, borrowed.
-pub(super) struct Reader<'a> {
-    pub connection: &'a Connection,
-    pub path: &'a Path,
-}
-
-impl Reader<'_> {
-    fn sqlite(&self, source: rusqlite::Error) -> IndexError {
-        IndexError::Sqlite { path: self.path.to_owned(), source }
-    }
-
-    fn row(&self, what: impl std::fmt::Display) -> IndexError {
-        IndexError::Row { path: self.path.to_owned(), what: what.to_string() }
-    }
-
-    pub fn key(&self, key: &KeyId) -> Result<Option<KeyRecord>, IndexError> {
-        let record: Option<String> = self
-            .connection
-            .prepare_cached("SELECT fiche FROM cles WHERE cle = ?1")
-            .and_then(|mut statement| statement.query_row([key.0], |row| row.get(0)).optional())
-            .map_err(|source| self.sqlite(source))?;
-        record.map(|text| serde_json::from_str(&text).map_err(|_| self.row(format_args!("key {key}")))).transpose()
-    }
-
-    /// The last leaf of a dossier, and its state.
-    pub fn dossier(&self, subject: &Subject) -> Result<Option<(u64, Dossier)>, IndexError> {
-        let row: Option<(u64, String)> = self
-            .connection
-            .prepare_cached("SELECT dernier, etat FROM dossiers WHERE sujet = ?1")
-            .and_then(|mut statement| {
-                statement.query_row([subject.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()
-            })
-            .map_err(|source| self.sqlite(source))?;
-        let Some((last, state)) = row else { return Ok(None) };
-        let state = serde_json::from_str(&state).map_err(|_| self.row(format_args!("dossier {subject}")))?;
-        Ok(Some((last, state)))
-    }
-
-    pub fn member(&self, organisation: &Organisation) -> Result<Option<Adherent>, IndexError> {
-        let subject = organisation.dossier();
-        match self.dossier(&subject)? {
-            None => Ok(None),
-            Some((_, Dossier::Adherent(member))) => Ok(Some(*member)),
-            Some(_) => Err(self.row(format_args!("dossier {subject}"))),
-        }
-    }
-
-    pub fn log(&self, origin: &Origin) -> Result<Option<Registre>, IndexError> {
-        let subject = origin.dossier();
-        match self.dossier(&subject)? {
-            None => Ok(None),
-            Some((_, Dossier::Registre(log))) => Ok(Some(*log)),
-            Some(_) => Err(self.row(format_args!("dossier {subject}"))),
-        }
-    }
-}
-
-impl TileReader for Reader<'_> {
-    type Error = IndexError;
-
-    fn tile(&self, level: u8, n: u64, width: u16) -> Result<Vec<Hash>, IndexError> {
-        let bytes: Option<Vec<u8>> = self
-            .connection
-            .prepare_cached("SELECT hachages FROM tuiles WHERE niveau = ?1 AND n = ?2")
-            .and_then(|mut statement| statement.query_row(params![level, n], |row| row.get(0)).optional())
-            .map_err(|source| self.sqlite(source))?;
-        let wrong = || self.row(format_args!("tile {level}/{n}"));
-        let bytes = bytes.ok_or_else(wrong)?;
-        let wanted = bytes.get(..usize::from(width) * 32).ok_or_else(wrong)?;
-        decode_tile(wanted, width).map_err(|_| wrong())
-    }
-}
-
-/// The index as everybody else reads it: what is committed, on connections of their own.
-#[derive(Debug)]
-pub struct IndexReader {
-    path: PathBuf,
-    idle: Mutex<Vec<Connection>>,
-}
-
-impl IndexReader {
-    /// Readers of the file at `path`, which exists.
-    pub fn new(path: PathBuf) -> Self {
-        Self { path, idle: Mutex::new(Vec::new()) }
-    }
-
-    fn with<T>(&self, read: impl FnOnce(Reader) -> Result<T, IndexError>) -> Result<T, IndexError> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => Connection::open_with_flags(
-                &self.path,
-                OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-            )
-            .map_err(|source| IndexError::Sqlite { path: self.path.clone(), source })?,
-        };
-        let result = read(Reader { connection: &connection, path: &self.path });
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < READERS_MAX {
-            idle.push(connection);
-        }
-        result
-    }
-
-    /// Leaves that record refusals concerning one of these organisations (none: all), newest first, before index `before`: at most
-    /// `max`.
-    pub fn refusals(
-        &self,
-        organisations: Option<&[Organisation]>,
-        before: Option<u64>,
-        max: u32,
-    ) -> Result<Vec<u64>, IndexError> {
-        // SQLite numbers rows up to i64; no leaf is beyond.
-        let before = before.and_then(|index| i64::try_from(index).ok()).unwrap_or(i64::MAX);
-        self.with(|reader| {
-            let select = |sql: &str, first: &dyn rusqlite::ToSql| -> rusqlite::Result<Vec<u64>> {
-                let mut statement = reader.connection.prepare_cached(sql)?;
-                statement.query_map(params![first, before, max], |row| row.get(0))?.collect()
-            };
-            let Some(organisations) = organisations else {
-                let sql = "SELECT DISTINCT idx FROM refus WHERE ?1 IS NULL AND idx < ?2 ORDER BY idx DESC LIMIT ?3";
-                return select(sql, &rusqlite::types::Null).map_err(|source| reader.sqlite(source));
-            };
-            let mut found = Vec::new();
-            for organisation in organisations {
-                let sql = "SELECT idx FROM refuses WHERE organisation = ?1 AND idx < ?2 ORDER BY idx DESC LIMIT ?3";
-                found.extend(select(sql, &organisation.to_string()).map_err(|source| reader.sqlite(source))?);
-            }
-            found.sort_unstable_by(|one, other| other.cmp(one));
-            found.dedup();
-            found.truncate(max as usize);
-            Ok(found)
-        })
-    }
-
-    /// Who cites a piece, in which dossier: at most `max` pairs.
-    pub fn citations(&self, piece: Empreinte, max: u32) -> Result<Vec<(Organisation, Subject)>, IndexError> {
-        self.with(|reader| {
-            let rows: Vec<(String, String)> = reader
-                .connection
-                .prepare_cached("SELECT source, sujet FROM citations WHERE piece = ?1 LIMIT ?2")
-                .and_then(|mut statement| {
-                    statement.query_map(params![piece.0, max], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
-                })
-                .map_err(|source| reader.sqlite(source))?;
-            rows.into_iter()
-                .map(|(source, subject)| match (source.parse(), subject.parse()) {
-                    (Ok(source), Ok(subject)) => Ok((source, subject)),
-                    _ => Err(reader.row("a citation")),
-                })
-                .collect()
-        })
-    }
-}
+/// Key records at hand; above, all are forgotten. A key is enrolled once, ever: its record never changes.
+const KEYS_CACHED_MAX: usize = 20_000;
 
 /// A piece that was erased.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,54 +34,120 @@ pub struct Erasure {
     pub reference: Empreinte,
 }
 
+/// The index as everybody else reads it: what is committed, in memory or in the file.
+#[derive(Debug)]
+pub struct IndexReader {
+    path: PathBuf,
+    behind: Arc<Behind>,
+    idle: Mutex<Vec<Connection>>,
+    keys: RwLock<HashMap<KeyId, KeyRecord>>,
+}
+
 impl IndexReader {
+    pub(super) fn new(path: PathBuf, behind: Arc<Behind>) -> Self {
+        Self { path, behind, idle: Mutex::new(Vec::new()), keys: RwLock::default() }
+    }
+
+    fn with<T>(&self, read: impl FnOnce(Reader) -> Result<T, IndexError>) -> Result<T, IndexError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => open_reader(&self.path).map_err(|source| IndexError::Sqlite { path: self.path.clone(), source })?,
+        };
+        let result = read(Reader { connection: &connection, path: &self.path });
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < READERS_MAX {
+            idle.push(connection);
+        }
+        result
+    }
+
+    /// The last leaf of a dossier, and its state.
+    fn dossier(&self, subject: &Subject) -> Result<Option<Dossier>, IndexError> {
+        if let Some((_, dossier)) = self.behind.look(|rows| rows.dossiers.get(subject).cloned()) {
+            return Ok(Some(dossier));
+        }
+        self.with(|reader| Ok(reader.dossier(subject)?.map(|(_, dossier)| dossier)))
+    }
+
+    /// Leaves that record refusals concerning one of these organisations (none: all), newest first, before index `before`: at
+    /// most `max`.
+    pub fn refusals(
+        &self,
+        organisations: Option<&[Organisation]>,
+        before: Option<u64>,
+        max: u32,
+    ) -> Result<Vec<u64>, IndexError> {
+        // SQLite numbers rows up to i64; no leaf is beyond.
+        let before = before.and_then(|index| i64::try_from(index).ok()).unwrap_or(i64::MAX);
+        let mut found = Vec::new();
+        self.behind.each(|rows| {
+            let concerns = |concerned: &[Organisation]| {
+                organisations.is_none_or(|organisations| concerned.iter().any(|one| organisations.contains(one)))
+            };
+            let earlier =
+                rows.refusals.iter().filter(|refused| i64::try_from(refused.index).is_ok_and(|at| at < before));
+            found.extend(earlier.filter(|refused| concerns(&refused.organisations)).map(|refused| refused.index));
+        });
+        self.with(|reader| {
+            match organisations {
+                None => found.extend(reader.refusals(None, before, max)?),
+                Some(organisations) => {
+                    for organisation in organisations {
+                        found.extend(reader.refusals(Some(organisation), before, max)?);
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        found.sort_unstable_by(|one, other| other.cmp(one));
+        found.dedup();
+        found.truncate(max as usize);
+        Ok(found)
+    }
+
     /// Whether an organisation cites a piece in its own name.
     pub fn is_cited(&self, organisation: &Organisation, piece: Empreinte) -> Result<bool, IndexError> {
-        self.with(|reader| {
-            reader
-                .connection
-                .prepare_cached("SELECT EXISTS (SELECT 1 FROM citations WHERE piece = ?1 AND source = ?2)")
-                .and_then(|mut statement| {
-                    statement.query_row(params![piece.0, organisation.to_string()], |row| row.get(0))
-                })
-                .map_err(|source| reader.sqlite(source))
-        })
+        let cites = |rows: &Rows| {
+            let mut citing = rows.citations.get(&piece)?.iter();
+            citing.any(|(source, _)| source == organisation).then_some(())
+        };
+        match self.behind.look(cites) {
+            Some(()) => Ok(true),
+            None => self.with(|reader| reader.is_cited(organisation, piece)),
+        }
     }
 
     /// The leaf that erased an organisation's piece, if one did.
     pub fn erasure(&self, organisation: &Organisation, piece: Empreinte) -> Result<Option<u64>, IndexError> {
-        self.with(|reader| {
-            reader
-                .connection
-                .prepare_cached("SELECT idx FROM effacements WHERE organisation = ?1 AND piece = ?2")
-                .and_then(|mut statement| {
-                    statement.query_row(params![organisation.to_string(), piece.0], |row| row.get(0)).optional()
-                })
-                .map_err(|source| reader.sqlite(source))
-        })
+        let of = |erasure: &&Erasure| erasure.organisation == *organisation && erasure.reference == piece;
+        match self.behind.look(|rows| rows.erasures.iter().find(of).map(|erasure| erasure.index)) {
+            Some(index) => Ok(Some(index)),
+            None => self.with(|reader| reader.erasure(organisation, piece)),
+        }
     }
 
     /// The erasures at or after a leaf, in order, at most `max`.
     pub fn erasures(&self, from: u64, max: u32) -> Result<Vec<Erasure>, IndexError> {
-        self.with(|reader| {
-            let rows: Vec<(u64, String, [u8; 32])> = reader
-                .connection
-                .prepare_cached(
-                    "SELECT idx, organisation, piece FROM effacements WHERE idx >= ?1 ORDER BY idx LIMIT ?2",
-                )
-                .and_then(|mut statement| {
-                    statement
-                        .query_map(params![from, max], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-                        .collect()
-                })
-                .map_err(|source| reader.sqlite(source))?;
-            rows.into_iter()
-                .map(|(index, organisation, piece)| {
-                    let organisation = organisation.parse().map_err(|_| reader.row(format_args!("erasure {index}")))?;
-                    Ok(Erasure { index, organisation, reference: Empreinte(piece) })
-                })
-                .collect()
-        })
+        let mut recent = Vec::new();
+        self.behind.each(|rows| recent.extend(rows.erasures.iter().filter(|erasure| erasure.index >= from).cloned()));
+        let mut found = self.with(|reader| reader.erasures(from, max))?;
+        found.extend(recent);
+        found.sort_unstable_by_key(|erasure| erasure.index);
+        found.dedup();
+        found.truncate(max as usize);
+        Ok(found)
+    }
+
+    /// Who cites a piece, in which dossier: at most `max` pairs.
+    pub fn citations(&self, piece: Empreinte, max: u32) -> Result<Vec<(Organisation, Subject)>, IndexError> {
+        let mut found = HashSet::new();
+        self.behind.each(|rows| {
+            let citing = rows.citations.get(&piece).into_iter().flatten();
+            found.extend(citing.take(max as usize).cloned());
+        });
+        found.extend(self.with(|reader| reader.citations(piece, max))?);
+        Ok(found.into_iter().take(max as usize).collect())
     }
 }
 
@@ -237,15 +155,31 @@ impl RightsReader for IndexReader {
     type Error = IndexError;
 
     fn key(&self, key: &KeyId) -> Result<Option<KeyRecord>, IndexError> {
-        self.with(|reader| reader.key(key))
+        if let Some(known) = self.keys.read().unwrap_or_else(PoisonError::into_inner).get(key) {
+            return Ok(Some(known.clone()));
+        }
+        let found = match self.behind.look(|rows| rows.keys.get(key).cloned()) {
+            Some(record) => Some(record),
+            None => self.with(|reader| reader.key(key))?,
+        };
+        if let Some(record) = &found {
+            let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+            if keys.len() >= KEYS_CACHED_MAX {
+                keys.clear();
+            }
+            keys.insert(*key, record.clone());
+        }
+        Ok(found)
     }
 
     fn member(&self, organisation: &Organisation) -> Result<Option<Adherent>, IndexError> {
-        self.with(|reader| reader.member(organisation))
+        let subject = organisation.dossier();
+        as_member(self.dossier(&subject)?, &subject, &self.path)
     }
 
     fn log(&self, origin: &Origin) -> Result<Option<Registre>, IndexError> {
-        self.with(|reader| reader.log(origin))
+        let subject = origin.dossier();
+        as_log(self.dossier(&subject)?, &subject, &self.path)
     }
 }
 
@@ -253,6 +187,9 @@ impl TileReader for &IndexReader {
     type Error = IndexError;
 
     fn tile(&self, level: u8, n: u64, width: u16) -> Result<Vec<Hash>, IndexError> {
-        self.with(|reader| reader.tile(level, n, width))
+        match self.behind.look(|rows| rows.tile(level, n, width)) {
+            Some(tile) => Ok(tile),
+            None => self.with(|reader| reader.tile(level, n, width)),
+        }
     }
 }

@@ -30,7 +30,7 @@ use thiserror::Error;
 use crate::tlog::{Edge, Hash, TILE_WIDTH, TileReader, encode_tile, partial_tiles};
 
 /// Format of the file; another one is made anew.
-pub const FORMAT: i64 = 4;
+pub const FORMAT: i64 = 5;
 
 use read::Reader;
 pub use read::{Erasure, IndexReader};
@@ -73,6 +73,8 @@ pub struct Place {
     pub rank: u64,
     /// State of the dossier before.
     pub dossier: Option<Dossier>,
+    /// State of the dossier that its life cycle asks too, if it asks one.
+    pub lie: Option<Dossier>,
 }
 
 /// An event of the log that has the identity asked for.
@@ -276,7 +278,11 @@ impl IndexWriter {
             .map_err(|source| self.sqlite(source))?
             .unwrap_or(0);
         let (previous, dossier) = dossier.unzip();
-        Ok(Place { previous, rank, dossier })
+        let lie = match event.dossier.lie() {
+            Some(subject) => self.reader().dossier(&subject)?.map(|(_, state)| state),
+            None => None,
+        };
+        Ok(Place { previous, rank, dossier, lie })
     }
 
     /// The event that has this identity, if any.
@@ -379,8 +385,8 @@ impl IndexWriter {
         if leaf.recorded_at_ms < self.recorded_at_ms {
             return Err(wrong("it is recorded before the leaf before it".to_owned()));
         }
-        let at = Recording { index, recorded_at_ms: leaf.recorded_at_ms };
-        let after = Dossier::after(place.dossier.as_ref(), &event, at)
+        let at = Recording { index, recorded_at_ms: leaf.recorded_at_ms, received_at_ms: leaf.received_at_ms };
+        let after = Dossier::after(place.dossier.as_ref(), &event, at, place.lie.as_ref())
             .map_err(|refusal: Refusal| wrong(refusal.to_string()))?;
         self.add(&leaf, &event, Empreinte::of(leaf.envelope.payload()), &after)
     }

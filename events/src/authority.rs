@@ -14,6 +14,7 @@ use crate::ident::Organisation;
 use crate::key::KeyId;
 use crate::refusal::{Code, Refusal};
 
+pub use familles::{Parole, parole};
 pub use rights::{KeyRecord, Rights, RightsReader, Standing, enrolments, key_standing};
 
 /// One required signer.

@@ -13,7 +13,7 @@ use crate::catalogue::cle::check_key;
 use crate::catalogue::{Data, EventType};
 use crate::dsse::{self, Envelope};
 use crate::horodatage::Horodatage;
-use crate::ident::{IdActe, IdentError, Organisation, Origin, Subject};
+use crate::ident::{IdActe, IdConsultation, IdFacture, IdFlux, IdPli, Organisation, Origin, Subject};
 use crate::piece::Empreinte;
 use crate::refusal::{Code, Refusal};
 
@@ -51,6 +51,14 @@ pub enum DossierId {
     Adherent(Organisation),
     /// An act.
     Acte(IdActe),
+    /// An accounting flow.
+    Flux(IdFlux),
+    /// An invoice.
+    Facture(IdFacture),
+    /// A tender.
+    Consultation(IdConsultation),
+    /// A submission.
+    Pli(IdPli),
     /// A piece: the copy that an organisation deposited, and the digest that names it.
     Piece(Organisation, Empreinte),
 }
@@ -61,21 +69,41 @@ impl DossierId {
         let identifier = subject.identifier();
         match subject.family() {
             Subject::REGISTRE => identifier.parse().map(Self::Registre).map_err(|e| e.to_string()),
-            Subject::ADHERENT => organisation(identifier).map(Self::Adherent),
+            Subject::ADHERENT => Organisation::of_abrege(identifier).map(Self::Adherent).map_err(|e| e.to_string()),
             Subject::ACTE => identifier.parse().map(Self::Acte).map_err(|e| e.to_string()),
+            Subject::FLUX => identifier.parse().map(Self::Flux).map_err(|e| e.to_string()),
+            Subject::FACTURE => identifier.parse().map(Self::Facture).map_err(|e| e.to_string()),
+            Subject::CONSULTATION => identifier.parse().map(Self::Consultation).map_err(|e| e.to_string()),
+            Subject::PLI => identifier.parse().map(Self::Pli).map_err(|e| e.to_string()),
             Subject::PIECE => {
                 let (owner, reference) = identifier.rsplit_once('/').ok_or("a piece is organisation/reference")?;
-                Ok(Self::Piece(organisation(owner)?, reference.parse()?))
+                let owner = Organisation::of_abrege(owner).map_err(|e| e.to_string())?;
+                Ok(Self::Piece(owner, reference.parse()?))
             }
             other => Err(format!("the family {other:?} is not known")),
         }
     }
-}
 
-/// The organisation of an identifier: nine digits, or `<ICD>:<id>`.
-fn organisation(identifier: &str) -> Result<Organisation, String> {
-    let scheme = if identifier.contains(':') { "iso6523" } else { "siren" };
-    format!("urn:{scheme}:{identifier}").parse().map_err(|error: IdentError| error.to_string())
+    /// Whose dossier it is: the organisations that its identifier names. None for the log's own.
+    pub fn titulaires(&self) -> Vec<Organisation> {
+        match self {
+            Self::Registre(_) => Vec::new(),
+            Self::Adherent(organisation) | Self::Piece(organisation, _) => vec![organisation.clone()],
+            Self::Acte(id) => vec![id.siren.into()],
+            Self::Flux(id) => vec![id.budget.siren().into()],
+            Self::Facture(id) => vec![id.vendeur.clone(), id.acheteur.clone()],
+            Self::Consultation(id) => vec![id.acheteur.clone()],
+            Self::Pli(id) => vec![id.soumissionnaire.clone(), id.consultation.acheteur.clone()],
+        }
+    }
+
+    /// Another dossier whose state the life cycle of this one asks for: the consultation of a submission.
+    pub fn lie(&self) -> Option<Subject> {
+        match self {
+            Self::Pli(id) => Some(id.consultation.dossier()),
+            _ => None,
+        }
+    }
 }
 
 /// Attributes as they stand in JSON; all optional here so that a missing one can be named.
@@ -199,9 +227,16 @@ impl Event {
                 Data::DelegationAccordee(data) => data.check(),
                 _ => Ok(()),
             },
-            (Data::ActeTransmis(data), DossierId::Acte(id)) => data.check(id),
-            (Data::ActeAccuseReception(data), DossierId::Acte(_)) => data.check(),
             (Data::PieceEffacee(_), DossierId::Piece(..)) => Ok(()),
+            // The type's family is the subject's: that was checked.
+            (
+                data,
+                DossierId::Acte(_)
+                | DossierId::Flux(_)
+                | DossierId::Facture(_)
+                | DossierId::Consultation(_)
+                | DossierId::Pli(_),
+            ) => data.check_echange(&self.dossier),
             _ => Err(wrong("subject", "the subject and data name the same dossier")),
         }
     }

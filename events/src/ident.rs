@@ -51,9 +51,13 @@ macro_rules! text_identifiers {
         }
     };
 }
+pub(crate) use text_identifiers;
+
 mod acte;
+mod echange;
 
 pub use acte::{IdActe, NUMERO_CHARS_MAX, Nature, Numero, compact_date};
+pub use echange::{IdConsultation, IdFacture, IdFlux, IdPli, RefConsultation, Repere};
 
 /// Why a text is not the identifier it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -85,6 +89,9 @@ pub enum IdentError {
     /// Not the unique identifier of an act.
     #[error("an act is DEP-SIREN-YYYYMMDD-NUM-NAT, got {0:?}: {1}")]
     IdActe(String, &'static str),
+    /// Not the identifier of a dossier of another family.
+    #[error("{0}, got {1:?}")]
+    Echange(&'static str, String),
 }
 
 /// Nine digits that name a legal unit (INSEE, registre SIRENE), their Luhn key verified.
@@ -203,23 +210,26 @@ impl Organisation {
 
     /// The dossier of this organisation as a member: `adherent/<9>` or `adherent/<ICD>:<id>`.
     pub fn dossier(&self) -> Subject {
-        Subject { family_bytes: Subject::ADHERENT.len(), text: format!("{}/{}", Subject::ADHERENT, self.identifier()) }
+        Subject::made(Subject::ADHERENT, &self.abrege())
     }
 
     /// The dossier of a piece that this organisation deposited: `piece/<9>/<reference>` or
     /// `piece/<ICD>:<id>/<reference>`.
     pub fn dossier_piece(&self, reference: Empreinte) -> Subject {
-        Subject {
-            family_bytes: Subject::PIECE.len(),
-            text: format!("{}/{}/{reference}", Subject::PIECE, self.identifier()),
-        }
+        Subject::made(Subject::PIECE, &format!("{}/{reference}", self.abrege()))
     }
 
-    fn identifier(&self) -> String {
+    /// How subjects name it: `<9>` or `<ICD>:<id>`.
+    pub fn abrege(&self) -> String {
         match self {
             Self::Siren(siren) => siren.as_str().to_owned(),
             Self::Iso6523 { icd, id } => format!("{}:{id}", String::from_utf8_lossy(icd)),
         }
+    }
+
+    /// Reads what [`abrege`](Self::abrege) writes.
+    pub fn of_abrege(text: &str) -> Result<Self, IdentError> {
+        if text.contains(':') { format!("urn:iso6523:{text}").parse() } else { Ok(Self::Siren(text.parse()?)) }
     }
 }
 
@@ -289,7 +299,7 @@ impl Origin {
 
     /// The dossier of the log itself: its opening and its refusals.
     pub fn dossier(&self) -> Subject {
-        Subject { family_bytes: Subject::REGISTRE.len(), text: format!("{}/{}", Subject::REGISTRE, self.0) }
+        Subject::made(Subject::REGISTRE, &self.0)
     }
 }
 
@@ -324,8 +334,21 @@ impl Subject {
     pub const ADHERENT: &'static str = "adherent";
     /// Family of acts.
     pub const ACTE: &'static str = "acte";
+    /// Family of accounting flows.
+    pub const FLUX: &'static str = "flux";
+    /// Family of invoices.
+    pub const FACTURE: &'static str = "facture";
+    /// Family of tenders.
+    pub const CONSULTATION: &'static str = "consultation";
+    /// Family of tender submissions.
+    pub const PLI: &'static str = "pli";
     /// Family of pieces, as far as something happens to them apart from their citation.
     pub const PIECE: &'static str = "piece";
+
+    /// Of parts that hold already: bounded identifiers, whose longest fits [`SUBJECT_CHARS_MAX`].
+    fn made(family: &str, identifier: &str) -> Self {
+        Self { text: format!("{family}/{identifier}"), family_bytes: family.len() }
+    }
 
     /// The whole text.
     pub fn as_str(&self) -> &str {

@@ -4,7 +4,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`ident`], [`horodatage`] | identifiers, instants and days, checked when made |
+//! | [`ident`], [`horodatage`], [`valeur`] | identifiers, instants and days, money and codes, checked when made |
 //! | [`json`] | I-JSON, the one reading of a payload |
 //! | [`dsse`], [`key`] | envelopes, keys, the frozen verification rule |
 //! | [`leaf`] | the stored record |
@@ -28,8 +28,10 @@ pub mod key;
 pub mod leaf;
 pub mod piece;
 pub mod refusal;
+pub mod valeur;
 
 pub use catalogue::{Data, EventType};
 pub use event::Event;
+pub use forme::Liste;
 pub use refusal::{Code, Refusal};
 pub use uuid::Uuid;

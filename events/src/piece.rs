@@ -17,11 +17,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::forme;
+use crate::forme::{self, vocabulaire};
 use crate::key::hex_bytes;
 
 /// Largest piece, in bytes: the limit of an ACTES archive.
 pub const PIECE_BYTES_MAX: u64 = 157_286_400;
+
+/// Largest sealed submission (pli) or file for bidders (DCE), in bytes: 10 GiB. Uploads of that size go in chunks.
+pub const PLI_BYTES_MAX: u64 = 10 * 1024 * 1024 * 1024;
 
 /// Most pieces cited by one event; more would not fit the payload's 60,000 bytes.
 pub const PIECES_MAX: usize = 250;
@@ -91,34 +94,62 @@ impl JsonSchema for Empreinte {
     }
 }
 
-/// What a piece is to its event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum RolePiece {
-    /// The act itself.
-    Acte,
-    /// An annexe of the act.
-    Annexe,
-    /// The XML message, byte for byte.
-    Message,
-    /// The envelope it came in, byte for byte.
-    Enveloppe,
-    /// Confidential fields, JSON, one piece per person and purpose.
-    Confidentiel,
-    /// A signed mandate, by which a member lets another organisation sign for it.
-    Mandat,
-    /// Anything else that came with it.
-    Autre,
-}
+vocabulaire! {
+    /// What a piece is to its event.
+    pub enum RolePiece {
+        /// The act itself.
+        Acte = "acte",
+        /// An annexe of the act or invoice.
+        Annexe = "annexe",
+        /// The message, byte for byte.
+        Message = "message",
+        /// The envelope it came in, byte for byte.
+        Enveloppe = "enveloppe",
+        /// Confidential fields, JSON, one piece per person and purpose.
+        Confidentiel = "confidentiel",
+        /// A signed mandate, by which a member lets another organisation sign for it.
+        Mandat = "mandat",
+        /// A PES file, byte for byte.
+        Flux = "flux",
+        /// An invoice, byte for byte.
+        Facture = "facture",
+        /// A published notice of a tender.
+        Avis = "avis",
+        /// A file of the dossier de consultation des entreprises.
+        Dce = "dce",
+        /// A file of a submission, sealed.
+        Pli = "pli",
+        /// A member's share of a sealed submission, re-sealed for the session.
+        Part = "part",
+        /// A document of an opened submission.
+        Document = "document",
+        /// A signed contract.
+        Contrat = "contrat",
+        /// A qualified timestamp (RFC 3161) over what the event says.
+        Horodatage = "horodatage",
+        /// What proves it: certificate of posting, proof of delivery, minutes.
+        Preuve = "preuve",
+        /// Anything else that came with it.
+        Autre = "autre",
+    }
 
-/// The purpose of confidential fields: erased together, apart from others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Finalite {
-    /// What the act is about: `{"objet": "…"}`. Free text may name somebody.
-    Objet,
-    /// Whom to write to: names, telephone numbers, e-mail addresses.
-    Contact,
+    /// The purpose of confidential fields: erased together, apart from others.
+    pub enum Finalite {
+        /// What the act, tender or invoice is about: `{"objet": "…"}`. Free text may name somebody.
+        Objet = "objet",
+        /// Whom to write to: names, telephone numbers, e-mail addresses.
+        Contact = "contact",
+        /// Why, in words: `{"motif": "…"}`.
+        Motif = "motif",
+        /// References that a party chose: number of an invoice, name of a file, commitment, contract.
+        Reference = "reference",
+        /// A question, an answer, a letter: `{"texte": "…"}`.
+        Texte = "texte",
+        /// Who signs, sits or holds: names of persons and their functions.
+        Identite = "identite",
+        /// What was read in a file beyond what the event says, line by line.
+        Detail = "detail",
+    }
 }
 
 /// How a piece is designated.
@@ -150,7 +181,7 @@ pub struct Piece {
     pub media_type: String,
     /// Attachment type of ACTES, 5 characters (`99_DE`).
     pub typologie: Option<String>,
-    /// Size in bytes, at most [`PIECE_BYTES_MAX`].
+    /// Size in bytes, at most [`PIECE_BYTES_MAX`]; of a pli or DCE [`PLI_BYTES_MAX`].
     pub taille: u64,
     /// Digest or commitment.
     pub designation: Designation,
@@ -173,15 +204,14 @@ impl Piece {
     description = "A cited file: with `nom` and `sha256` where public by law, with `engagement` otherwise"
 )]
 struct PieceWire {
-    #[serde(deserialize_with = "forme::mot")]
     role: RolePiece,
-    #[serde(default, deserialize_with = "forme::mot_option", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     finalite: Option<Finalite>,
     #[serde(rename = "type")]
     media_type: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     typologie: Option<String>,
-    #[schemars(range(max = 157_286_400))]
+    #[schemars(range(max = 10_737_418_240_u64))]
     taille: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     nom: Option<String>,
@@ -232,8 +262,9 @@ impl TryFrom<PieceWire> for Piece {
                 "the nom of a public piece follows [TYPEPJ-]DEP-SIREN-DATE-NUM-NAT-T-S_k.ext; cite any other by engagement",
             );
         }
-        if wire.taille > PIECE_BYTES_MAX {
-            return Err("a piece has at most 157286400 bytes");
+        let is_large = matches!(wire.role, RolePiece::Pli | RolePiece::Dce);
+        if wire.taille > if is_large { PLI_BYTES_MAX } else { PIECE_BYTES_MAX } {
+            return Err("a piece has at most 157286400 bytes, a pli or dce 10737418240");
         }
         if !is_media_type(&wire.media_type) {
             return Err(
@@ -280,11 +311,12 @@ impl From<Piece> for PieceWire {
 }
 
 /// The kinds of files that exchanges hold. A list, because free text in a leaf could name somebody.
-pub const MEDIA_TYPES: [&str; 9] = [
+pub const MEDIA_TYPES: [&str; 10] = [
     "application/json",
     "application/octet-stream",
     "application/pdf",
     "application/pkcs7-signature",
+    "application/timestamp-reply",
     "application/xml",
     "application/zip",
     "image/jpeg",

@@ -129,6 +129,37 @@ codes! {
     CleAbsente "cle-absente" "The node does not hold the key that this event names" "Le nœud n'a pas encore la clé que cet événement désigne";
     ActeInconnu "acte-inconnu" "The act was never transmitted here" "Cet acte n'a jamais été transmis ici";
     ActeDejaTransmis "acte-deja-transmis" "The act was transmitted already" "Cet acte a déjà été transmis";
+    AnnulationDejaDemandee "annulation-deja-demandee" "The cancellation is asked for already" "L'annulation est déjà demandée";
+    AnnulationNonDemandee "annulation-non-demandee" "Nobody asked for a cancellation" "Aucune annulation n'a été demandée";
+    AnnulationDejaAcquittee "annulation-deja-acquittee" "This acknowledgement of the cancellation is recorded already" "Cet acquittement d'annulation est déjà enregistré";
+    ConstatRequis "constat-requis" "This is another's deed: it can only be stated from a file" "C'est le fait d'un autre : seul un constat du fichier reçu est possible";
+    ComptableNonDesigne "comptable-non-designe" "The dossier's owner did not name this accountant" "Le titulaire du dossier n'a pas désigné ce comptable";
+    FluxInconnu "flux-inconnu" "The flow was never transmitted here" "Ce flux n'a jamais été transmis ici";
+    FluxDejaTransmis "flux-deja-transmis" "The flow was transmitted already" "Ce flux a déjà été transmis";
+    FactureDejaDeposee "facture-deja-deposee" "This deposit of the invoice is recorded already" "Ce dépôt de la facture est déjà enregistré";
+    ConsultationInconnue "consultation-inconnue" "The consultation was never created here" "Cette consultation n'a jamais été créée ici";
+    ConsultationDejaCreee "consultation-deja-creee" "The consultation was created already" "Cette consultation existe déjà";
+    PhaseInconnue "phase-inconnue" "The consultation has no such round" "La consultation n'a pas cette phase";
+    PhaseDejaClose "phase-deja-close" "The round is closed already" "Cette phase est déjà close";
+    DelaiEchu "delai-echu" "The deadline has passed" "Le délai est échu";
+    DelaiNonEchu "delai-non-echu" "The deadline has not passed" "Le délai n'est pas échu";
+    DelaiAnterieur "delai-anterieur" "A deadline is extended to a later instant" "Un délai ne se reporte qu'à une date postérieure";
+    VersionDce "version-dce" "The versions of the DCE follow each other" "Les versions du DCE se suivent";
+    LotInconnu "lot-inconnu" "The consultation has no such lot" "La consultation n'a pas ce lot";
+    LotEtat "lot-etat" "The state of the lot does not allow this" "L'état du lot ne le permet pas";
+    CommissionAbsente "commission-absente" "The consultation has no opening commission" "La consultation n'a pas de commission d'ouverture";
+    MembreInconnu "membre-inconnu" "No such member of the commission" "La commission n'a pas ce membre";
+    MembreDejaInscrit "membre-deja-inscrit" "This place or key of the commission is taken" "Cette place ou cette clé de la commission est déjà prise";
+    SequestreExcessif "sequestre-excessif" "Keys in escrow could open alone" "Les clés sous séquestre suffiraient à ouvrir";
+    SeanceInconnue "seance-inconnue" "No such session was announced for this round" "Cette séance n'a pas été annoncée pour cette phase";
+    SeanceNonContresignee "seance-non-contresignee" "Too few members countersigned the session" "Trop peu de membres ont contresigné la séance";
+    SeanceDejaContresignee "seance-deja-contresignee" "This member countersigned already" "Ce membre a déjà contresigné";
+    PliInconnu "pli-inconnu" "The submission was never deposited here" "Ce pli n'a jamais été déposé ici";
+    PliDejaDepose "pli-deja-depose" "The submission is deposited already" "Ce pli est déjà déposé";
+    PliRetire "pli-retire" "The submission is withdrawn" "Ce pli est retiré";
+    PliDejaOuvert "pli-deja-ouvert" "The submission is opened already" "Ce pli est déjà ouvert";
+    PartDejaRestituee "part-deja-restituee" "This member gave its share already" "Ce membre a déjà restitué sa part";
+    CopieEtat "copie-etat" "The state of the safety copy does not allow this" "L'état de la copie de sauvegarde ne le permet pas";
     AccuseDejaEnregistre "accuse-deja-enregistre" "This acknowledgement is recorded already" "Cet accusé de réception est déjà enregistré";
 }
 

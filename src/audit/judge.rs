@@ -4,7 +4,7 @@
 //! recording, and the files it cites. What depends on the leaves before it is [`super::state`]'s matter.
 
 use greffe_events::catalogue::Data;
-use greffe_events::ident::Organisation;
+use greffe_events::ident::{Organisation, Subject};
 use greffe_events::key::{KeyCache, KeyId};
 use greffe_events::leaf::{Leaf, LeafError};
 use greffe_events::piece::Empreinte;
@@ -90,6 +90,8 @@ pub struct AbsentPiece {
 pub struct Read {
     /// Unix ms.
     pub recorded_at_ms: u64,
+    /// Unix ms.
+    pub received_at_ms: u64,
     /// As the leaf states it.
     pub previous: Option<u64>,
     /// As the leaf states it.
@@ -104,6 +106,8 @@ pub struct Read {
     pub identity: Name,
     /// Stands for the subject.
     pub subject: Name,
+    /// Stands for the dossier that its life cycle asks too, if it asks one.
+    pub lie: Option<Name>,
 }
 
 /// Judges the leaf at `index`.
@@ -169,9 +173,12 @@ fn read(leaf: &Leaf, signatures_good: &mut u64, doubts: &mut Vec<Doubt>, bench: 
         doubts.push(Doubt::new(DoubtCode::RefusalMalformed, detail).field("data.code"));
     }
     let identity = bench.name(0, &[event.source.to_string().as_bytes(), event.id.as_bytes()]);
-    let subject = bench.name(1, &[event.subject.as_str().as_bytes()]);
+    let of_subject = |subject: &Subject| bench.name(1, &[subject.as_str().as_bytes()]);
+    let subject = of_subject(&event.subject);
+    let lie = event.dossier.lie().as_ref().map(of_subject);
     Some(Read {
         recorded_at_ms: leaf.recorded_at_ms,
+        received_at_ms: leaf.received_at_ms,
         previous: leaf.previous,
         rank: leaf.rank,
         signers: leaf.envelope.signers().collect(),
@@ -179,6 +186,7 @@ fn read(leaf: &Leaf, signatures_good: &mut u64, doubts: &mut Vec<Doubt>, bench: 
         event,
         identity,
         subject,
+        lie,
     })
 }
 

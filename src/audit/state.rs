@@ -178,8 +178,9 @@ impl State {
             let detail = format!("{} was not enrolled: its refusals are not recorded", refus.cle);
             wrong(Doubt::new(DoubtCode::RefusalMalformed, detail).field("data.cle"));
         }
-        let at = Recording { index, recorded_at_ms: read.recorded_at_ms };
-        let after = match Dossier::after(before, event, at) {
+        let at = Recording { index, recorded_at_ms: read.recorded_at_ms, received_at_ms: read.received_at_ms };
+        let lie = read.lie.and_then(|name| self.dossiers.get(&name)).and_then(|place| place.state.as_ref());
+        let after = match Dossier::after(before, event, at, lie) {
             Ok(after) => Some(after),
             Err(refusal) => {
                 is_believed = false;

@@ -3,7 +3,7 @@
 //! | reader | reads |
 //! |---|---|
 //! | role `operateur`, `auditeur:*` | everything |
-//! | any key of an organisation | events of that source, its acts with their pieces, its member dossier |
+//! | any key of an organisation | events of that source, the dossiers it owns with their pieces, its member dossier |
 //! | `auditeur:<siren>` | the same of that organisation |
 //! | `prefecture:<dep>`, `auditeur:<dep>` | acts of that département with their pieces |
 //! | a refused one | the leaf that records its refusal |
@@ -113,6 +113,9 @@ impl Reader {
                 self.reads_organisation(organisation)
             }
             DossierId::Acte(acte) => self.reads_acte(acte),
+            DossierId::Flux(_) | DossierId::Facture(_) | DossierId::Consultation(_) | DossierId::Pli(_) => {
+                dossier.titulaires().iter().any(|owner| self.reads_organisation(owner))
+            }
         }
     }
 

@@ -227,6 +227,8 @@ pub fn status_of(code: Code) -> StatusCode {
         | Code::KeyRevoked
         | Code::DelegationMissing
         | Code::AdherentSorti
+        | Code::ConstatRequis
+        | Code::ComptableNonDesigne
         | Code::NotOwner => StatusCode::FORBIDDEN,
         // What the log holds already, or not yet.
         Code::KeyAlreadyEnrolled
@@ -243,6 +245,35 @@ pub fn status_of(code: Code) -> StatusCode {
         | Code::CleAbsente
         | Code::ActeInconnu
         | Code::ActeDejaTransmis
+        | Code::AnnulationDejaDemandee
+        | Code::AnnulationNonDemandee
+        | Code::AnnulationDejaAcquittee
+        | Code::FluxInconnu
+        | Code::FluxDejaTransmis
+        | Code::FactureDejaDeposee
+        | Code::ConsultationInconnue
+        | Code::ConsultationDejaCreee
+        | Code::PhaseInconnue
+        | Code::PhaseDejaClose
+        | Code::DelaiEchu
+        | Code::DelaiNonEchu
+        | Code::DelaiAnterieur
+        | Code::VersionDce
+        | Code::LotInconnu
+        | Code::LotEtat
+        | Code::CommissionAbsente
+        | Code::MembreInconnu
+        | Code::MembreDejaInscrit
+        | Code::SequestreExcessif
+        | Code::SeanceInconnue
+        | Code::SeanceNonContresignee
+        | Code::SeanceDejaContresignee
+        | Code::PliInconnu
+        | Code::PliDejaDepose
+        | Code::PliRetire
+        | Code::PliDejaOuvert
+        | Code::PartDejaRestituee
+        | Code::CopieEtat
         | Code::AccuseDejaEnregistre
         | Code::PieceDejaEffacee => StatusCode::CONFLICT,
         // What the event says.

@@ -203,7 +203,10 @@ pub fn decide<F: Facts>(
         return refuse(refusal.clone(), &signers, facts);
     }
     let place = facts.place(event)?;
-    match Dossier::after(place.dossier.as_ref(), event, Recording { index: facts.size(), recorded_at_ms }) {
+    // As its leaf will say.
+    let received_at_ms = prepared.received_at_ms.min(recorded_at_ms);
+    let at = Recording { index: facts.size(), recorded_at_ms, received_at_ms };
+    match Dossier::after(place.dossier.as_ref(), event, at, place.lie.as_ref()) {
         Ok(after) => Ok(Decision::Admitted { place, after }),
         Err(refusal) => refuse(refusal, &signers, facts),
     }

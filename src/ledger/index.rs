@@ -100,6 +100,8 @@ pub struct Place {
     pub rank: u64,
     /// State of the dossier before.
     pub dossier: Option<Dossier>,
+    /// State of the dossier that its life cycle asks too, if it asks one.
+    pub lie: Option<Dossier>,
 }
 
 /// An event of the log that has the identity asked for.
@@ -300,7 +302,11 @@ impl IndexWriter {
     /// What the earlier leaves say of an event's dossier and source.
     pub fn place(&self, event: &Event) -> Result<Place, IndexError> {
         let (previous, dossier) = self.dossier(&event.subject)?.unzip();
-        Ok(Place { previous, rank: self.rank(&event.source)?, dossier })
+        let lie = match event.dossier.lie() {
+            Some(subject) => self.dossier(&subject)?.map(|(_, state)| state),
+            None => None,
+        };
+        Ok(Place { previous, rank: self.rank(&event.source)?, dossier, lie })
     }
 
     /// The last leaf of a dossier, and its state.
@@ -383,8 +389,8 @@ impl IndexWriter {
         if leaf.recorded_at_ms < self.recorded_at_ms {
             return Err(wrong("it is recorded before the leaf before it".to_owned()));
         }
-        let at = Recording { index, recorded_at_ms: leaf.recorded_at_ms };
-        let after = Dossier::after(place.dossier.as_ref(), &event, at)
+        let at = Recording { index, recorded_at_ms: leaf.recorded_at_ms, received_at_ms: leaf.received_at_ms };
+        let after = Dossier::after(place.dossier.as_ref(), &event, at, place.lie.as_ref())
             .map_err(|refusal: Refusal| wrong(refusal.to_string()))?;
         self.add(&leaf, &event, Empreinte::of(leaf.envelope.payload()), &after)
     }

@@ -114,7 +114,8 @@ impl NewLedger<'_> {
         let event = Event::parse(&payload)?;
         let signers = [self.operator_key.id()];
         authorise(&event, &signers, &Rights::default(), self.now_ms)?;
-        Dossier::after(None, &event, Recording { index: 0, recorded_at_ms: self.now_ms })?;
+        let at = Recording { index: 0, recorded_at_ms: self.now_ms, received_at_ms: self.now_ms };
+        Dossier::after(None, &event, at, None)?;
         let envelope = Envelope::sign(payload, &[self.operator_key])?;
         let leaf = Leaf { recorded_at_ms: self.now_ms, received_at_ms: self.now_ms, previous: None, rank: 0, envelope };
         Ok(leaf.encode())

@@ -91,7 +91,8 @@ impl<'a> Decision<'a> {
             Data::DelegationRetiree(data) => {
                 by(&[&data.organisation, &data.delegataire], Signer::Of(source, Needed::AnySigning))?
             }
-            Data::ActeTransmis(_) | Data::ActeAccuseReception(_) => vec![self.speaker(signers)?],
+            // Every family of exchanges.
+            _ => vec![self.speaker(signers)?],
         })
     }
 
@@ -125,6 +126,12 @@ impl<'a> Decision<'a> {
         let parole = familles::parole(self.event)?;
         if self.rights.member(source).is_some_and(|member| member.sorti) {
             return Err(Refusal::new(Code::AdherentSorti, format!("{source} has left")).at("source"));
+        }
+        if let (Some(member), Some(first)) = (parole.signataire, signers.first())
+            && *first != member
+        {
+            let detail = format!("this member speaks with the key {member} and no other");
+            return Err(Refusal::new(Code::SignatureMissing, detail).at("signatures[0].keyid"));
         }
         if parole.titulaires.contains(source) {
             return Ok(match parole.delegable {

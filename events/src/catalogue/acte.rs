@@ -10,12 +10,18 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::invalid;
-use crate::forme;
+use crate::catalogue::{invalid, partie};
+use crate::forme::{self, vocabulaire};
 use crate::horodatage::Jour;
 use crate::ident::{Departement, IdActe};
-use crate::piece::{Designation, Finalite, PIECES_MAX, Piece, RolePiece, id_du_nom};
+use crate::piece::{Designation, Finalite, Piece, RolePiece, id_du_nom};
 use crate::refusal::Refusal;
+
+mod suite;
+
+pub use suite::{
+    ActeAnnulationAcquittee, ActeAnnulationDemandee, ActeAnomalie, ActePublie, ModePublication, PorteeAnomalie,
+};
 
 /// A collectivité transmits an act (ACTES message 1-1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -42,7 +48,7 @@ pub struct ActeTransmis {
 impl ActeTransmis {
     /// What the form alone does not say; `id` is the act of the subject.
     pub fn check(&self, id: &IdActe) -> Result<(), Refusal> {
-        check_pieces(&self.pieces)?;
+        partie::check_pieces(&self.pieces, false)?;
         let count = |role| self.pieces.iter().filter(|piece| piece.role == role).count();
         if count(RolePiece::Acte) != 1 {
             return Err(invalid("data.pieces", "exactly one piece has the role acte"));
@@ -98,18 +104,7 @@ impl ActeAccuseReception {
 
     /// What the form alone does not say.
     pub fn check(&self) -> Result<(), Refusal> {
-        check_pieces(&self.pieces)?;
-        if let Some(at) = self.pieces.iter().position(|piece| matches!(piece.designation, Designation::Publique { .. }))
-        {
-            return Err(invalid(
-                &format!("data.pieces[{at}]"),
-                "files about an act's reception are cited by engagement",
-            ));
-        }
-        if self.is_constat() && !self.pieces.iter().any(|piece| piece.role == RolePiece::Message) {
-            return Err(invalid("data.pieces", "a constat cites the file it is about, with the role message"));
-        }
-        Ok(())
+        partie::check_pieces(&self.pieces, self.is_constat())
     }
 }
 
@@ -117,7 +112,6 @@ impl ActeAccuseReception {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AuteurDeclare {
     /// In what quality.
-    #[serde(deserialize_with = "forme::mot")]
     pub qualite: Qualite,
     /// For which département.
     pub departement: Departement,
@@ -127,28 +121,16 @@ pub struct AuteurDeclare {
     pub arrondissement: Option<u8>,
 }
 
-/// Services of the State that write to collectivités (ACTES, `IDSGAR`, `IDPref`, `IDSousPref`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Qualite {
-    /// Secrétariat général pour les affaires régionales.
-    Sgar,
-    /// Prefecture.
-    Prefecture,
-    /// Sous-préfecture.
-    SousPrefecture,
-}
-
-fn check_pieces(pieces: &[Piece]) -> Result<(), Refusal> {
-    if pieces.len() > PIECES_MAX {
-        return Err(invalid("data.pieces", format!("an event cites at most {PIECES_MAX} pieces")));
+vocabulaire! {
+    /// Services of the State that write to collectivités (ACTES, `IDSGAR`, `IDPref`, `IDSousPref`).
+    pub enum Qualite {
+        /// Secrétariat général pour les affaires régionales.
+        Sgar = "sgar",
+        /// Prefecture.
+        Prefecture = "prefecture",
+        /// Sous-préfecture.
+        SousPrefecture = "sous-prefecture",
     }
-    for (at, piece) in pieces.iter().enumerate() {
-        if pieces[..at].iter().any(|earlier| earlier.reference() == piece.reference() && earlier.role == piece.role) {
-            return Err(invalid(&format!("data.pieces[{at}]"), "this piece is cited twice in the same role"));
-        }
-    }
-    Ok(())
 }
 
 /// A subject matter: 2 to 5 numbers from 1 to 99, `7.1` or `8.2.1`.

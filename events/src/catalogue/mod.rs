@@ -6,25 +6,56 @@
 
 pub mod acte;
 pub mod adherent;
+pub mod attribution;
 pub mod cle;
+pub mod commission;
+pub mod consultation;
 pub mod delegation;
+pub mod depouillement;
+pub mod facture;
+pub mod flux;
+pub mod partie;
 pub mod piece;
+pub mod pli;
 pub mod registre;
 pub mod role;
 
 use schemars::Schema;
 use serde_json::value::RawValue;
 
+use crate::event::DossierId;
 use crate::forme::Objet;
 use crate::ident::{Organisation, Subject};
 use crate::piece::Piece;
 use crate::refusal::{Code, Refusal};
 
-pub use acte::{ActeAccuseReception, ActeTransmis, AuteurDeclare, Qualite};
+pub use acte::{
+    ActeAccuseReception, ActeAnnulationAcquittee, ActeAnnulationDemandee, ActeAnomalie, ActePublie, ActeTransmis,
+    AuteurDeclare, Qualite,
+};
 pub use adherent::{AdherentInscrit, AdherentModifie, AdherentSorti, Categorie, MotifSortie};
+pub use attribution::{
+    ConsultationAttribuee, ConsultationDonneesPubliees, ConsultationInfructueuse, ConsultationModifiee,
+    ConsultationNotifiee, ConsultationSansSuite, ConsultationSignee,
+};
 pub use cle::{CleCompromise, CleEnrolee, CleOpposition, CleRecouvree, CleRevoquee, MotifRevocation};
+pub use commission::{
+    ConsultationCleCommission, ConsultationClose, ConsultationSeanceContresignee, ConsultationSeanceOuverte,
+};
+pub use consultation::{
+    ConsultationAvisPublie, ConsultationCreee, ConsultationDceModifie, ConsultationDcePublie, ConsultationDceRetire,
+    ConsultationDelaiReporte, ConsultationPhaseOuverte, ConsultationQuestionPosee, ConsultationReponsePubliee,
+    ConsultationTentativeRefusee,
+};
 pub use delegation::{DelegationAccordee, DelegationRetiree, Famille};
+pub use depouillement::{
+    PliCandidatureExaminee, PliIllisible, PliOffreRejetee, PliOuvert, PliPartRestituee, PliQualifie, PliRejetNotifie,
+};
+pub use facture::{FactureDeposee, FacturePaiement, FactureStatut};
+pub use flux::{FluxAcquitte, FluxRetour, FluxTransmis};
+pub use partie::{PartieDeclaree, QualiteDeclaree};
 pub use piece::PieceEffacee;
+pub use pli::{PliCopieSauvegarde, PliDepose, PliEmpreinteDeposee, PliRetire};
 pub use registre::{
     Operateur, RegistreJournalRemplace, RegistreNoeudRemplace, RegistreOperateurRemplace, RegistreOuvert,
     RegistreRecouvrementRemplace, RegistreRefus,
@@ -112,7 +143,113 @@ types! {
     DelegationRetiree "greffe.delegation.retiree.v1" ADHERENT;
     ActeTransmis "greffe.acte.transmis.v1" ACTE;
     ActeAccuseReception "greffe.acte.accuse-reception.v1" ACTE;
+    ActeAnomalie "greffe.acte.anomalie.v1" ACTE;
+    ActePublie "greffe.acte.publie.v1" ACTE;
+    ActeAnnulationDemandee "greffe.acte.annulation-demandee.v1" ACTE;
+    ActeAnnulationAcquittee "greffe.acte.annulation-acquittee.v1" ACTE;
+    FluxTransmis "greffe.flux.transmis.v1" FLUX;
+    FluxAcquitte "greffe.flux.acquitte.v1" FLUX;
+    FluxRetour "greffe.flux.retour.v1" FLUX;
+    FactureDeposee "greffe.facture.deposee.v1" FACTURE;
+    FactureStatut "greffe.facture.statut.v1" FACTURE;
+    FacturePaiement "greffe.facture.paiement.v1" FACTURE;
+    ConsultationCreee "greffe.consultation.creee.v1" CONSULTATION;
+    ConsultationAvisPublie "greffe.consultation.avis-publie.v1" CONSULTATION;
+    ConsultationDcePublie "greffe.consultation.dce-publie.v1" CONSULTATION;
+    ConsultationDceModifie "greffe.consultation.dce-modifie.v1" CONSULTATION;
+    ConsultationDceRetire "greffe.consultation.dce-retire.v1" CONSULTATION;
+    ConsultationQuestionPosee "greffe.consultation.question-posee.v1" CONSULTATION;
+    ConsultationReponsePubliee "greffe.consultation.reponse-publiee.v1" CONSULTATION;
+    ConsultationDelaiReporte "greffe.consultation.delai-reporte.v1" CONSULTATION;
+    ConsultationPhaseOuverte "greffe.consultation.phase-ouverte.v1" CONSULTATION;
+    ConsultationTentativeRefusee "greffe.consultation.tentative-refusee.v1" CONSULTATION;
+    ConsultationCleCommission "greffe.consultation.cle-commission.v1" CONSULTATION;
+    ConsultationClose "greffe.consultation.close.v1" CONSULTATION;
+    ConsultationSeanceOuverte "greffe.consultation.seance-ouverte.v1" CONSULTATION;
+    ConsultationSeanceContresignee "greffe.consultation.seance-contresignee.v1" CONSULTATION;
+    ConsultationAttribuee "greffe.consultation.attribuee.v1" CONSULTATION;
+    ConsultationSignee "greffe.consultation.signee.v1" CONSULTATION;
+    ConsultationNotifiee "greffe.consultation.notifiee.v1" CONSULTATION;
+    ConsultationDonneesPubliees "greffe.consultation.donnees-publiees.v1" CONSULTATION;
+    ConsultationModifiee "greffe.consultation.modifiee.v1" CONSULTATION;
+    ConsultationSansSuite "greffe.consultation.sans-suite.v1" CONSULTATION;
+    ConsultationInfructueuse "greffe.consultation.infructueuse.v1" CONSULTATION;
+    PliEmpreinteDeposee "greffe.pli.empreinte-deposee.v1" PLI;
+    PliDepose "greffe.pli.depose.v1" PLI;
+    PliRetire "greffe.pli.retire.v1" PLI;
+    PliCopieSauvegarde "greffe.pli.copie-sauvegarde.v1" PLI;
+    PliPartRestituee "greffe.pli.part-restituee.v1" PLI;
+    PliOuvert "greffe.pli.ouvert.v1" PLI;
+    PliIllisible "greffe.pli.illisible.v1" PLI;
+    PliQualifie "greffe.pli.qualifie.v1" PLI;
+    PliCandidatureExaminee "greffe.pli.candidature-examinee.v1" PLI;
+    PliOffreRejetee "greffe.pli.offre-rejetee.v1" PLI;
+    PliRejetNotifie "greffe.pli.rejet-notifie.v1" PLI;
     PieceEffacee "greffe.piece.effacee.v1" PIECE;
+}
+
+/// What the `data` of a type of exchange says beyond the form of its fields.
+pub(crate) trait Controle {
+    /// Rules between its fields, and with what the subject names.
+    fn controle(&self, _dossier: &DossierId) -> Result<(), Refusal> {
+        Ok(())
+    }
+}
+
+/// Types of the families of exchanges: which of them can be constats, which not.
+macro_rules! echanges {
+    (constats: $($constat:ident)* ; paroles: $($parole:ident)*) => {
+        impl Data {
+            /// The files this event cites.
+            pub fn pieces(&self) -> &[Piece] {
+                match self {
+                    Self::ActeTransmis(data) => &data.pieces,
+                    Self::ActeAccuseReception(data) => &data.pieces,
+                    $(Self::$constat(data) => &data.pieces,)*
+                    $(Self::$parole(data) => &data.pieces,)*
+                    Self::DelegationAccordee(data) => &data.pieces,
+                    // The log's own events and those of members cite none.
+                    _ => &[],
+                }
+            }
+
+            /// Whether the source only states what a file says (DESIGN §5).
+            pub fn is_constat(&self) -> bool {
+                match self {
+                    Self::ActeAccuseReception(data) => data.is_constat(),
+                    $(Self::$constat(data) => data.auteur_declare.is_some(),)*
+                    _ => false,
+                }
+            }
+
+            /// Rules between the fields of an exchange, and with its subject.
+            pub(crate) fn check_echange(&self, dossier: &DossierId) -> Result<(), Refusal> {
+                match self {
+                    Self::ActeTransmis(data) => return match dossier {
+                        DossierId::Acte(id) => data.check(id),
+                        _ => Ok(()),
+                    },
+                    $(Self::$constat(data) => data.controle(dossier)?,)*
+                    $(Self::$parole(data) => data.controle(dossier)?,)*
+                    _ => {}
+                }
+                partie::check_pieces(self.pieces(), self.is_constat())?;
+                partie::check_engagees(self.pieces())
+            }
+        }
+    };
+}
+
+echanges! {
+    constats: ActeAnomalie ActeAnnulationAcquittee FluxAcquitte FluxRetour FactureDeposee FactureStatut FacturePaiement
+        ConsultationDceRetire ConsultationQuestionPosee PliEmpreinteDeposee PliDepose PliRetire;
+    paroles: ActePublie ActeAnnulationDemandee FluxTransmis ConsultationCreee ConsultationAvisPublie
+        ConsultationDcePublie ConsultationDceModifie ConsultationReponsePubliee ConsultationDelaiReporte
+        ConsultationPhaseOuverte ConsultationTentativeRefusee ConsultationCleCommission ConsultationClose
+        ConsultationSeanceOuverte ConsultationSeanceContresignee ConsultationAttribuee ConsultationSignee
+        ConsultationNotifiee ConsultationDonneesPubliees ConsultationModifiee ConsultationSansSuite
+        ConsultationInfructueuse PliCopieSauvegarde PliPartRestituee PliOuvert PliIllisible PliQualifie
+        PliCandidatureExaminee PliOffreRejetee PliRejetNotifie
 }
 
 impl std::str::FromStr for EventType {
@@ -124,31 +261,6 @@ impl std::str::FromStr for EventType {
 }
 
 impl Data {
-    /// The files this event cites.
-    pub fn pieces(&self) -> &[Piece] {
-        match self {
-            Self::ActeTransmis(data) => &data.pieces,
-            Self::ActeAccuseReception(data) => &data.pieces,
-            Self::DelegationAccordee(data) => &data.pieces,
-            Self::RegistreOuvert(_)
-            | Self::RegistreRefus(_)
-            | Self::RegistreOperateurRemplace(_)
-            | Self::RegistreJournalRemplace(_)
-            | Self::RegistreNoeudRemplace(_)
-            | Self::RegistreRecouvrementRemplace(_)
-            | Self::AdherentInscrit(_)
-            | Self::AdherentModifie(_)
-            | Self::AdherentSorti(_)
-            | Self::CleEnrolee(_)
-            | Self::CleRecouvree(_)
-            | Self::CleOpposition(_)
-            | Self::CleRevoquee(_)
-            | Self::CleCompromise(_)
-            | Self::DelegationRetiree(_)
-            | Self::PieceEffacee(_) => &[],
-        }
-    }
-
     /// The member that an event of the family of members is about; none for any other.
     pub fn adherent(&self) -> Option<&Organisation> {
         match self {

@@ -129,7 +129,7 @@ pub struct IdActe {
 impl IdActe {
     /// The dossier `acte/<identifier>`.
     pub fn dossier(&self) -> Subject {
-        Subject { family_bytes: Subject::ACTE.len(), text: format!("{}/{self}", Subject::ACTE) }
+        Subject::made(Subject::ACTE, &self.to_string())
     }
 }
 

@@ -61,8 +61,9 @@ impl Journal {
         event.check_time(recorded_at_ms)?;
         let rights = Rights::look_up(event, signers, self).unwrap();
         authorise(event, signers, &rights, recorded_at_ms)?;
-        let at = Recording { index: self.size, recorded_at_ms };
-        Dossier::after(self.dossiers.get(&event.subject), event, at)
+        let at = Recording { index: self.size, recorded_at_ms, received_at_ms: recorded_at_ms };
+        let lie = event.dossier.lie().and_then(|subject| self.dossiers.get(&subject));
+        Dossier::after(self.dossiers.get(&event.subject), event, at, lie)
     }
 
     /// Takes it, if it is admitted. The state goes through its stored form, as it does in a node.

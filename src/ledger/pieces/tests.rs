@@ -20,7 +20,7 @@ use super::accounts::UPLOADS_PER_ORGANISATION_MAX;
 use super::depot::now_ms;
 use super::upkeep::{SWEEP_PIECES_MAX, Swept, UNCITED_KEPT};
 use super::*;
-use crate::ledger::index::{IndexReader, IndexWriter};
+use crate::ledger::index::IndexWriter;
 use crate::tlog::{Edge, leaf_hash};
 
 const HOUR_MS: u64 = 3_600_000;
@@ -48,8 +48,9 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("index.sqlite");
         let index = IndexWriter::open(&path, 0, |_| Err(IndexError::Row { path: path.clone(), what: String::new() }));
-        let depot = Depot::open(dir.path().join("pieces"), quota, IndexReader::new(path.clone())).unwrap();
-        Self { index: index.unwrap(), edge: Edge::new(), depot, dir }
+        let index = index.unwrap();
+        let depot = Depot::open(dir.path().join("pieces"), quota, index.reader()).unwrap();
+        Self { index, edge: Edge::new(), depot, dir }
     }
 
     fn open() -> Self {
@@ -58,8 +59,7 @@ impl World {
 
     /// The node starts again.
     fn reopen(&mut self, quota: Quota) {
-        let index = IndexReader::new(self.dir.path().join("index.sqlite"));
-        self.depot = Depot::open(self.dir.path().join("pieces"), quota, index).unwrap();
+        self.depot = Depot::open(self.dir.path().join("pieces"), quota, self.index.reader()).unwrap();
     }
 
     fn upload(
@@ -82,13 +82,13 @@ impl World {
         let place = self.index.place(&event).unwrap();
         let leaf =
             Leaf { recorded_at_ms: now_ms(), received_at_ms: 0, previous: place.previous, rank: place.rank, envelope };
-        let at = Recording { index: self.index.size(), recorded_at_ms: leaf.recorded_at_ms };
-        let after = Dossier::after(place.dossier.as_ref(), &event, at).unwrap();
+        let at = Recording { index: self.index.size(), recorded_at_ms: leaf.recorded_at_ms, received_at_ms: 0 };
+        let after = Dossier::after(place.dossier.as_ref(), &event, at, None).unwrap();
         self.index.begin().unwrap();
         self.index.add(&leaf, &event, Empreinte::of(leaf.envelope.payload()), &after).unwrap();
         let hash = leaf_hash(&leaf.encode());
         self.edge.push(hash);
-        self.index.commit(&mut self.edge, hash).unwrap();
+        self.index.commit(&mut self.edge, hash);
     }
 
     fn cite(&mut self, source: &Organisation, numero: u32, data: &Data) {

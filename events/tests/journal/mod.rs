@@ -76,4 +76,8 @@ impl Journal {
         self.size += 1;
         Ok(())
     }
+    /// Whether these signers may say it, whatever its dossier is.
+    pub fn entitled(&self, event: &Event, signers: &[KeyId], recorded_at_ms: u64) -> Result<(), Refusal> {
+        authorise(event, signers, &Rights::look_up(event, signers, self).unwrap(), recorded_at_ms)
+    }
 }

@@ -1,4 +1,8 @@
 //! For each event type its samples: an event that is admitted when the named keys sign it, in that order.
+//!
+//! Exchanges take theirs from the golden samples of `tests/echantillons`; what governs rights stands here.
+
+use std::path::Path;
 
 use greffe_events::EventType;
 use serde_json::{Value, json};
@@ -9,9 +13,10 @@ use crate::monde::{
 };
 
 /// An event and the keys that it asks for.
+#[derive(Clone)]
 pub struct Echantillon {
     /// Which case of its type.
-    pub title: &'static str,
+    pub title: String,
     pub event: Value,
     pub signers: Vec<&'static str>,
     /// Whether it comes before every other leaf.
@@ -20,12 +25,12 @@ pub struct Echantillon {
 
 const NOUVELLE: &str = "nouvelle/nouvelle";
 
-/// The samples of a type. Exhaustive: a new type has its own.
+/// The samples of a type: at least one.
 #[allow(clippy::too_many_lines)]
 pub fn echantillons(event_type: EventType) -> Vec<Echantillon> {
     let name = event_type.as_str().strip_prefix("greffe.").unwrap().strip_suffix(".v1").unwrap();
-    let on = |title, source: &str, subject: String, data: Value, signers: &[&'static str]| Echantillon {
-        title,
+    let on = |title: &str, source: &str, subject: String, data: Value, signers: &[&'static str]| Echantillon {
+        title: title.to_owned(),
         event: event_at(NOW_MS, name, source, &subject, data),
         signers: signers.to_vec(),
         opens_log: event_type == EventType::RegistreOuvert,
@@ -183,26 +188,80 @@ pub fn echantillons(event_type: EventType) -> Vec<Echantillon> {
             });
             vec![on("by the operator", "operateur", format!("piece/214502494/{}", "ab".repeat(32)), data, &[OPERATEUR])]
         }
-        EventType::ActeTransmis => vec![
-            on("by its owner", "commune", acte("commune", "D9"), transmis(), &["commune/collectivite"]),
-            on("of one that left", "sortie", acte("sortie", "D9"), transmis(), &["sortie/collectivite"]),
-            on("of one that recovered", "voisine", acte("voisine", "D9"), transmis(), &["voisine/recouvree"]),
-            on("of one that came back", "revenue", acte("revenue", "D9"), transmis(), &["revenue/collectivite"]),
-        ],
-        EventType::ActeAccuseReception => {
-            let own = || json!({ "date_reception": "2026-11-20" });
-            let constat = || {
-                json!({
-                    "date_reception": "2026-11-20", "pieces": [piece("message")],
-                    "auteur_declare": { "qualite": "prefecture", "departement": "045" },
-                })
-            };
-            let (act, carrier) = (acte("commune", "D1"), "passerelle-mandatee/transmetteur");
+        EventType::ActeTransmis => [
             vec![
-                on("by the prefecture", "prefecture", act.clone(), own(), &["prefecture/045"]),
-                on("stated by the owner", "commune", act.clone(), constat(), &["commune/collectivite"]),
-                on("stated by who carries", "passerelle-mandatee", act, constat(), &[carrier]),
+                on("by its owner", "commune", acte("commune", "D9"), transmis(), &["commune/collectivite"]),
+                on("of one that left", "sortie", acte("sortie", "D9"), transmis(), &["sortie/collectivite"]),
+                on("of one that recovered", "voisine", acte("voisine", "D9"), transmis(), &["voisine/recouvree"]),
+                on("of one that came back", "revenue", acte("revenue", "D9"), transmis(), &["revenue/collectivite"]),
+            ],
+            exchanges(event_type),
+        ]
+        .concat(),
+        EventType::ActeAccuseReception => {
+            let own = json!({ "date_reception": "2026-11-20" });
+            let constat = json!({
+                "date_reception": "2026-11-20", "pieces": [piece("message")],
+                "auteur_declare": { "qualite": "prefecture", "departement": "045" },
+            });
+            let (act, carrier) = (acte("commune", "D1"), "passerelle-mandatee/transmetteur");
+            [
+                vec![
+                    on("by the prefecture", "prefecture", act.clone(), own, &["prefecture/045"]),
+                    on("stated by the owner", "commune", act.clone(), constat.clone(), &["commune/collectivite"]),
+                    on("stated by who carries", "passerelle-mandatee", act, constat, &[carrier]),
+                ],
+                exchanges(event_type),
             ]
+            .concat()
         }
+        #[allow(unreachable_patterns)]
+        _ => exchanges(event_type),
+    }
+}
+
+/// The golden samples of a type, `tests/echantillons/<type>[.<variant>].json`, as if signed now.
+fn exchanges(event_type: EventType) -> Vec<Echantillon> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/echantillons");
+    let Ok(files) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut samples: Vec<(String, Value)> = files
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .map(|path| {
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            (name, serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap())
+        })
+        .filter(|(_, event): &(String, Value)| event["type"] == event_type.as_str())
+        .collect();
+    samples.sort_by(|(one, _), (other, _)| one.cmp(other));
+    samples.into_iter().map(|(name, event)| exchange(event_type, &name, event)).collect()
+}
+
+fn exchange(event_type: EventType, name: &str, mut event: Value) -> Echantillon {
+    event["time"] = json!(date(NOW_MS));
+    // Whose word it is by its source and family, where somebody has several keys.
+    let source = event["source"].as_str().unwrap();
+    let signer = ["commune", "fournisseur", "prefecture", "comptable", "operateur"]
+        .into_iter()
+        .find(|name| source == organisation(name))
+        .map(|name| match (name, event_type.family()) {
+            ("commune", "consultation" | "pli") => "commune/acheteur",
+            ("commune", _) => "commune/collectivite",
+            ("fournisseur", "facture") => "fournisseur/fournisseur",
+            ("fournisseur", _) => "fournisseur/soumissionnaire",
+            ("prefecture", _) => "prefecture/045",
+            ("comptable", _) => "comptable/comptable",
+            _ => OPERATEUR,
+        });
+    // A member of a commission speaks with the key that the event names.
+    if event["data"].get("membre").is_some() {
+        event["data"]["membre"] = json!(cle("commune/acheteur").id());
+    }
+    let variant = name.strip_prefix(event_type.as_str()).unwrap().trim_start_matches('.');
+    Echantillon {
+        title: if variant.is_empty() { "as it is said".to_owned() } else { variant.to_owned() },
+        event,
+        signers: vec![signer.unwrap()],
+        opens_log: false,
     }
 }

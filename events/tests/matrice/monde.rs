@@ -44,6 +44,11 @@ pub const CLES: &[&str] = &[
     "voisine/collectivite",
     "voisine/abandonnee",
     "voisine/recouvree",
+    "fournisseur/fournisseur",
+    "fournisseur/soumissionnaire",
+    "fournisseur/transmetteur",
+    "comptable/comptable",
+    "comptable/collectivite",
     "prefecture/045",
     "prefecture/039",
     "prefecture/collectivite",
@@ -71,6 +76,8 @@ pub const ORGANISATIONS: &[&str] = &[
     "commune",
     "voisine",
     "prefecture",
+    "fournisseur",
+    "comptable",
     "passerelle",
     "passerelle-mandatee",
     "passerelle-autre-famille",
@@ -96,7 +103,9 @@ pub fn organisation(name: &str) -> String {
         "commune" => "urn:siren:214502494".to_owned(),
         "voisine" => "urn:siren:210703385".to_owned(),
         "prefecture" => "urn:siren:214400152".to_owned(),
-        "sortie" => "urn:siren:491011698".to_owned(),
+        "fournisseur" => "urn:siren:491011698".to_owned(),
+        "comptable" => "urn:siren:130004955".to_owned(),
+        "sortie" => "urn:siren:219600020".to_owned(),
         "revenue" => "urn:siren:139600019".to_owned(),
         other => format!("urn:iso6523:0060:{other}"),
     }
@@ -333,6 +342,10 @@ impl Monde {
             ("passerelle-expiree", &["actes", "comptabilite"], NOW_MS),
             ("passerelle-retiree", &["actes", "comptabilite"], NOW_MS + DAY_MS),
         ] {
+            // The supplier lets the same gateway sign its submissions, and nothing else.
+            let data = delegation("fournisseur", "passerelle", &["marches"], NOW_MS + DAY_MS);
+            let signers = &["fournisseur/soumissionnaire"];
+            self.submit(DAY_MS, "delegation.accordee", "fournisseur", &dossier("fournisseur"), data, signers);
             let data = delegation("commune", delegate, familles, until_ms);
             self.submit(DAY_MS, "delegation.accordee", "commune", &subject, data, &["commune/collectivite"]);
         }

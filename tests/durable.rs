@@ -1,7 +1,7 @@
 //! Promise 1: whatever has a receipt survives a kill at any instant, with no repair step; and no second history is ever signed.
 //!
 //! `GREFFE_KILL_ROUNDS=1000 cargo test --test durable` looks longer.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 #[path = "support/charge.rs"]
 mod charge;

@@ -1,5 +1,5 @@
 //! What fuzzing looks for, on the seeds that it starts from and on whatever it once found: `fuzz/graines/<target>/`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, clippy::print_stdout)]
 
 #[path = "../fuzz/src/lib.rs"]
 mod proprietes;

@@ -10,7 +10,6 @@
 
 use std::fmt;
 
-use data_encoding::BASE64;
 use greffe_events::Event;
 use greffe_events::horodatage::Horodatage;
 use greffe_events::leaf::Leaf;
@@ -19,7 +18,7 @@ use thiserror::Error;
 
 use super::report::NotChecked;
 use crate::tlog::proof::MAX_PROOF_BYTES;
-use crate::tlog::{TlogProof, Verifier, leaf_hash};
+use crate::tlog::{TlogProof, Verifier, decode_base64, leaf_hash};
 
 /// Largest receipt: a proof, a leaf in base64, the JSON around them with escaped line feeds.
 pub const RECEIPT_BYTES_MAX: usize = 2 * MAX_PROOF_BYTES;
@@ -139,7 +138,7 @@ pub fn verify_receipt(receipt: &[u8], log: &Verifier) -> Result<ReceiptReport, R
     }
     let wire: Wire = serde_json::from_slice(receipt).map_err(|error| ReceiptError::Form(error.to_string()))?;
     let proof = TlogProof::parse(wire.proof.as_bytes())?;
-    let leaf = BASE64.decode(wire.leaf.as_bytes()).map_err(|error| ReceiptError::LeafMissing(error.to_string()))?;
+    let leaf = decode_base64(&wire.leaf).ok_or_else(|| ReceiptError::LeafMissing("not base64".to_owned()))?;
     if proof.extra().is_some_and(|extra| extra != leaf) {
         return Err(ReceiptError::LeafMissing("the proof's extra line is another leaf".to_owned()));
     }

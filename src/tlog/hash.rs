@@ -15,6 +15,8 @@ use std::str::FromStr;
 use data_encoding::{BASE64, HEXLOWER};
 use sha2::{Digest, Sha256};
 
+use super::base64::decode_base64;
+
 /// Bytes in a SHA-256 hash.
 pub const HASH_BYTES: usize = 32;
 
@@ -77,7 +79,7 @@ impl Hash {
 
     /// Parses what [`Display`](fmt::Display) writes, and nothing else.
     pub fn from_base64(text: &str) -> Result<Self, HashError> {
-        let bytes = BASE64.decode(text.as_bytes()).map_err(|_| HashError::Base64)?;
+        let bytes = decode_base64(text).ok_or(HashError::Base64)?;
         Self::try_from(bytes.as_slice())
     }
 }

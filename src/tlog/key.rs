@@ -17,6 +17,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use ed25519_dalek::{Signature, SignatureError, VerifyingKey};
 use sha2::{Digest, Sha256};
 
+use super::base64::decode_base64;
 use super::cosignature;
 
 /// Longest vkey read: an ML-DSA-44 key (1,312 bytes, so 1.8 kB of base64) behind a name of 2 kB.
@@ -139,7 +140,7 @@ impl Verifier {
         let name = KeyName::new(name)?;
         let written = HEXLOWER.decode(written.as_bytes()).ok().and_then(|id| <[u8; 4]>::try_from(id).ok());
         let written = u32::from_be_bytes(written.ok_or(KeyError::Vkey)?);
-        let key = BASE64.decode(key.as_bytes()).map_err(|_| KeyError::Vkey)?;
+        let key = decode_base64(key).ok_or(KeyError::Vkey)?;
         let (&type_byte, key) = key.split_first().ok_or(KeyError::Vkey)?;
         let algorithm = Algorithm::from_type_byte(type_byte)?;
         let key = VerifyingKey::try_from(key).map_err(|_| KeyError::PublicKey)?;

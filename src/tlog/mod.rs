@@ -26,6 +26,7 @@
 //!
 //! Not here: what a leaf says (`greffe-events`), where tiles are kept (`ledger`), how they are served (`http`).
 
+mod base64;
 pub mod bundle;
 pub mod checkpoint;
 pub mod cosignature;
@@ -41,6 +42,7 @@ pub mod tiles;
 pub mod tree;
 pub mod verify;
 
+pub(crate) use base64::decode_base64;
 pub use bundle::{BundleError, decode_bundle, encode_bundle};
 pub use checkpoint::{Checkpoint, CheckpointError, WitnessedCheckpoint};
 pub use cosignature::Cosigner;

@@ -17,6 +17,7 @@ use std::fmt;
 use data_encoding::BASE64;
 use ed25519_dalek::{Signer, SigningKey};
 
+use super::base64::decode_base64;
 use super::key::{Algorithm, KeyError, KeyName, Verifier};
 
 /// Most signature lines read. The specification wants 16 accepted; witnesses of a policy with spares stay below.
@@ -238,7 +239,7 @@ impl NoteSignature {
     pub fn parse(line: &str) -> Option<Self> {
         let (name, blob) = line.strip_prefix(SIGNATURE_PREFIX)?.split_once(' ')?;
         let name = KeyName::new(name).ok()?;
-        let blob = BASE64.decode(blob.as_bytes()).ok()?;
+        let blob = decode_base64(blob)?;
         let (key_id, signature) = blob.split_first_chunk::<KEY_ID_BYTES>()?;
         (!signature.is_empty()).then(|| Self::new(name, u32::from_be_bytes(*key_id), signature.to_vec()))
     }

@@ -16,6 +16,7 @@ use std::fmt;
 
 use data_encoding::BASE64;
 
+use super::base64::decode_base64;
 use super::checkpoint::{Checkpoint, CheckpointError, WitnessedCheckpoint};
 use super::decimal;
 use super::hash::Hash;
@@ -117,8 +118,7 @@ impl TlogProof {
         let (lines, checkpoint) = after_header.split_once("\n\n").ok_or(TlogProofError::CheckpointMissing)?;
         let mut lines = lines.split('\n').peekable();
         let extra = lines.next_if(|line| line.starts_with("extra ")).and_then(|line| line.strip_prefix("extra "));
-        let extra =
-            extra.map(|extra| BASE64.decode(extra.as_bytes()).map_err(|_| TlogProofError::Extra)).transpose()?;
+        let extra = extra.map(|extra| decode_base64(extra).ok_or(TlogProofError::Extra)).transpose()?;
         let index = lines.next().and_then(|line| line.strip_prefix("index "));
         let index = index.and_then(|index| decimal::parse(index, MAX_TREE_SIZE)).ok_or(TlogProofError::Index)?;
         let mut hashes = Vec::new();

@@ -1,6 +1,6 @@
 //! Faults of the machine and of the line, on the built node: nothing is acknowledged that is not kept, others are served
 //! meanwhile, and whatever is over is over without hands.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, clippy::print_stdout)]
 #![cfg(target_os = "linux")]
 
 #[path = "../support/charge.rs"]

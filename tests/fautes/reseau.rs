@@ -151,7 +151,7 @@ fn a_head_that_is_too_large_is_refused_at_once_and_costs_nobody_anything() {
     let dir = tempfile::tempdir().unwrap();
     let (_ledger, node, charge) = world(dir.path());
     let address = node.url.trim_start_matches("http://");
-    let many: String = (0..=HEADERS_MAX).map(|n| format!("x-{n}: x\r\n")).collect();
+    let many = "x-some: x\r\n".repeat(HEADERS_MAX + 1);
     let long = format!("x-long: {}\r\n", "x".repeat(4 * HEAD_BYTES_MAX));
     for headers in [many, long] {
         for _ in 0..50 {

@@ -81,7 +81,7 @@ impl Charge {
 
     pub fn agent() -> ureq::Agent {
         let config = ureq::Agent::config_builder().http_status_as_error(false);
-        config.timeout_global(Some(std::time::Duration::from_secs(60))).build().into()
+        config.timeout_global(Some(std::time::Duration::from_mins(1))).build().into()
     }
 
     pub fn token(&self) -> String {

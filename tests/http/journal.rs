@@ -11,7 +11,7 @@ fn checkpoint(node: &Node) -> Checkpoint {
     let reply = node.get("/checkpoint");
     assert_eq!(reply.expect(200).header("content-type"), "text/plain; charset=utf-8");
     assert_eq!(reply.header("cache-control"), "no-store");
-    Checkpoint::open(&reply.body, node.verifier()).unwrap()
+    Checkpoint::open(&reply.body, &node.verifier()).unwrap()
 }
 
 fn root_of(hashes: &[Hash]) -> Hash {
@@ -76,7 +76,7 @@ fn anybody_can_compute_the_published_root_from_what_is_published() {
         let older = root_of(&leaf_hashes[..usize::try_from(from).unwrap()]);
         verify_consistency(from, size, &hashes(&proof), &older, &checkpoint.root()).unwrap();
         let signed = proof["checkpoint"].as_str().unwrap();
-        assert_eq!(Checkpoint::open(signed.as_bytes(), node.verifier()).unwrap(), checkpoint);
+        assert_eq!(Checkpoint::open(signed.as_bytes(), &node.verifier()).unwrap(), checkpoint);
     }
 }
 

@@ -77,7 +77,7 @@ fn a_bad_line_harms_no_other_and_order_is_kept() {
     for result in [&results[0], &results[2], &results[6]] {
         let receipt: Receipt = serde_json::from_value(result["receipt"].clone()).unwrap();
         let leaf = data_encoding::BASE64.decode(receipt.leaf.as_bytes()).unwrap();
-        TlogProof::parse(receipt.proof.as_bytes()).unwrap().verify(&leaf_hash(&leaf), node.verifier()).unwrap();
+        TlogProof::parse(receipt.proof.as_bytes()).unwrap().verify(&leaf_hash(&leaf), &node.verifier()).unwrap();
     }
     let problem = &results[4]["problem"];
     assert_eq!((&problem["champ"], &problem["status"]), (&json!("subject"), &json!(409)));

@@ -243,7 +243,7 @@ fn a_start_sweeps_what_nobody_cited_for_two_days_and_nothing_else() {
     let node = node.restarted_after(Quota::default(), |folder| {
         for path in [&old, &cited] {
             let card = std::fs::File::open(path.with_extension("json")).unwrap();
-            card.set_modified(SystemTime::now() - Duration::from_secs(49 * 3_600)).unwrap();
+            card.set_modified(SystemTime::now() - Duration::from_hours(49)).unwrap();
         }
         // What says when to look is derived again from the files.
         for suffix in ["", "-wal", "-shm"] {

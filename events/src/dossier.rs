@@ -10,8 +10,8 @@ mod adherent;
 mod consultation;
 mod facture;
 mod flux;
-mod pli;
 mod piece;
+mod pli;
 mod registre;
 
 use serde::{Deserialize, Serialize};
@@ -26,8 +26,8 @@ pub use adherent::{Adherent, CLES_MAX, Cle, DELEGATIONS_MAX, Delegation, RECOUVR
 pub use consultation::{Consultation, EtatLot, Membre, Phase, SEANCES_MAX, Seance, Verdict};
 pub use facture::{EtatFacture, Facture, Metier};
 pub use flux::{Acquit, Flux};
-pub use pli::{Envoi, Pli};
 pub use piece::PieceEffacee;
+pub use pli::{Envoi, Pli};
 pub use registre::{CleJournal, JOURNAL_MAX, Registre};
 
 /// Where and when a leaf is recorded: what life cycles know of the moment.

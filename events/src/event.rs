@@ -88,7 +88,7 @@ impl DossierId {
     pub fn titulaires(&self) -> Vec<Organisation> {
         match self {
             Self::Registre(_) => Vec::new(),
-            Self::Adherent(organisation) => vec![organisation.clone()],
+            Self::Adherent(organisation) | Self::Piece(organisation, _) => vec![organisation.clone()],
             Self::Acte(id) => vec![id.siren.into()],
             Self::Flux(id) => vec![id.budget.siren().into()],
             Self::Facture(id) => vec![id.vendeur.clone(), id.acheteur.clone()],

@@ -4,7 +4,7 @@
 //! ([`echantillons`]). At each place of a sample's signatures every key is tried in turn, with the real functions, on real
 //! signed bytes. What comes out is compared with `matrice.txt`, which was read line by line against DESIGN §5, and with
 //! rules that hold whatever stands there. `GREFFE_WRITE_MATRICE=1 cargo test -p greffe-events --test matrice` writes the
-//! file anew; read the difference. A new event type does not compile before it has a sample.
+//! file anew; read the difference.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::needless_pass_by_value)]
 
 #[path = "matrice/echantillons.rs"]

@@ -53,7 +53,7 @@ pub fn parole(event: &Event) -> Result<Parole, Refusal> {
         DossierId::Facture(id) => facture(event, id),
         DossierId::Consultation(id) => Ok(consultation(event, id)),
         DossierId::Pli(id) => Ok(pli(event, id)),
-        DossierId::Registre(_) | DossierId::Adherent(_) => {
+        DossierId::Registre(_) | DossierId::Adherent(_) | DossierId::Piece(..) => {
             Err(Refusal::new(Code::AttributeInvalid, "the subject is not of a family of exchanges").at("subject"))
         }
     }

@@ -15,8 +15,8 @@ pub mod depouillement;
 pub mod facture;
 pub mod flux;
 pub mod partie;
-pub mod pli;
 pub mod piece;
+pub mod pli;
 pub mod registre;
 pub mod role;
 
@@ -54,8 +54,8 @@ pub use depouillement::{
 pub use facture::{FactureDeposee, FacturePaiement, FactureStatut};
 pub use flux::{FluxAcquitte, FluxRetour, FluxTransmis};
 pub use partie::{PartieDeclaree, QualiteDeclaree};
-pub use pli::{PliCopieSauvegarde, PliDepose, PliEmpreinteDeposee, PliRetire};
 pub use piece::PieceEffacee;
+pub use pli::{PliCopieSauvegarde, PliDepose, PliEmpreinteDeposee, PliRetire};
 pub use registre::{
     Operateur, RegistreJournalRemplace, RegistreNoeudRemplace, RegistreOperateurRemplace, RegistreOuvert,
     RegistreRecouvrementRemplace, RegistreRefus,
@@ -141,6 +141,7 @@ types! {
     CleCompromise "greffe.cle.compromise.v1" ADHERENT;
     DelegationAccordee "greffe.delegation.accordee.v1" ADHERENT;
     DelegationRetiree "greffe.delegation.retiree.v1" ADHERENT;
+    PieceEffacee "greffe.piece.effacee.v1" PIECE;
     ActeTransmis "greffe.acte.transmis.v1" ACTE;
     ActeAccuseReception "greffe.acte.accuse-reception.v1" ACTE;
     ActeAnomalie "greffe.acte.anomalie.v1" ACTE;
@@ -207,7 +208,7 @@ macro_rules! echanges {
                     $(Self::$constat(data) => &data.pieces,)*
                     $(Self::$parole(data) => &data.pieces,)*
                     Self::DelegationAccordee(data) => &data.pieces,
-                    // The log's own events and those of members cite none.
+                    // The log's own events, those of members and of pieces cite none.
                     _ => &[],
                 }
             }
@@ -249,7 +250,6 @@ echanges! {
         ConsultationNotifiee ConsultationDonneesPubliees ConsultationModifiee ConsultationSansSuite
         ConsultationInfructueuse PliCopieSauvegarde PliPartRestituee PliOuvert PliIllisible PliQualifie
         PliCandidatureExaminee PliOffreRejetee PliRejetNotifie
-    PieceEffacee "greffe.piece.effacee.v1" PIECE;
 }
 
 impl std::str::FromStr for EventType {

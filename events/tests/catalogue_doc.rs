@@ -63,7 +63,7 @@ fn the_catalogue_is_that_of_the_types() {
 #[test]
 fn each_type_of_an_exchange_says_when_it_is_admitted() {
     for event_type in EventType::ALL {
-        let is_exchange = !matches!(event_type.family(), "registre" | "adherent");
+        let is_exchange = !matches!(event_type.family(), "registre" | "adherent" | "piece");
         assert_eq!(
             fiches::fiche(*event_type).is_some(),
             is_exchange,

@@ -141,6 +141,7 @@ types! {
     CleCompromise "greffe.cle.compromise.v1" ADHERENT;
     DelegationAccordee "greffe.delegation.accordee.v1" ADHERENT;
     DelegationRetiree "greffe.delegation.retiree.v1" ADHERENT;
+    PieceEffacee "greffe.piece.effacee.v1" PIECE;
     ActeTransmis "greffe.acte.transmis.v1" ACTE;
     ActeAccuseReception "greffe.acte.accuse-reception.v1" ACTE;
     ActeAnomalie "greffe.acte.anomalie.v1" ACTE;
@@ -208,7 +209,7 @@ macro_rules! echanges {
                     $(Self::$constat(data) => &data.pieces,)*
                     $(Self::$parole(data) => &data.pieces,)*
                     Self::DelegationAccordee(data) => &data.pieces,
-                    // The log's own events and those of members cite none.
+                    // The log's own events, those of members and of pieces cite none.
                     _ => &[],
                 }
             }

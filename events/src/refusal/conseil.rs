@@ -90,6 +90,49 @@ impl Code {
                 "Transmettez d'abord l'acte, ou vérifiez son identifiant ; puis signez et envoyez un nouvel événement."
             }
             Self::ActeDejaTransmis => "Rien à faire si c'est le même acte. Sinon, donnez-lui un autre numéro.",
+            Self::AnnulationDejaDemandee | Self::AnnulationDejaAcquittee => "Rien à faire : c'est déjà au registre.",
+            Self::AnnulationNonDemandee => "La collectivité demande d'abord l'annulation de l'acte.",
+            Self::ConstatRequis => {
+                "Déposez le fichier reçu et citez-le, avec « auteur_declare » : vous constatez ce qu'un autre a dit, sans parler à sa place."
+            }
+            Self::ComptableNonDesigne => {
+                "Le titulaire du dossier désigne d'abord ce comptable (« comptable »), ou constate lui-même le fichier reçu."
+            }
+            Self::FluxInconnu => "Transmettez d'abord le flux, ou vérifiez le nom du fichier et le budget.",
+            Self::FluxDejaTransmis | Self::FactureDejaDeposee => {
+                "Rien à faire si c'est le même envoi : il ne se refait qu'après un rejet ou un renvoi."
+            }
+            Self::ConsultationInconnue => "Créez d'abord la consultation, ou vérifiez sa référence.",
+            Self::ConsultationDejaCreee => "Rien à faire si c'est la même. Sinon, donnez-lui une autre référence.",
+            Self::PhaseInconnue | Self::LotInconnu => "Vérifiez le numéro de phase ou de lot de la consultation.",
+            Self::PhaseDejaClose => "Rien à faire : la phase est déjà close.",
+            Self::DelaiEchu => {
+                "Le délai est passé : il ne se rouvre pas. Déclarez sans suite et relancez si la procédure doit reprendre."
+            }
+            Self::DelaiNonEchu => "Attendez la fin du délai : rien ne s'ouvre ni ne se décide avant.",
+            Self::DelaiAnterieur => "Donnez une date limite postérieure à celle en vigueur.",
+            Self::VersionDce => "Vérifiez la version du DCE : chaque nouvelle version a un numéro plus grand.",
+            Self::LotEtat => "Vérifiez où en est ce lot : attribué, signé, sans suite ou infructueux.",
+            Self::CommissionAbsente => {
+                "Cette consultation n'a pas de quorum d'ouverture : aucune clé de membre n'y est attendue."
+            }
+            Self::MembreInconnu => {
+                "Vérifiez le membre : sa clé doit être inscrite à la commission de cette consultation."
+            }
+            Self::MembreDejaInscrit => "Choisissez une autre place et une clé de chiffrement neuve pour ce membre.",
+            Self::SequestreExcessif => "Confiez cette clé à un membre : celles sous séquestre suffiraient à ouvrir.",
+            Self::SeanceInconnue => "Annoncez d'abord la séance de cette phase, ou vérifiez son identifiant.",
+            Self::SeanceNonContresignee => {
+                "Faites d'abord contresigner la séance par assez de membres de la commission."
+            }
+            Self::SeanceDejaContresignee | Self::PartDejaRestituee => "Rien à faire : ce membre l'a déjà fait.",
+            Self::PliInconnu => "Vérifiez l'identifiant du pli : rien n'en a été déposé ici.",
+            Self::PliDejaDepose => "Rien à faire si c'est le même. Sinon, donnez au nouveau dépôt un numéro neuf.",
+            Self::PliRetire => "Ce pli est retiré : il ne s'ouvre plus. Le soumissionnaire peut en déposer un autre.",
+            Self::PliDejaOuvert => "Rien à faire : ce pli est déjà ouvert.",
+            Self::CopieEtat => {
+                "Vérifiez ce qui a été fait de la copie de sauvegarde : reçue, puis ouverte ou détruite."
+            }
             Self::PieceDejaEffacee => {
                 "Rien à faire : la pièce est déjà effacée ; la feuille qui l'efface reste au registre."
             }

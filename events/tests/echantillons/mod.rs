@@ -97,7 +97,7 @@ impl Dossiers {
     /// Records an event received and recorded at these instants, Unix ms.
     pub fn poste_a(&mut self, value: &Value, received_at_ms: u64, recorded_at_ms: u64) -> Result<(), Refusal> {
         let event = evenement(value);
-        if matches!(event.subject.family(), Subject::REGISTRE | Subject::ADHERENT) {
+        if matches!(event.subject.family(), Subject::REGISTRE | Subject::ADHERENT | Subject::PIECE) {
             return Ok(());
         }
         let at = Recording { index: self.index, recorded_at_ms, received_at_ms };

@@ -1,6 +1,6 @@
 //! Life cycles of exchanges: what is impossible is refused with its code, what real systems do is admitted, and what is late
 //! in law is recorded with its verdict.
-#![allow(clippy::unwrap_used, clippy::needless_pass_by_value)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::needless_pass_by_value)]
 
 #[path = "echantillons/mod.rs"]
 mod echantillons;

@@ -186,7 +186,6 @@ types! {
     PliCandidatureExaminee "greffe.pli.candidature-examinee.v1" PLI;
     PliOffreRejetee "greffe.pli.offre-rejetee.v1" PLI;
     PliRejetNotifie "greffe.pli.rejet-notifie.v1" PLI;
-    PieceEffacee "greffe.piece.effacee.v1" PIECE;
 }
 
 /// What the `data` of a type of exchange says beyond the form of its fields.

@@ -136,59 +136,6 @@ impl Code {
             Self::PieceDejaEffacee => {
                 "Rien à faire : la pièce est déjà effacée ; la feuille qui l'efface reste au registre."
             }
-            Self::AnnulationDejaDemandee => "Rien à faire : la demande d'annulation est déjà au registre.",
-            Self::AnnulationNonDemandee => {
-                "Vérifiez l'identifiant de l'acte : son annulation doit d'abord être demandée."
-            }
-            Self::AnnulationDejaAcquittee => "Rien à faire : cet acquittement est déjà au registre.",
-            Self::ConstatRequis => {
-                "Indiquez qui le fichier désigne comme son auteur (data.auteur_declare) et citez ce fichier, rôle message."
-            }
-            Self::ComptableNonDesigne => {
-                "Vérifiez quel comptable la collectivité a désigné pour ce dossier : lui seul peut le dire."
-            }
-            Self::FluxInconnu => "Transmettez d'abord le flux, ou vérifiez son identifiant.",
-            Self::FluxDejaTransmis => {
-                "Rien à faire si c'est le même flux. Sinon, donnez-lui un autre nom de fichier (NomFic)."
-            }
-            Self::FactureDejaDeposee => "Rien à faire : ce dépôt est déjà au registre.",
-            Self::ConsultationInconnue => "Créez d'abord la consultation, ou vérifiez son identifiant.",
-            Self::ConsultationDejaCreee => {
-                "Rien à faire si c'est la même consultation. Sinon, donnez-lui une autre référence."
-            }
-            Self::PhaseInconnue => "Vérifiez le numéro de la phase : la consultation n'en a pas de tel.",
-            Self::PhaseDejaClose => "Cette phase est close : si la procédure le permet, ouvrez-en une autre.",
-            Self::DelaiEchu => {
-                "Le délai est passé, il ne se reporte plus : voyez avec l'acheteur ce que la procédure permet."
-            }
-            Self::DelaiNonEchu => "Attendez la fin du délai, puis signez et envoyez un nouvel événement.",
-            Self::DelaiAnterieur => "Donnez une date postérieure au délai actuel : un délai ne se raccourcit pas.",
-            Self::VersionDce => "Numérotez le dossier de consultation à la suite de la dernière version publiée.",
-            Self::LotInconnu => "Vérifiez le numéro du lot dans la consultation.",
-            Self::LotEtat => {
-                "Consultez l'état de ce lot : une étape précédente manque, ou il est déjà attribué ou abandonné."
-            }
-            Self::CommissionAbsente => {
-                "Cette consultation a été créée sans commission d'ouverture : cette étape n'y existe pas."
-            }
-            Self::MembreInconnu => "Vérifiez le numéro du membre de la commission.",
-            Self::MembreDejaInscrit => "Choisissez une autre place et une autre clé : chacune ne sert qu'une fois.",
-            Self::SequestreExcessif => {
-                "Confiez moins de clés à une même garde : elles ne doivent pas suffire à ouvrir les plis."
-            }
-            Self::SeanceInconnue => "Annoncez d'abord la séance d'ouverture de cette phase.",
-            Self::SeanceNonContresignee => {
-                "Faites d'abord contresigner la séance par assez de membres de la commission."
-            }
-            Self::SeanceDejaContresignee => "Rien à faire : ce membre a déjà contresigné.",
-            Self::PliInconnu => "Déposez d'abord le pli, ou vérifiez son identifiant.",
-            Self::PliDejaDepose => "Rien à faire si c'est le même pli. Sinon, donnez-lui un autre numéro.",
-            Self::PliRetire => "Ce pli a été retiré par son déposant : déposez-en un autre si le délai le permet.",
-            Self::PliDejaOuvert => "Rien à faire : l'ouverture de ce pli est déjà au registre.",
-            Self::PartDejaRestituee => "Rien à faire : la part de ce membre est déjà au registre.",
-            Self::CopieEtat => {
-                "Consultez l'état de la copie de sauvegarde : elle doit être reçue avant d'être ouverte ou détruite."
-            }
             Self::AccuseDejaEnregistre => "Rien à faire : l'accusé de réception est déjà au registre.",
         }
     }

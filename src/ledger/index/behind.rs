@@ -147,3 +147,57 @@ impl Drop for WriterThread {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::ledger::index::IndexReader;
+    use crate::ledger::refus::REFUSALS_COMPARED_MAX;
+    use greffe_events::ident::{Organisation, Subject};
+    use greffe_events::piece::Empreinte;
+
+    fn piece(n: u32) -> Empreinte {
+        Empreinte::of(&n.to_be_bytes())
+    }
+
+    fn rows(n: u32, leaves: usize) -> Rows {
+        let organisation: Organisation = "urn:siren:214502494".parse().unwrap();
+        let subject: Subject = organisation.dossier();
+        let mut rows = Rows { leaves, ..Rows::default() };
+        rows.citations.entry(piece(n)).or_default().insert((organisation, subject));
+        rows
+    }
+
+    #[test]
+    fn a_row_is_found_at_every_moment_of_its_way_into_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("index.sqlite");
+        let behind = Arc::new(Behind::default());
+        let connection = file::open_or_make(&path).unwrap();
+        let thread = WriterThread::start(&behind, connection, path.clone()).unwrap();
+        let reader = IndexReader::new(path.clone(), Arc::clone(&behind));
+        let found = |n| reader.citations(piece(n), REFUSALS_COMPARED_MAX).unwrap().len() == 1;
+        for n in 0..200 {
+            // Each is as much as is written at once: the writer is at it all the time.
+            assert!(behind.has_room());
+            behind.push(rows(n, GATHERED_LEAVES));
+            assert!((0..=n).all(found), "after {n}");
+        }
+        drop(thread);
+        assert!(behind.look(|rows| (rows.leaves > 0).then_some(())).is_none(), "the end has written everything");
+        assert!((0..200).all(found));
+    }
+
+    #[test]
+    fn rows_that_cannot_be_written_yet_are_kept_and_bounded() {
+        // Nobody writes: as when the disk is full.
+        let behind = Behind::default();
+        for n in 0..2 {
+            assert!(behind.lock().fresh.leaves < FRESH_LEAVES_MAX);
+            behind.push(rows(n, FRESH_LEAVES_MAX / 2));
+        }
+        assert!(behind.lock().fresh.leaves >= FRESH_LEAVES_MAX, "the next batch has to wait");
+        assert!(behind.look(|rows| rows.citations.get(&piece(0)).map(|_| ())).is_some());
+    }
+}

@@ -27,6 +27,7 @@ Rules that hold for every type:
 
 - **Nothing that could name a person stands in an event** but a SIREN: no free text, no name, no reason in words. Such things go into
   a *confidential piece* (role `confidentiel`, with its `finalite`), which can be erased. A test walks all schemas.
+- In the tables, `*` marks a field that is mandatory.
 - Money is a decimal string, days are `YYYY-MM-DD`, instants RFC 3339. Fields that are not known here are kept and ignored.
 - Every list, number and text has a bound. A code of a list that its keeper may lengthen is kept as it came, and judged by readers.
 - A **constat** (`auteur_declare`) is the word of an owner of the dossier about a file that it received; it cites that file. Without

@@ -81,7 +81,7 @@ fn strings(schema: &serde_json::Value, at: &str, found: &mut std::collections::B
         _ => false,
     };
     let is_closed = words.contains_key("const") || words.contains_key("enum");
-    let is_formed = schema["pattern"].as_str().is_some_and(|pattern| is_narrow(pattern));
+    let is_formed = schema["pattern"].as_str().is_some_and(is_narrow);
     let has_format = matches!(schema["format"].as_str(), Some("uuid" | "date" | "date-time"));
     if is_string && !is_closed && !is_formed && !has_format {
         found.insert(at.to_owned());

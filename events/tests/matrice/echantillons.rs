@@ -215,7 +215,6 @@ pub fn echantillons(event_type: EventType) -> Vec<Echantillon> {
             ]
             .concat()
         }
-        #[allow(unreachable_patterns)]
         _ => exchanges(event_type),
     }
 }

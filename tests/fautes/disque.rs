@@ -217,7 +217,7 @@ fn a_full_disk_takes_nothing_says_so_and_the_same_node_goes_on_once_there_is_roo
             assert_eq!(said, Dit::Non(503, "store-unavailable".to_owned()), "{free} bytes free");
         }
         if free == 0 {
-            assert_eq!(charge.one(&agent, &node.url), Dit::Non(503, "store-unavailable".to_owned()), "a piece, too");
+            assert_eq!(charge.one(&agent, &node.url), Dit::Non(507, "disk-full".to_owned()), "a piece, too");
         }
         // What is there is still read.
         assert_eq!(agent.get(format!("{}/checkpoint", node.url)).call().unwrap().status(), 200);

@@ -165,7 +165,7 @@ fn everybody_speaks_for_themselves_and_for_whom_they_may() {
     std::fs::write(&mandat, b"%PDF-1.7\nmandat\n").unwrap();
     let put = ["piece", "put", arg(&mandat), "--role", "mandat", "--type", "application/pdf", "--url", &play.url];
     let citation: Value = serde_json::from_str(&succeed(&[&put[..], &["--key", arg(&operator)]].concat())).unwrap();
-    let par_mandat = json!({ "organisation": VOISINE, "delegataire": PASSERELLE, "familles": ["acte"],
+    let par_mandat = json!({ "organisation": VOISINE, "delegataire": PASSERELLE, "familles": ["actes"],
                              "jusqu": "2027-01-01T00:00:00Z", "pieces": [citation] });
     let voisine = adherent(VOISINE);
     play.refused("delegation.accordee", OPERATOR, &voisine, &par_mandat, &[&passerelle], "key-other-organisation");
@@ -181,7 +181,7 @@ fn everybody_speaks_for_themselves_and_for_whom_they_may() {
 
     // The commune grants itself, for one family, and takes it back.
     let subject = adherent(COMMUNE);
-    let granted = json!({ "organisation": COMMUNE, "delegataire": PASSERELLE, "familles": ["acte"], "jusqu": "2027-01-01T00:00:00Z" });
+    let granted = json!({ "organisation": COMMUNE, "delegataire": PASSERELLE, "familles": ["actes"], "jusqu": "2027-01-01T00:00:00Z" });
     play.recorded("delegation.accordee", COMMUNE, &subject, &granted, &[&commune]);
     play.imported(&archive::sample(play.root.path(), "045", COMMUNE, "A2"), &passerelle);
     let taken = json!({ "organisation": COMMUNE, "delegataire": PASSERELLE });
@@ -192,7 +192,7 @@ fn everybody_speaks_for_themselves_and_for_whom_they_may() {
     let registre = format!("registre/{ORIGIN}");
     let replaced = json!({ "cle": play.public("operateur-2") });
     let (first, second, new) = (play.recovery(1), play.recovery(2), play.key("operateur-2"));
-    play.refused("registre.operateur-remplace", OPERATOR, &registre, &replaced, &[&first, &new], "signature-missing");
+    play.refused("registre.operateur-remplace", OPERATOR, &registre, &replaced, &[&first, &new], "key-unknown");
     play.refused(
         "registre.operateur-remplace",
         OPERATOR,
@@ -216,11 +216,12 @@ fn everybody_speaks_for_themselves_and_for_whom_they_may() {
     // The commune's key: a second one with the first one's help, then the first is revoked.
     let further = play.enrolment(COMMUNE, "commune-2", "collectivite");
     let second_key = play.key("commune-2");
-    play.refused("cle.enrolee", OPERATOR, &subject, &further, &[&operator, &second_key], "signature-missing");
+    play.refused("cle.enrolee", OPERATOR, &subject, &further, &[&operator, &second_key], "key-unknown");
     play.recorded("cle.enrolee", OPERATOR, &subject, &further, &[&operator, &commune, &second_key]);
     let revoked = json!({ "organisation": COMMUNE, "cle": play.public("commune"), "motif": "remplacement" });
     play.recorded("cle.revoquee", COMMUNE, &subject, &revoked, &[&second_key]);
-    play.import_refused(&archive::sample(play.root.path(), "045", COMMUNE, "A3"), &commune, "key-revoked");
+    play.import_refused(&archive::sample(play.root.path(), "045", COMMUNE, "A3"), &commune, "token-key-not-in-force");
+    play.refused("delegation.accordee", COMMUNE, &subject, &granted, &[&commune], "key-revoked");
     play.imported(&archive::sample(play.root.path(), "045", COMMUNE, "A3"), &second_key);
 
     // Somebody has the operator recover "lost" keys: nothing for 72 hours, and the commune objects.
@@ -228,10 +229,11 @@ fn everybody_speaks_for_themselves_and_for_whom_they_may() {
     let intruder = play.key("intrus");
     play.recorded("cle.recouvree", OPERATOR, &subject, &recovered, &[&operator, &intruder]);
     let wanted = archive::sample(play.root.path(), "045", COMMUNE, "A4");
-    play.import_refused(&wanted, &intruder, "key-pending");
+    play.import_refused(&wanted, &intruder, "token-key-not-in-force");
+    play.refused("delegation.accordee", COMMUNE, &subject, &granted, &[&intruder], "key-pending");
     let objection = json!({ "organisation": COMMUNE, "cle": play.public("intrus") });
     play.recorded("cle.opposition", COMMUNE, &subject, &objection, &[&second_key]);
-    play.import_refused(&wanted, &intruder, "key-revoked");
+    play.refused("delegation.accordee", COMMUNE, &subject, &granted, &[&intruder], "key-revoked");
     play.imported(&wanted, &second_key);
 
     // The neighbour leaves: its gateway says nothing more for it.

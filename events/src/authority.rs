@@ -1,7 +1,7 @@
 //! Who may sign what (DESIGN §5): a pure decision over what the earlier leaves say of keys, members and the log.
 //!
-//! Each event type asks for signers in a given order ([`signers`]). A signer is a key *in force* that governs the log, or
-//! speaks for an organisation with a *role*, its own or by *delegation*; or exactly one named key that proves its
+//! Each event type asks for signers in a given order (the table in `authority/signers.rs`). A signer is a key *in force*
+//! that governs the log, or speaks for an organisation with a *role*, its own or by *delegation*; or exactly one named key that proves its
 //! possession. Everything is judged by the state at the leaf's own index and by its `recorded_at`.
 
 mod familles;

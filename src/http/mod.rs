@@ -15,7 +15,7 @@
 //! | [`auth`], [`access`] | who reads, and what they may read |
 //! | [`request`] | typed reading of paths, queries, bodies; work off the async threads |
 //! | [`bounds`] | every limit, and the middleware around all endpoints |
-//! | [`mod@serve`], [`connexion`] | connections, their timeouts and places, the graceful end |
+//! | [`mod@serve`], `connexion` | connections, their timeouts and places, the graceful end |
 //!
 //! Nothing that reads a disk or verifies a signature runs on an async thread. What is public: checkpoint, hash tiles,
 //! proofs, the node's card, health and figures. Everything else asks for a reader token. TLS is the reverse proxy's.

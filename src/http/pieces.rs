@@ -9,7 +9,7 @@
 //!
 //! `GET /v1/pieces/{reference}` gives the bytes to their depositor and to whoever reads an act that cites them; 410 where a
 //! leaf erased them. To anybody else they are not there, and the answer takes as long whether they are or not: looking
-//! through citations that the reader may not see takes time, so that answer comes at whole steps of [`NOT_FOUND_STEP`].
+//! through citations that the reader may not see takes time, so that answer comes at whole steps of `NOT_FOUND_STEP`.
 
 use std::time::{Duration, Instant};
 
@@ -193,7 +193,7 @@ pub(super) async fn get(
     Ok((headers, Body::from_stream(ReaderStream::with_capacity(lent, SEND_BYTES))).into_response())
 }
 
-/// Waits until a whole number of [`NOT_FOUND_STEP`]s has passed.
+/// Waits until a whole number of `NOT_FOUND_STEP`s has passed.
 async fn wait_for_the_step(asked: Instant) {
     let steps = asked.elapsed().as_millis() / NOT_FOUND_STEP.as_millis() + 1;
     let at = asked + NOT_FOUND_STEP * u32::try_from(steps).unwrap_or(1);

@@ -1,7 +1,7 @@
 //! Connections: HTTP/1.1, their timeouts and their number, and the graceful end.
 //!
 //! `axum::serve` gives connections no clock, so a client may send its head for ever; hence this loop over hyper, with
-//! [`HEAD_WAIT_MAX`]. Who gets a place is [`connexion`](super::connexion)'s matter. TLS and HTTP/2 are the reverse proxy's.
+//! [`HEAD_WAIT_MAX`]. Who gets a place is `connexion`'s matter. TLS and HTTP/2 are the reverse proxy's.
 
 use std::io;
 use std::sync::Arc;

@@ -162,6 +162,7 @@ fn the_card_names_the_log_and_its_key() {
         json!({
             "origin": ORIGIN, "vkey": node.verifier().to_string(), "operator": OPERATOR, "api": "v1",
             "roles": ["ecriture", "lecture"],
+            "journal": [{ "index": 0, "vkey": node.verifier().to_string() }],
         })
     );
 }

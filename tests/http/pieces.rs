@@ -78,7 +78,7 @@ fn what_a_gateway_uploads_its_member_cites_by_the_gateways_signature_and_by_no_o
     );
     assert!(!place(&node, COMMUNE, cited).exists());
     let delegation = json!({
-        "organisation": COMMUNE, "delegataire": GATEWAY, "familles": ["acte"], "jusqu": instant(86_400),
+        "organisation": COMMUNE, "delegataire": GATEWAY, "familles": ["actes"], "jusqu": instant(86_400),
     });
     let subject = format!("adherent/{}", &COMMUNE[10..]);
     node.post(&crate::monde::event("delegation.accordee", COMMUNE, &subject, &delegation), &[COMMUNE_KEY]).expect(201);

@@ -37,7 +37,7 @@ pub const UNCITED_KEPT: Duration = Duration::from_hours(48);
 const SWEEP_INTERVAL: Duration = Duration::from_mins(10);
 
 /// Pieces that one pass looks at: some seconds of a disk's time at most. Where more are due, the next pass follows after
-/// [`SWEEP_PAUSE`].
+/// `SWEEP_PAUSE`.
 pub const SWEEP_PIECES_MAX: u32 = 1_000;
 
 /// Between two passes while more pieces are due.

@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 
 use super::client::{Client, Posted};
 use super::event::{is_envelope, read_bounded};
-use super::{Outcome, Target, now_ms, print, say};
+use super::{Outcome, now_ms, print, say};
 use crate::http::bounds::BATCH_BYTES_MAX;
 use crate::ledger::folder::{read_secret_key, replace_file};
 
@@ -30,13 +30,17 @@ pub struct Args {
     /// Événements en JSON : enveloppe signée, événement entier, ou brouillon (type, source, subject, data).
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    #[command(flatten)]
-    target: Target,
+    /// Adresse du nœud, par exemple <http://127.0.0.1:4180>
+    #[arg(long, env = "GREFFE_URL", default_value = "http://127.0.0.1:4180")]
+    url: String,
+    /// Clé qui signe un brouillon ou un événement, fichier PEM ; plusieurs dans l'ordre que demande son type.
+    #[arg(long, env = "GREFFE_KEY", value_name = "FICHIER")]
+    key: Vec<PathBuf>,
 }
 
 pub fn run(args: &Args) -> Outcome {
-    let client = Client::connect(&args.target.url)?;
-    let keys = args.target.key.iter().map(|file| read_secret_key(file)).collect::<Result<Vec<_>, _>>()?;
+    let client = Client::connect(&args.url)?;
+    let keys = args.key.iter().map(|file| read_secret_key(file)).collect::<Result<Vec<_>, _>>()?;
     let envelopes =
         args.files.iter().map(|file| signed(file, &keys, client.origin())).collect::<Result<Vec<_>, _>>()?;
     let mut all_hold = true;
@@ -89,10 +93,19 @@ fn signed(file: &Path, keys: &[SecretKey], origin: &Origin) -> anyhow::Result<En
     let kept = suffixed(file, "dsse.json");
     if kept.exists()
         && let Ok(envelope) = Envelope::parse(&read_bounded(&kept)?)
-        && is_of(&envelope, &bytes, keys, origin)
+        && is_of(&envelope, &bytes, origin)
     {
+        if !envelope.signers().eq(keys.iter().map(SecretKey::id)) {
+            bail!(
+                "{} porte déjà ce brouillon, avec d'autres signatures : envoyez cette enveloppe, ou effacez-la",
+                kept.display()
+            );
+        }
         say(format_args!("{} : renvoi de ce qui était déjà signé ({})", file.display(), kept.display()));
         return Ok(envelope);
+    }
+    if keys.is_empty() {
+        bail!("{} n'est pas signé : donnez la clé qui signe (--key)", file.display());
     }
     let event = complete(&bytes, Some(origin)).with_context(|| file.display().to_string())?;
     Event::parse(&event)
@@ -103,15 +116,14 @@ fn signed(file: &Path, keys: &[SecretKey], origin: &Origin) -> anyhow::Result<En
     Ok(envelope)
 }
 
-/// Whether an envelope says what the draft says, by these keys, for this log.
-fn is_of(envelope: &Envelope, draft: &[u8], keys: &[SecretKey], origin: &Origin) -> bool {
+/// Whether an envelope says what the draft says, for this log.
+fn is_of(envelope: &Envelope, draft: &[u8], origin: &Origin) -> bool {
     let (Ok(Value::Object(draft)), Ok(Value::Object(sent))) =
         (serde_json::from_slice(draft), serde_json::from_slice(envelope.payload()))
     else {
         return false;
     };
-    envelope.signers().eq(keys.iter().map(SecretKey::id))
-        && draft.iter().all(|(name, value)| sent.get(name) == Some(value))
+    draft.iter().all(|(name, value)| sent.get(name) == Some(value))
         && sent.get("registre").and_then(Value::as_str) == Some(origin.as_str())
 }
 

@@ -140,20 +140,21 @@ fn a_list_goes_on_where_its_page_ended_whatever_arrives_meanwhile() {
     let node = Node::open();
     node.deposit(COMMUNE_KEY, PDF, None).expect(201);
     let indices: Vec<u64> = (0..7).map(|_| node.transmit(&numero())).collect();
-    let page = |query: &str| {
-        let page = node.get_as(COMMUNE_KEY, &format!("/v1/actes?at_least={}&{query}", indices[6])).expect(200).json();
+    let page_at = |index: u64, query: &str| {
+        let page = node.get_as(COMMUNE_KEY, &format!("/v1/actes?at_least={index}&{query}")).expect(200).json();
         let acts = page["actes"].as_array().unwrap().iter().map(|acte| acte["transmis_index"].as_u64().unwrap());
         (acts.collect::<Vec<_>>(), page["suite"].as_str().map(str::to_owned))
     };
+    let page = |query: &str| page_at(indices[6], query);
     let newest_first: Vec<u64> = indices.iter().rev().copied().collect();
     let (first, suite) = page("limit=3");
     assert_eq!(first, newest_first[..3]);
-    node.transmit(&numero());
+    let newest = node.transmit(&numero());
     let (second, suite) = page(&format!("limit=3&apres={}", suite.unwrap()));
     assert_eq!(second, newest_first[3..6]);
     let (third, suite) = page(&format!("limit=3&apres={}", suite.unwrap()));
     assert_eq!((third, suite), (newest_first[6..].to_vec(), None));
     // A page that ends where the list ends says so.
-    let (all, suite) = page("limit=8&siren=214502494&nature=DE&departement=045");
+    let (all, suite) = page_at(newest, "limit=8&siren=214502494&nature=DE&departement=045");
     assert_eq!((all.len(), suite), (8, None));
 }

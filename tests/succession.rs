@@ -36,14 +36,20 @@ fn the_log_goes_on_under_another_key_that_two_recovery_keys_name() {
     let envelope = signed_by(&log_succession(&ledger, &new), &[&key(4), &key(6), &new]);
     let size = ledger.head().size;
 
-    // The node would be left without its key.
-    match submit_bytes(&ledger, &envelope).unwrap() {
-        Answer::Refused(refusal, None) => assert_eq!(refusal.code, Code::CleAbsente),
-        other => panic!("{other:?}"),
-    }
-    assert_eq!(ledger.head().size, size);
-
+    // The node would be left without its key: there is none, then it is another.
     let next = folder.log_key().with_extension("suivante.pem");
+    for another in [None, Some(SecretKey::from_seed(&[78; 32]))] {
+        if let Some(another) = another {
+            write_secret_key(&next, &another).unwrap();
+        }
+        match submit_bytes(&ledger, &envelope).unwrap() {
+            Answer::Refused(refusal, None) => assert_eq!(refusal.code, Code::CleAbsente),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(ledger.head().size, size);
+    }
+    std::fs::remove_file(&next).unwrap();
+
     write_secret_key(&next, &new).unwrap();
     let Answer::Recorded { receipt, .. } = submit_bytes(&ledger, &envelope).unwrap() else { panic!("not recorded") };
     let current = ledger.verifier();

@@ -104,8 +104,8 @@ fn sign(file: &Path, key: &Path, origin: Option<&Origin>, place: Option<u8>) -> 
     }
     signatures.insert(place, (key.id(), key.sign(&pae(PAYLOAD_TYPE, &payload))));
     let shown: serde_json::Value = serde_json::from_slice(&payload)?;
-    say(format_args!("Vous signez :\n{}", serde_json::to_string_pretty(&shown)?));
     let envelope = Envelope::new(payload, signatures)?;
+    say(format_args!("Vous signez :\n{}", serde_json::to_string_pretty(&shown)?));
     replace_file(&target, envelope.to_json().as_bytes())
         .with_context(|| format!("{} n'a pas pu être écrit", target.display()))?;
     for (at, signer) in envelope.signers().enumerate() {

@@ -85,11 +85,11 @@ struct CachedKey {
 /// Most keys kept, some 250 bytes each: above, all are forgotten, so that keys made up by strangers can't grow it.
 const KEYS_CACHED_MAX: usize = 20_000;
 
-/// A table costs some 20 verifications to make: only a key that has signed this often gets one.
-const TABLE_AFTER_USES: usize = 100;
+/// A table costs two or three verifications to make, and memory: only a key that has signed this often gets one.
+const TABLE_AFTER_USES: usize = 50;
 
-/// Most tables, 16 KB each: 32 MB. Beyond, keys are verified without.
-const TABLES_MAX: usize = 2_000;
+/// Most tables, 80 KB each: 40 MB. Above, all keys are forgotten; those that go on signing have theirs again soon.
+const TABLES_MAX: usize = 500;
 
 impl KeyCache {
     /// [`KeyId::verify`], with the same answer.
@@ -100,14 +100,23 @@ impl KeyCache {
             None
         } else {
             let make = || {
-                let is_room = self.tables.fetch_add(1, Ordering::Relaxed) < TABLES_MAX;
-                if is_room { Table::new(*key) } else { None }
+                self.make_room();
+                Table::new(*key)
             };
             cached.table.get_or_init(make).as_ref()
         };
         match table {
             Some(table) => table.verify(message, signature),
             None => verify_strict(&cached.point, message, signature),
+        }
+    }
+
+    /// For one table more.
+    fn make_room(&self) {
+        if self.tables.fetch_add(1, Ordering::Relaxed) >= TABLES_MAX {
+            self.keys.write().unwrap_or_else(PoisonError::into_inner).clear();
+            // The one that is being made.
+            self.tables.store(1, Ordering::Relaxed);
         }
     }
 

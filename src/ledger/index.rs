@@ -16,10 +16,10 @@
 mod behind;
 mod file;
 mod read;
+mod recent;
 mod rows;
 
-use std::cell::RefCell;
-use std::collections::HashMap;
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,15 +36,12 @@ use thiserror::Error;
 
 use self::behind::{Behind, WriterThread};
 use self::file::Reader;
+use self::recent::{Recent, Source};
 use self::rows::Rows;
 use crate::tlog::{Edge, Hash, TILE_WIDTH, TileReader, partial_tiles};
 
 /// Format of the file; another one is made anew.
 pub const FORMAT: i64 = 5;
-
-/// Entries of each table that the sequencer keeps at hand; above, all are forgotten. Members, the log, keys and ranks are read for
-/// every event; some 20 MB where all are full.
-const CACHED_MAX: usize = 20_000;
 
 pub use read::{Erasure, IndexReader};
 
@@ -122,48 +119,17 @@ pub struct IndexWriter {
     /// Of the open batch.
     batch: Rows,
     behind: Arc<Behind>,
+    recent: Arc<Recent>,
     /// Reads the file.
     connection: Connection,
-    cache: RefCell<Cache>,
+    /// How often the file had been written when the reading transaction that is open began.
+    reading: Cell<Option<u64>>,
     /// Leaves indexed and `recorded_at` of the newest in Unix ms, the open batch included.
     size: u64,
     recorded_at_ms: u64,
     /// The same without the open batch.
     committed: (u64, u64),
     _thread: WriterThread,
-}
-
-/// Rows of the file that are read again and again, as they are in the newest batch that is committed.
-#[derive(Debug, Default)]
-struct Cache {
-    /// Of members and of the log.
-    dossiers: HashMap<Subject, (u64, Dossier)>,
-    keys: HashMap<KeyId, KeyRecord>,
-    sources: HashMap<Organisation, u64>,
-}
-
-impl Cache {
-    /// What a batch changes of what is kept.
-    fn follow(&mut self, batch: &Rows) {
-        for (subject, state) in batch.dossiers.iter().filter(|(_, (_, dossier))| is_kept(dossier)) {
-            self.dossiers.insert(subject.clone(), state.clone());
-        }
-        self.keys.extend(batch.keys.iter().map(|(key, record)| (*key, record.clone())));
-        self.sources.extend(batch.sources.iter().map(|(source, leaves)| (source.clone(), *leaves)));
-        self.bound();
-    }
-
-    /// Forgets everything rather than growing without end.
-    fn bound(&mut self) {
-        if self.dossiers.len().max(self.keys.len()).max(self.sources.len()) > CACHED_MAX {
-            *self = Self::default();
-        }
-    }
-}
-
-/// Whether a dossier is read for more than its own events.
-fn is_kept(dossier: &Dossier) -> bool {
-    matches!(dossier, Dossier::Adherent(_) | Dossier::Registre(_))
 }
 
 /// Removes the file, so that the next opening derives it again.
@@ -188,7 +154,7 @@ impl IndexWriter {
             let is_of_store = match index.size.checked_sub(1) {
                 None => true,
                 Some(last) if last < store_size => {
-                    let (_, _, known) = index.file().state()?;
+                    let (_, _, known) = index.file()?.state()?;
                     leaf_hash_at(last)?.as_bytes().as_slice() == known
                 }
                 Some(_) => false,
@@ -206,15 +172,18 @@ impl IndexWriter {
         let sqlite = |source| IndexError::Sqlite { path: path.to_owned(), source };
         let writing = file::open_or_make(path).map_err(sqlite)?;
         let connection = file::open_reader(path).map_err(sqlite)?;
-        let (size, recorded_at_ms, _) = Reader { connection: &connection, path }.state()?;
+        let reader = Reader { connection: &connection, path };
+        let (size, recorded_at_ms, _) = reader.state()?;
+        let recent = Arc::new(Recent::new(reader.erased()?));
         let behind = Arc::new(Behind::default());
         let thread = WriterThread::start(&behind, writing, path.to_owned())?;
         Ok(Self {
             path: path.to_owned(),
             batch: Rows::default(),
             behind,
+            recent,
             connection,
-            cache: RefCell::default(),
+            reading: Cell::new(None),
             size,
             recorded_at_ms,
             committed: (size, recorded_at_ms),
@@ -224,11 +193,28 @@ impl IndexWriter {
 
     /// The same index for everybody else.
     pub fn reader(&self) -> IndexReader {
-        IndexReader::new(self.path.clone(), Arc::clone(&self.behind))
+        IndexReader::new(self.path.clone(), Arc::clone(&self.behind), Arc::clone(&self.recent))
     }
 
-    fn file(&self) -> Reader<'_> {
-        Reader { connection: &self.connection, path: &self.path }
+    /// The file, for what is neither in the batch nor behind. One reading transaction serves a whole batch: locking the file for each
+    /// row would cost as much as reading it. It begins anew when the file has been written since, because rows that are in the
+    /// file are behind no more.
+    fn file(&self) -> Result<Reader<'_>, IndexError> {
+        let reader = Reader { connection: &self.connection, path: &self.path };
+        let written = self.behind.written();
+        if self.reading.get() != Some(written) {
+            self.end_reading()?;
+            reader.begin()?;
+            self.reading.set(Some(written));
+        }
+        Ok(reader)
+    }
+
+    fn end_reading(&self) -> Result<(), IndexError> {
+        match self.reading.take() {
+            Some(_) => Reader { connection: &self.connection, path: &self.path }.end(),
+            None => Ok(()),
+        }
     }
 
     /// What the rows in memory say, the newest first.
@@ -252,11 +238,14 @@ impl IndexWriter {
     ///
     /// [`IndexError::Full`] where the file could not be written for a while: nothing was begun, and later it may work.
     pub fn begin(&self) -> Result<(), IndexError> {
+        // Whatever was read since the last one.
+        self.end_reading()?;
         if self.behind.has_room() { Ok(()) } else { Err(IndexError::Full { path: self.path.clone() }) }
     }
 
     /// Forgets the batch.
     pub fn rollback(&mut self) {
+        self.stop_reading();
         self.batch = Rows::default();
         (self.size, self.recorded_at_ms) = self.committed;
     }
@@ -274,9 +263,18 @@ impl IndexWriter {
         let partial = partial_tiles(sized);
         batch.tiles.extend(partial.map(|tile| ((tile.level(), tile.n()), edge.partial(tile.level()).to_vec())));
         batch.head = Some((last, self.recorded_at_ms, sized));
-        self.cache.get_mut().follow(&batch);
+        self.recent.follow(&batch);
         self.committed = (self.size, self.recorded_at_ms);
         self.behind.push(batch);
+        self.stop_reading();
+    }
+
+    /// Ends the reading transaction with its batch, so that the file's log can be moved into the file.
+    fn stop_reading(&self) {
+        if let Err(error) = self.end_reading() {
+            // It is open still, and ended by the next batch's first reading.
+            tracing::warn!(%error, "the index's reading transaction does not end");
+        }
     }
 
     /// The right edge of the tree, as last committed.
@@ -296,7 +294,7 @@ impl IndexWriter {
             });
             hashes /= u64::from(TILE_WIDTH);
         }
-        Edge::restore(self.size, &partial).map_err(|error| self.file().row(error))
+        Edge::restore(self.size, &partial).map_err(|error| IndexError::Row { path: self.path.clone(), what: error.to_string() })
     }
 
     /// What the earlier leaves say of an event's dossier and source.
@@ -311,38 +309,63 @@ impl IndexWriter {
 
     /// The last leaf of a dossier, and its state.
     fn dossier(&self, subject: &Subject) -> Result<Option<(u64, Dossier)>, IndexError> {
-        let known = self.look(|rows| rows.dossiers.get(subject).cloned());
-        if let Some(known) = known.or_else(|| self.cache.borrow().dossiers.get(subject).cloned()) {
+        if let Some(known) = self.batch.dossiers.get(subject) {
+            return Ok(Some(known.clone()));
+        }
+        let known = self.recent.dossier(subject);
+        if let Some(known) = known.or_else(|| self.behind.look(|rows| rows.dossiers.get(subject).cloned())) {
             return Ok(Some(known));
         }
-        let found = self.file().dossier(subject)?;
-        if let Some(state) = found.as_ref().filter(|(_, dossier)| is_kept(dossier)) {
-            let mut cache = self.cache.borrow_mut();
-            cache.dossiers.insert(subject.clone(), state.clone());
-            cache.bound();
+        let found = self.file()?.dossier(subject)?;
+        if let Some(state) = &found {
+            self.recent.keep_dossier(subject, state);
         }
         Ok(found)
     }
 
     /// Number of leaves of a source.
     fn rank(&self, source: &Organisation) -> Result<u64, IndexError> {
-        let known = self.look(|rows| rows.sources.get(source).copied());
-        if let Some(known) = known.or_else(|| self.cache.borrow().sources.get(source).copied()) {
-            return Ok(known);
+        match self.batch.sources.get(source).copied().or_else(|| self.recent.rank(source)) {
+            Some(known) => Ok(known),
+            None => Ok(self.keep_source(source)?.0),
         }
-        let found = self.file().rank(source)?.unwrap_or(0);
-        let mut cache = self.cache.borrow_mut();
-        cache.sources.insert(source.clone(), found);
-        cache.bound();
-        Ok(found)
+    }
+
+    /// Reads a source into `recent`; its number of leaves, and the greatest id that it has used.
+    fn keep_source(&self, source: &Organisation) -> Result<(u64, Option<Uuid>), IndexError> {
+        // Behind first: what moves into the file meanwhile is there then.
+        let (mut behind, mut floor) = (None, None);
+        self.behind.each(|rows| {
+            behind = rows.sources.get(source).copied().or(behind);
+            let used = rows.identities.keys().filter(|(other, _)| other == source);
+            floor = floor.max(used.map(|(_, id)| *id).max());
+        });
+        let file = self.file()?;
+        let leaves = match behind {
+            Some(leaves) => leaves,
+            None => file.rank(source)?.unwrap_or(0),
+        };
+        floor = floor.max(file.greatest_id(source)?);
+        self.recent.keep_source(source, Source::new(leaves, floor));
+        Ok((leaves, floor))
     }
 
     /// The event that has this identity, if any.
     pub fn identity(&self, source: &Organisation, id: Uuid) -> Result<Option<KnownIdentity>, IndexError> {
         let identity = (source.clone(), id);
-        match self.look(|rows| rows.identities.get(&identity).copied()) {
+        if let Some(known) = self.batch.identities.get(&identity) {
+            return Ok(Some(*known));
+        }
+        let may_have_used = match self.recent.may_have_used(source, id) {
+            Some(known) => known,
+            None => self.keep_source(source)?.1.is_some_and(|floor| id <= floor),
+        };
+        if !may_have_used {
+            return Ok(None);
+        }
+        match self.behind.look(|rows| rows.identities.get(&identity).copied()) {
             Some(known) => Ok(Some(known)),
-            None => self.file().identity(source, id),
+            None => self.file()?.identity(source, id),
         }
     }
 
@@ -354,7 +377,7 @@ impl IndexWriter {
         };
         match self.look(of) {
             Some(index) => Ok(Some(index)),
-            None => self.file().refusal(key, code, payload),
+            None => self.file()?.refusal(key, code, payload),
         }
     }
 
@@ -418,15 +441,13 @@ impl RightsReader for IndexWriter {
     type Error = IndexError;
 
     fn key(&self, key: &KeyId) -> Result<Option<KeyRecord>, IndexError> {
-        let known = self.look(|rows| rows.keys.get(key).cloned());
-        if let Some(known) = known.or_else(|| self.cache.borrow().keys.get(key).cloned()) {
+        let known = self.batch.keys.get(key).cloned().or_else(|| self.recent.key(key));
+        if let Some(known) = known.or_else(|| self.behind.look(|rows| rows.keys.get(key).cloned())) {
             return Ok(Some(known));
         }
-        let found = self.file().key(key)?;
+        let found = self.file()?.key(key)?;
         if let Some(record) = &found {
-            let mut cache = self.cache.borrow_mut();
-            cache.keys.insert(*key, record.clone());
-            cache.bound();
+            self.recent.keep_key(*key, record);
         }
         Ok(found)
     }
@@ -448,7 +469,7 @@ impl TileReader for &IndexWriter {
     fn tile(&self, level: u8, n: u64, width: u16) -> Result<Vec<Hash>, IndexError> {
         match self.look(|rows| rows.tile(level, n, width)) {
             Some(tile) => Ok(tile),
-            None => self.file().tile(level, n, width),
+            None => self.file()?.tile(level, n, width),
         }
     }
 }

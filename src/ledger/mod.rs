@@ -326,9 +326,8 @@ impl Ledger {
     fn receipt_of(&self, kept: Kept) -> Result<Box<Receipt>, LedgerError> {
         match kept {
             Kept::Now { index, hashes, written } => {
-                let leaf = usize::try_from(index - written.at).ok().and_then(|at| written.leaves.get(at));
-                let leaf = leaf.ok_or_else(|| Fatal::Tree(format!("leaf {index} is not of its batch")))?;
-                Ok(Box::new(make_receipt(index, leaf, hashes, &written.head)?))
+                let receipt = written.receipt(index, hashes)?.map(Box::new);
+                receipt.ok_or_else(|| Fatal::Tree(format!("leaf {index} is not of its batch")).into())
             }
             Kept::Before(index) => {
                 let receipt = self.receipt(index)?.map(Box::new);

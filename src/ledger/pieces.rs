@@ -24,9 +24,10 @@ pub mod accounts;
 pub mod depot;
 pub mod upkeep;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use greffe_events::ident::Organisation;
 use greffe_events::piece::{Designation, Empreinte, PIECE_BYTES_MAX, Piece, engagement};
@@ -41,6 +42,9 @@ pub use depot::{Announced, Deposit, Depot};
 
 /// Bytes read at a time when a piece is verified.
 const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Largest card: two digests, a size, and the longest name, every character of it escaped.
+const CARD_BYTES_MAX: usize = 8 * 1024;
 
 /// Longest original file name kept on a card, in characters.
 pub const NOM_CHARS_MAX: usize = 255;
@@ -144,13 +148,29 @@ impl Pieces {
 
     /// The card of a piece, if this organisation deposited it.
     pub fn card(&self, organisation: &Organisation, reference: Empreinte) -> Result<Option<Card>, PieceError> {
+        Ok(self.dated_card(organisation, reference)?.map(|(card, _)| card))
+    }
+
+    /// The same, and when it was last written or cited.
+    fn dated_card(
+        &self,
+        organisation: &Organisation,
+        reference: Empreinte,
+    ) -> Result<Option<(Card, SystemTime)>, PieceError> {
         let place = self.place(organisation, reference);
         if !place.is_file() {
             return Ok(None);
         }
         let card_place = card_place(&place);
-        let bytes = fs::read(&card_place).map_err(|source| io_at("read", &card_place, source))?;
-        serde_json::from_slice(&bytes).map(Some).map_err(|error| io_at("read", &card_place, error.into()))
+        let read = || {
+            let mut file = File::open(&card_place)?;
+            let metadata = file.metadata()?;
+            // It was renamed into place whole.
+            let mut bytes = vec![0; usize::try_from(metadata.len()).unwrap_or(usize::MAX).min(CARD_BYTES_MAX)];
+            file.read_exact(&mut bytes)?;
+            Ok((serde_json::from_slice(&bytes)?, metadata.modified()?))
+        };
+        read().map(Some).map_err(|source| io_at("read", &card_place, source))
     }
 
     /// Opens the bytes of a piece.

@@ -92,8 +92,30 @@ pub struct Written {
     pub head: Arc<Head>,
     /// Index of its first leaf.
     pub at: u64,
+    /// When it was recorded, Unix ms.
+    pub recorded_at_ms: u64,
     /// Its leaves.
     pub leaves: Vec<Vec<u8>>,
+    /// The ids of their events.
+    ids: Vec<Uuid>,
+    /// The proof of its first leaf: those of the others are under the same checkpoint.
+    proof: TlogProof,
+}
+
+impl Written {
+    fn new(head: Arc<Head>, at: u64, recorded_at_ms: u64, batch: Batch) -> Result<Self, Fatal> {
+        let proof = TlogProof::new(at, Vec::new(), head.checkpoint.clone());
+        let proof = proof.map_err(|error| Fatal::Tree(error.to_string()))?;
+        Ok(Self { head, at, recorded_at_ms, leaves: batch.leaves, ids: batch.ids, proof })
+    }
+
+    /// The receipt of one of its leaves; none where the leaf is of another batch.
+    pub fn receipt(&self, index: u64, hashes: Vec<Hash>) -> Result<Option<Receipt>, Fatal> {
+        let at = index.checked_sub(self.at).and_then(|at| usize::try_from(at).ok());
+        let Some((id, leaf)) = at.and_then(|at| self.ids.get(at).zip(self.leaves.get(at))) else { return Ok(None) };
+        let proof = self.proof.of_leaf(index, hashes).map_err(|error| Fatal::Tree(error.to_string()))?;
+        Ok(Some(Receipt::new(id.to_string(), leaf, self.recorded_at_ms, &proof)))
+    }
 }
 
 /// What a poster is told.
@@ -189,6 +211,7 @@ struct Pending {
 #[derive(Default)]
 struct Batch {
     leaves: Vec<Vec<u8>>,
+    ids: Vec<Uuid>,
     hashes: Vec<Hash>,
     refusals: Vec<(RefusalKey, u64)>,
     successors: Vec<Successor>,
@@ -250,7 +273,7 @@ impl Sequencer {
         let Some(last) = batch.hashes.last().copied() else {
             self.index.rollback();
             let head = self.head.borrow().clone();
-            let nothing = Arc::new(Written { head, at, leaves: Vec::new() });
+            let nothing = Arc::new(Written::new(head, at, recorded_at_ms, Batch::default())?);
             return self.answer(pending, &nothing);
         };
         match self.store.append(at, &batch.leaves) {
@@ -276,9 +299,9 @@ impl Sequencer {
         }
         let head = Arc::new(self.sign_head()?);
         watch.took(Stage::Tree);
-        let written = Arc::new(Written { head: Arc::clone(&head), at, leaves: batch.leaves });
+        self.refusals.remember(std::mem::take(&mut batch.refusals));
+        let written = Arc::new(Written::new(Arc::clone(&head), at, recorded_at_ms, batch)?);
         let told = self.told(pending, &written)?;
-        self.refusals.remember(batch.refusals);
         self.index.commit(&mut self.edge, last);
         watch.took(Stage::Index);
         // Whoever is answered or woken can read what was committed.
@@ -405,6 +428,7 @@ impl Sequencer {
         let bytes = leaf.encode();
         batch.hashes.push(leaf_hash(&bytes));
         batch.leaves.push(bytes);
+        batch.ids.push(event.id);
         Ok(index)
     }
 

@@ -88,15 +88,20 @@ impl TlogProof {
     /// A proof for leaf `index`; `checkpoint` is the note's bytes, which are kept verbatim.
     pub fn new(index: u64, hashes: Vec<Hash>, checkpoint: impl Into<String>) -> Result<Self, TlogProofError> {
         let checkpoint = checkpoint.into();
+        let note = Note::parse(checkpoint.as_bytes()).map_err(CheckpointError::Note)?;
+        Checkpoint::parse(note.text())?;
+        Self { extra: None, index: 0, hashes: Vec::new(), checkpoint }.of_leaf(index, hashes)
+    }
+
+    /// The proof of another leaf under the same checkpoint.
+    pub fn of_leaf(&self, index: u64, hashes: Vec<Hash>) -> Result<Self, TlogProofError> {
         if index >= MAX_TREE_SIZE {
             return Err(TlogProofError::Index);
         }
         if hashes.len() > MAX_PROOF_HASHES {
             return Err(TlogProofError::TooManyHashes);
         }
-        let note = Note::parse(checkpoint.as_bytes()).map_err(CheckpointError::Note)?;
-        Checkpoint::parse(note.text())?;
-        Ok(Self { extra: None, index, hashes, checkpoint })
+        Ok(Self { extra: None, index, hashes, checkpoint: self.checkpoint.clone() })
     }
 
     /// Adds opaque extra data, 1 to [`MAX_EXTRA_BYTES`] bytes ("If no extra data is present, this line is omitted").

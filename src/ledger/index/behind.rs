@@ -46,6 +46,8 @@ pub(super) struct Behind {
 struct State {
     fresh: Rows,
     writing: Option<Arc<Rows>>,
+    /// Transactions written so far.
+    written: u64,
     is_closed: bool,
 }
 
@@ -83,6 +85,11 @@ impl Behind {
         self.changed.notify_all();
     }
 
+    /// How often the file was written: rows leave with the very step that counts.
+    pub fn written(&self) -> u64 {
+        self.lock().written
+    }
+
     fn close(&self) {
         self.lock().is_closed = true;
         self.changed.notify_all();
@@ -116,7 +123,10 @@ impl Behind {
                 }
                 std::thread::sleep(RETRY);
             }
-            self.lock().writing = None;
+            let mut state = self.lock();
+            state.writing = None;
+            state.written += 1;
+            drop(state);
             self.changed.notify_all();
         }
     }
@@ -153,9 +163,11 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::ledger::index::IndexReader;
+    use crate::ledger::index::recent::Recent;
     use crate::ledger::refus::REFUSALS_COMPARED_MAX;
     use greffe_events::ident::{Organisation, Subject};
     use greffe_events::piece::Empreinte;
+    use std::collections::HashSet;
 
     fn piece(n: u32) -> Empreinte {
         Empreinte::of(&n.to_be_bytes())
@@ -176,7 +188,7 @@ mod tests {
         let behind = Arc::new(Behind::default());
         let connection = file::open_or_make(&path).unwrap();
         let thread = WriterThread::start(&behind, connection, path.clone()).unwrap();
-        let reader = IndexReader::new(path.clone(), Arc::clone(&behind));
+        let reader = IndexReader::new(path.clone(), Arc::clone(&behind), Arc::new(Recent::new(HashSet::new())));
         let found = |n| reader.citations(piece(n), REFUSALS_COMPARED_MAX).unwrap().len() == 1;
         for n in 0..200 {
             // Each is as much as is written at once: the writer is at it all the time.

@@ -2,6 +2,7 @@
 //!
 //! The file is not synced at each commit: after a power cut it may lack the newest rows, never be torn (WAL).
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use greffe_events::Uuid;
@@ -197,6 +198,21 @@ impl Reader<'_> {
         found.map_err(|source| self.sqlite(source))
     }
 
+    /// Begins a reading transaction: what is read until its end is read from the file as it is now, or a little later.
+    pub fn begin(&self) -> Result<(), IndexError> {
+        self.execute("BEGIN")
+    }
+
+    /// Ends it.
+    pub fn end(&self) -> Result<(), IndexError> {
+        self.execute("COMMIT")
+    }
+
+    fn execute(&self, sql: &str) -> Result<(), IndexError> {
+        let done = self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
+        done.map(|_| ()).map_err(|source| self.sqlite(source))
+    }
+
     /// Leaves that the file holds the rows of, `recorded_at` of the newest in Unix ms, and its hash.
     pub fn state(&self) -> Result<(u64, u64, Vec<u8>), IndexError> {
         let read = |row: &Row| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
@@ -221,6 +237,12 @@ impl Reader<'_> {
     /// Number of leaves of a source.
     pub fn rank(&self, source: &Organisation) -> Result<Option<u64>, IndexError> {
         self.one("SELECT feuilles FROM sources WHERE source = ?1", [source.to_string()], |row| row.get(0))
+    }
+
+    /// The greatest id that a source has used.
+    pub fn greatest_id(&self, source: &Organisation) -> Result<Option<Uuid>, IndexError> {
+        let sql = "SELECT id FROM evenements WHERE source = ?1 ORDER BY id DESC LIMIT 1";
+        self.one(sql, [source.to_string()], |row| Ok(Uuid::from_bytes(row.get(0)?)))
     }
 
     pub fn identity(&self, source: &Organisation, id: Uuid) -> Result<Option<KnownIdentity>, IndexError> {
@@ -276,6 +298,12 @@ impl Reader<'_> {
     pub fn erasure(&self, organisation: &Organisation, piece: Empreinte) -> Result<Option<u64>, IndexError> {
         let sql = "SELECT idx FROM effacements WHERE organisation = ?1 AND piece = ?2";
         self.one(sql, params![organisation.to_string(), piece.0], |row| row.get(0))
+    }
+
+    /// Every piece that some organisation's copy was erased of.
+    pub fn erased(&self) -> Result<HashSet<Empreinte>, IndexError> {
+        let rows = self.all("SELECT DISTINCT piece FROM effacements", [], |row| Ok(Empreinte(row.get(0)?)))?;
+        Ok(rows.into_iter().collect())
     }
 
     /// The erasures at or after a leaf, in order, at most `max`.

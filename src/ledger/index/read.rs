@@ -1,8 +1,8 @@
 //! Reading the index, on connections of one's own: what is committed, and so durable in the store.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use greffe_events::authority::{KeyRecord, RightsReader};
 use greffe_events::dossier::{Adherent, Dossier, Registre};
@@ -13,15 +13,13 @@ use rusqlite::Connection;
 
 use super::behind::Behind;
 use super::file::{Reader, open_reader};
+use super::recent::Recent;
 use super::rows::Rows;
 use super::{IndexError, as_log, as_member};
 use crate::tlog::{Hash, TileReader};
 
 /// Reading connections kept open between uses.
 const READERS_MAX: usize = 16;
-
-/// Key records at hand; above, all are forgotten. A key is enrolled once, ever: its record never changes.
-const KEYS_CACHED_MAX: usize = 20_000;
 
 /// A piece that was erased.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,13 +37,13 @@ pub struct Erasure {
 pub struct IndexReader {
     path: PathBuf,
     behind: Arc<Behind>,
+    recent: Arc<Recent>,
     idle: Mutex<Vec<Connection>>,
-    keys: RwLock<HashMap<KeyId, KeyRecord>>,
 }
 
 impl IndexReader {
-    pub(super) fn new(path: PathBuf, behind: Arc<Behind>) -> Self {
-        Self { path, behind, idle: Mutex::new(Vec::new()), keys: RwLock::default() }
+    pub(super) fn new(path: PathBuf, behind: Arc<Behind>, recent: Arc<Recent>) -> Self {
+        Self { path, behind, recent, idle: Mutex::new(Vec::new()) }
     }
 
     fn with<T>(&self, read: impl FnOnce(Reader) -> Result<T, IndexError>) -> Result<T, IndexError> {
@@ -64,7 +62,8 @@ impl IndexReader {
 
     /// The last leaf of a dossier, and its state.
     fn dossier(&self, subject: &Subject) -> Result<Option<Dossier>, IndexError> {
-        if let Some((_, dossier)) = self.behind.look(|rows| rows.dossiers.get(subject).cloned()) {
+        let known = self.recent.dossier(subject);
+        if let Some((_, dossier)) = known.or_else(|| self.behind.look(|rows| rows.dossiers.get(subject).cloned())) {
             return Ok(Some(dossier));
         }
         self.with(|reader| Ok(reader.dossier(subject)?.map(|(_, dossier)| dossier)))
@@ -120,6 +119,9 @@ impl IndexReader {
 
     /// The leaf that erased an organisation's piece, if one did.
     pub fn erasure(&self, organisation: &Organisation, piece: Empreinte) -> Result<Option<u64>, IndexError> {
+        if !self.recent.may_be_erased(piece) {
+            return Ok(None);
+        }
         let of = |erasure: &&Erasure| erasure.organisation == *organisation && erasure.reference == piece;
         match self.behind.look(|rows| rows.erasures.iter().find(of).map(|erasure| erasure.index)) {
             Some(index) => Ok(Some(index)),
@@ -155,21 +157,17 @@ impl RightsReader for IndexReader {
     type Error = IndexError;
 
     fn key(&self, key: &KeyId) -> Result<Option<KeyRecord>, IndexError> {
-        if let Some(known) = self.keys.read().unwrap_or_else(PoisonError::into_inner).get(key) {
-            return Ok(Some(known.clone()));
-        }
-        let found = match self.behind.look(|rows| rows.keys.get(key).cloned()) {
-            Some(record) => Some(record),
-            None => self.with(|reader| reader.key(key))?,
-        };
-        if let Some(record) = &found {
-            let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-            if keys.len() >= KEYS_CACHED_MAX {
-                keys.clear();
+        match self.recent.key(key).or_else(|| self.behind.look(|rows| rows.keys.get(key).cloned())) {
+            Some(record) => Ok(Some(record)),
+            None => {
+                let found = self.with(|reader| reader.key(key))?;
+                if let Some(record) = &found {
+                    // A key is enrolled once, ever: what was found stays so.
+                    self.recent.keep_key(*key, record);
+                }
+                Ok(found)
             }
-            keys.insert(*key, record.clone());
         }
-        Ok(found)
     }
 
     fn member(&self, organisation: &Organisation) -> Result<Option<Adherent>, IndexError> {

@@ -279,19 +279,18 @@ impl Depot {
         reference: Empreinte,
     ) -> Result<Option<Card>, PieceError> {
         let _shared = self.shared();
-        let Some(card) = self.pieces.card(organisation, reference)? else { return Ok(None) };
+        let Some((card, since)) = self.pieces.dated_card(organisation, reference)? else { return Ok(None) };
         // Erased by a leaf, and still there for an instant.
         if self.index.erasure(organisation, reference)?.is_some() {
             return Ok(None);
         }
+        let now = SystemTime::now();
+        if now.duration_since(since).is_ok_and(|age| age < AGE_AT_CITATION_MAX) {
+            return Ok(Some(card));
+        }
         let place = card_place(&self.pieces.place(organisation, reference));
-        let touch = || {
-            let file = File::open(&place)?;
-            let now = SystemTime::now();
-            let age = now.duration_since(file.metadata()?.modified()?);
-            if age.is_ok_and(|age| age < AGE_AT_CITATION_MAX) { Ok(()) } else { file.set_modified(now) }
-        };
-        touch().map_err(|source| io_at("touch", &place, source))?;
+        let touched = File::open(&place).and_then(|file| file.set_modified(now));
+        touched.map_err(|source| io_at("touch", &place, source))?;
         Ok(Some(card))
     }
 

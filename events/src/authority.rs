@@ -26,7 +26,8 @@ enum Signer<'a> {
     Speaker(&'a Organisation, Role, Famille),
     /// The key that the event is about, in force or not, as long as it was not revoked.
     Itself(&'a Organisation),
-    /// A key of this organisation, out of validity or not, that was not revoked and does not wait itself.
+    /// A key of this organisation, out of validity or not, that does not wait itself and was not revoked; or whose end is the
+    /// operator's doing, shortly before.
     Objector(&'a Organisation),
     /// This key and no other; it is not enrolled yet.
     Possession(KeyId),
@@ -148,6 +149,15 @@ impl Decision<'_> {
             Standing::Pending { from_ms } => {
                 let from = crate::horodatage::Horodatage::from_unix_ms(from_ms);
                 refuse(Code::KeyPending, format!("{signer} is in force from {from}, unless somebody objects"))
+            }
+            Standing::Revoked
+                if matches!(requirement, Signer::Objector(_))
+                    && self
+                        .rights
+                        .member(&record.organisation)
+                        .is_some_and(|member| member.objects_still(signer, self.at_ms)) =>
+            {
+                Ok(())
             }
             Standing::Revoked => refuse(Code::KeyRevoked, format!("{signer} ended before")),
             Standing::MemberGone => refuse(Code::AdherentSorti, format!("{} has left", record.organisation)),

@@ -98,7 +98,7 @@ impl Dossier {
             | Data::CleCompromise(_)
             | Data::DelegationAccordee(_)
             | Data::DelegationRetiree(_) => {
-                Adherent::after(of_family!(before, Self::Adherent), &event.data, at).map(Box::new).map(Self::Adherent)
+                Adherent::after(of_family!(before, Self::Adherent), event, at).map(Box::new).map(Self::Adherent)
             }
             Data::PieceEffacee(_) => {
                 PieceEffacee::effacee(of_family!(before, Self::Piece), &event.subject).map(Self::Piece)

@@ -134,7 +134,7 @@ struct Attributes<'a> {
 pub struct ClaimedIdentity {
     /// `source`, where it is one.
     pub source: Option<Organisation>,
-    /// `id`, where it is a UUID.
+    /// `id`, where it is one that an event may have: nothing else of the poster's choice is recorded.
     pub id: Option<Uuid>,
     /// `registre`, where it is the name of a log.
     pub registre: Option<Origin>,
@@ -146,7 +146,7 @@ impl ClaimedIdentity {
         let Ok(attributes) = serde_json::from_slice::<Attributes>(payload) else { return Self::default() };
         Self {
             source: attributes.source.and_then(|raw| serde_json::from_str(raw.get()).ok()),
-            id: attributes.id.and_then(|raw| serde_json::from_str(raw.get()).ok()),
+            id: attributes.id.and_then(|raw| read_id(&serde_json::from_str::<String>(raw.get()).ok()?).ok()),
             registre: attributes.registre.and_then(|raw| serde_json::from_str(raw.get()).ok()),
         }
     }

@@ -95,8 +95,7 @@ impl KeyCache {
     /// [`KeyId::verify`], with the same answer.
     pub fn verify(&self, key: &KeyId, message: &[u8], signature: &Signature) -> bool {
         let Some(cached) = self.get(key) else { return false };
-        let uses = cached.uses.fetch_add(1, Ordering::Relaxed);
-        let table = if uses < TABLE_AFTER_USES {
+        let table = if cached.uses.load(Ordering::Relaxed) < TABLE_AFTER_USES {
             None
         } else {
             let make = || {
@@ -105,10 +104,15 @@ impl KeyCache {
             };
             cached.table.get_or_init(make).as_ref()
         };
-        match table {
+        let is_good = match table {
             Some(table) => table.verify(message, signature),
             None => verify_strict(&cached.point, message, signature),
+        };
+        if is_good {
+            // Whoever has no key fills no table.
+            cached.uses.fetch_add(1, Ordering::Relaxed);
         }
+        is_good
     }
 
     /// For one table more.

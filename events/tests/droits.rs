@@ -89,6 +89,65 @@ fn an_operator_who_ends_all_keys_still_waits_to_bring_one_in() {
 }
 
 #[test]
+fn a_key_that_the_operator_ended_objects_to_the_recovery_that_follows() {
+    let member = || {
+        let mut log = Monde::new().journal;
+        let data = enrolment("sans-cle", "sans-cle/une", &["collectivite"]);
+        let keys = [OPERATEUR, "sans-cle/une"];
+        submit(&mut log, NOW_MS, "cle.enrolee", "operateur", &dossier("sans-cle"), data, &keys).unwrap();
+        log
+    };
+    let subject = dossier("sans-cle");
+    let revoked = with(of_key("sans-cle/une"), "motif", json!("perte"));
+    let left = json!({ "organisation": organisation("sans-cle"), "motif": "exclusion" });
+    let back = json!({ "organisation": organisation("sans-cle"), "categorie": "commune", "denomination": "De retour" });
+    let object = |log: &mut Journal, at_ms: u64| {
+        let data = of_key("sans-cle/deux");
+        submit(log, at_ms, "cle.opposition", "sans-cle", &subject, data, &["sans-cle/une"])
+    };
+    let by_operator = |log: &mut Journal, at_ms: u64, name: &str, data: &Value| {
+        submit(log, at_ms, name, "operateur", &subject, data.clone(), &[OPERATEUR]).unwrap();
+    };
+    // Ended before the recovery, until its last instant; or while it waits.
+    for (ended_ms, begun_ms) in [(NOW_MS, NOW_MS), (NOW_MS, NOW_MS + RECOUVREMENT_MS - 1), (NOW_MS + 9, NOW_MS)] {
+        let mut log = member();
+        if ended_ms <= begun_ms {
+            by_operator(&mut log, ended_ms, "cle.revoquee", &revoked);
+            recover(&mut log, begun_ms, "sans-cle", "sans-cle/deux").unwrap();
+        } else {
+            recover(&mut log, begun_ms, "sans-cle", "sans-cle/deux").unwrap();
+            by_operator(&mut log, ended_ms, "cle.revoquee", &revoked);
+        }
+        let last = begun_ms + RECOUVREMENT_MS - 1;
+        object(&mut log, last).unwrap();
+        assert_eq!(standing(&log, "sans-cle/deux", last + DAY_MS), Some(Standing::Revoked));
+        // It speaks of nothing else.
+        let again = submit(&mut log, last, "cle.revoquee", "sans-cle", &subject, revoked.clone(), &["sans-cle/une"]);
+        assert_eq!(again, Err(Code::KeyRevoked));
+    }
+    // By an exit, too.
+    let mut log = member();
+    by_operator(&mut log, NOW_MS, "adherent.sorti", &left);
+    by_operator(&mut log, NOW_MS, "adherent.inscrit", &back);
+    recover(&mut log, NOW_MS, "sans-cle", "sans-cle/deux").unwrap();
+    object(&mut log, NOW_MS).unwrap();
+    // Longer ago, or ended by the member itself, it objects no more: what was stolen holds up no recovery for good.
+    let mut log = member();
+    by_operator(&mut log, NOW_MS, "cle.revoquee", &revoked);
+    recover(&mut log, NOW_MS + RECOUVREMENT_MS, "sans-cle", "sans-cle/deux").unwrap();
+    assert_eq!(object(&mut log, NOW_MS + RECOUVREMENT_MS), Err(Code::KeyRevoked));
+    let mut log = member();
+    submit(&mut log, NOW_MS, "cle.revoquee", "sans-cle", &subject, revoked.clone(), &["sans-cle/une"]).unwrap();
+    recover(&mut log, NOW_MS, "sans-cle", "sans-cle/deux").unwrap();
+    assert_eq!(object(&mut log, NOW_MS), Err(Code::KeyRevoked));
+    // Nor after the recovery came into force.
+    let mut log = member();
+    by_operator(&mut log, NOW_MS, "cle.revoquee", &revoked);
+    recover(&mut log, NOW_MS, "sans-cle", "sans-cle/deux").unwrap();
+    assert_eq!(object(&mut log, NOW_MS + RECOUVREMENT_MS), Err(Code::KeyRevoked));
+}
+
+#[test]
 fn a_member_that_left_says_nothing_and_others_go_on() {
     let mut log = Monde::new().journal;
     let data = json!({ "organisation": organisation("commune"), "motif": "fusion" });

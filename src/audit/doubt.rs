@@ -124,6 +124,7 @@ doubts! {
     PieceDiffers "piece-differs" "A cited piece is not the file that was cited" "Une pièce n'est pas le fichier cité";
     PieceAbsent "piece-absent" "A cited piece is not there" "Une pièce citée manque";
     PieceKept "piece-kept" "A piece that a leaf says was erased is still there" "Une pièce dite effacée est toujours là";
+    PieceErased "piece-erased" "The event cites a piece that a leaf before it erased" "L'événement cite une pièce effacée par une feuille antérieure";
     PieceUnreadable "piece-unreadable" "A cited piece is there and can't be read" "Une pièce présente ne peut pas être lue";
     StoreDamaged "store-damaged" "The leaves' file is damaged" "Le fichier des feuilles est endommagé";
     LeafMissing "leaf-missing" "A leaf is missing in the middle" "Une feuille manque au milieu";

@@ -166,6 +166,12 @@ impl State {
             wrong(Doubt::new(DoubtCode::IdentityRepeated, detail).field("id"));
         }
 
+        for (at, piece) in event.data.pieces().iter().enumerate() {
+            if let Some(index) = self.erasure(&event.source, piece.reference()) {
+                let detail = format!("{} was erased by leaf {index}", piece.reference());
+                wrong(Doubt::new(DoubtCode::PieceErased, detail).field(format!("data.pieces[{at}]")));
+            }
+        }
         let before = place.and_then(|place| place.state.as_ref());
         let rights = Rights::look_up(event, &read.signers, &self.rights).unwrap_or_else(|never| match never {});
         if let Err(refusal) = authorise(event, &read.signers, &rights, read.recorded_at_ms) {

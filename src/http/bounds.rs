@@ -14,7 +14,9 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::Node;
+use super::places::Places;
 use super::problem::{Cause, Problem, ProblemCode};
+use super::request::Unread;
 use crate::ledger::queue;
 use crate::store::APPEND_LEAVES_MAX;
 
@@ -23,10 +25,10 @@ use crate::store::APPEND_LEAVES_MAX;
 pub const CONNECTIONS_MAX: usize = 768;
 /// Requests that the node works on at once; above, the answer is 503. Each holds at most an envelope and a receipt in memory.
 pub const REQUESTS_MAX: usize = 512;
-/// Uploads of pieces at once: each holds a file and a thread that writes.
-pub const UPLOADS_MAX: usize = 16;
-/// Downloads of pieces at once: each holds a file.
-pub const DOWNLOADS_MAX: usize = 64;
+/// Uploads of pieces at once, which organisations share ([`super::places`]): each holds a file and a thread that writes.
+pub const UPLOADS_MAX: usize = 64;
+/// Downloads of pieces at once, shared likewise: each holds a file.
+pub const DOWNLOADS_MAX: usize = 128;
 /// Requests that wait for a view at once: each holds a thread.
 pub const WAITS_MAX: usize = 32;
 /// Threads that read disks or compute at once: half of what tokio would start.
@@ -36,7 +38,8 @@ pub const VERIFICATIONS_PER_CORE: usize = 2;
 
 /// Longest wait for the head of a request on a connection, idle ones kept open included.
 pub const HEAD_WAIT_MAX: Duration = Duration::from_secs(30);
-/// Largest head of a request, and largest piece of a body read at once, in bytes.
+/// Size from which a head of a request is refused, in bytes: what came with the bytes before is read, so up to twice as much. Also the
+/// largest piece of a body read at once.
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Most headers of a request.
 pub const HEADERS_MAX: usize = 64;
@@ -80,9 +83,9 @@ pub const UPLOAD_CHUNKS_QUEUED: usize = 4;
 /// What is left of the limits that requests share.
 pub struct Limits {
     pub(super) requests: Semaphore,
-    pub(super) uploads: Semaphore,
+    pub(super) uploads: Arc<Places>,
     /// Lent for as long as the body of the answer lasts.
-    pub(super) downloads: Arc<Semaphore>,
+    pub(super) downloads: Arc<Places>,
     /// These three are lent to the work, not to the request: a client that leaves ends its request, but not the thread
     /// that works for it, and must not make room for more of them.
     pub(super) waits: Arc<Semaphore>,
@@ -101,8 +104,8 @@ impl Limits {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
             requests: Semaphore::new(REQUESTS_MAX),
-            uploads: Semaphore::new(UPLOADS_MAX),
-            downloads: Arc::new(Semaphore::new(DOWNLOADS_MAX)),
+            uploads: Places::new(UPLOADS_MAX),
+            downloads: Places::new(DOWNLOADS_MAX),
             waits: Arc::new(Semaphore::new(WAITS_MAX)),
             verifications: Arc::new(Semaphore::new(VERIFICATIONS_PER_CORE * cores)),
             threads: Arc::new(Semaphore::new(THREADS_MAX)),
@@ -110,9 +113,18 @@ impl Limits {
         }
     }
 
-    /// Room for so many more bytes of a batch, where there is some.
-    pub(super) fn batch_room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.batches).try_acquire_many_owned(u32::try_from(bytes.div_ceil(1_024)).ok()?).ok()
+    /// Makes the room that a batch holds enough for its bytes so far, where there is some.
+    pub(super) fn grow_batch_room(&self, room: &mut Option<OwnedSemaphorePermit>, bytes: usize) -> Option<()> {
+        let held = room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let missing = u32::try_from(bytes.div_ceil(1_024).saturating_sub(held)).ok()?;
+        if missing > 0 {
+            let more = Arc::clone(&self.batches).try_acquire_many_owned(missing).ok()?;
+            match room {
+                Some(room) => room.merge(more),
+                None => *room = Some(more),
+            }
+        }
+        Some(())
     }
 }
 
@@ -160,6 +172,7 @@ pub(super) async fn count_problems(State(node): State<Node>, request: Request, n
 ///
 /// The log has method, path, status, code and duration: never a query, a header or a body.
 pub(super) async fn surround(request: Request, next: Next) -> Response<Body> {
+    let request = Unread::around(request);
     let id = Uuid::now_v7();
     let span = tracing::info_span!("request", %id, method = %request.method(), path = request.uri().path());
     async move {

@@ -13,12 +13,14 @@
 //! lines of one body are decided in one batch of the sequencer. A batch that is sent again adds nothing. Blank lines are passed over,
 //! and counted.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use greffe_events::dsse::ENVELOPE_BYTES_MAX;
 use greffe_events::{Code, Refusal};
 use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
@@ -84,22 +86,16 @@ async fn receive(
     loop {
         let chunk = next_chunk(&mut body).await?;
         let blocks = match &chunk {
-            Some(chunk) => {
-                let Some(more) = node.limits.batch_room(chunk.len()) else {
-                    drain(&mut body, BATCH_BYTES_MAX).await;
-                    return Err(overloaded("batches"));
-                };
-                match &mut room {
-                    Some(room) => room.merge(more),
-                    None => room = Some(more),
-                }
-                cutter.take(chunk)
-            }
+            Some(chunk) => cutter.take(chunk).and_then(|blocks| {
+                node.limits.grow_batch_room(&mut room, cutter.total).ok_or_else(|| overloaded("batches"))?;
+                Ok(blocks)
+            }),
             None => cutter.finish(),
         };
         let blocks = match blocks {
             Ok(blocks) => blocks,
             Err(problem) => {
+                drop(room);
                 drain(&mut body, BATCH_BYTES_MAX).await;
                 return Err(problem);
             }
@@ -124,20 +120,22 @@ async fn receive(
     }
 }
 
-/// Some whole lines of the body.
-#[derive(Debug, PartialEq, Eq)]
+/// Some whole lines of the body, blank ones left out.
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Block {
-    /// Number of the first, from 1.
-    first: usize,
     bytes: Vec<u8>,
+    /// Number of each, from 1, and where it stands in `bytes`.
+    lines: Vec<(usize, Range<usize>)>,
 }
 
 impl Block {
+    fn lines(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        self.lines.iter().filter_map(|(number, place)| Some((*number, self.bytes.get(place.clone())?)))
+    }
+
     fn verify(&self, app: &App) -> Vec<Line> {
-        let lines = (self.first..).zip(self.bytes.split(|byte| *byte == b'\n'));
-        let lines = lines.filter(|(_, line)| !is_blank(line));
         // Its instant is set when the whole body is there.
-        lines.map(|(number, line)| (number, prepare(app, line))).collect()
+        self.lines().map(|(number, line)| (number, prepare(app, line))).collect()
     }
 }
 
@@ -145,24 +143,29 @@ fn prepare(app: &App, line: &[u8]) -> Result<Prepared, Problem> {
     app.ledger.prepare(line, 0)?.map_err(|refusal| Problem::refused(refusal, None))
 }
 
-fn is_blank(line: &[u8]) -> bool {
-    line.iter().all(u8::is_ascii_whitespace)
-}
+/// Most bytes of a line that are kept: one more than an envelope may have, and the line is too large whatever follows.
+const LINE_BYTES_MAX: usize = ENVELOPE_BYTES_MAX + 1;
 
-/// Cuts a body into blocks of whole lines, within the bounds of a batch.
-#[derive(Default)]
+/// Cuts a body into blocks of whole lines, within the bounds of a batch. Looks at each byte once, however they come.
 struct Cutter {
-    /// What has come of the block under way.
-    bytes: Vec<u8>,
-    /// How much of it was looked through for line ends.
-    seen: usize,
-    /// Lines before it.
-    before: usize,
-    /// Line ends in it.
-    ends: usize,
+    /// The block under way.
+    block: Block,
+    /// Where the line under way begins in it.
+    start: usize,
+    /// Whether that line is blank so far.
+    is_blank: bool,
+    /// Its number.
+    number: usize,
     /// Lines that are not blank, so far.
     events: usize,
+    /// Bytes so far.
     total: usize,
+}
+
+impl Default for Cutter {
+    fn default() -> Self {
+        Self { block: Block::default(), start: 0, is_blank: true, number: 1, events: 0, total: 0 }
+    }
 }
 
 impl Cutter {
@@ -172,48 +175,51 @@ impl Cutter {
         if self.total > BATCH_BYTES_MAX {
             return Err(too_large(BATCH_BYTES_MAX as u64));
         }
-        self.bytes.extend_from_slice(chunk);
         let mut blocks = Vec::new();
-        let mut start = self.bytes[..self.seen].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        while let Some(length) = self.bytes[self.seen..].iter().position(|byte| *byte == b'\n') {
-            let end = self.seen + length;
-            self.count(start, end)?;
-            self.ends += 1;
-            self.seen = end + 1;
-            start = self.seen;
-            if self.seen >= BATCH_BLOCK_BYTES {
+        for part in chunk.split_inclusive(|byte| *byte == b'\n') {
+            let (part, is_end) = part.strip_suffix(b"\n").map_or((part, false), |part| (part, true));
+            let room = LINE_BYTES_MAX - (self.block.bytes.len() - self.start);
+            self.block.bytes.extend_from_slice(part.get(..room).unwrap_or(part));
+            self.is_blank &= part.iter().all(u8::is_ascii_whitespace);
+            if is_end {
+                self.end_line()?;
+            }
+            if is_end && self.block.bytes.len() >= BATCH_BLOCK_BYTES {
                 blocks.push(self.cut());
-                start = 0;
             }
         }
-        self.seen = self.bytes.len();
         Ok(blocks)
     }
 
     /// The last block, whose last line may lack its end.
     fn finish(&mut self) -> Result<Vec<Block>, Problem> {
-        let start = self.bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        self.count(start, self.bytes.len())?;
-        self.seen = self.bytes.len();
-        Ok(if self.bytes.is_empty() { Vec::new() } else { vec![self.cut()] })
+        self.end_line()?;
+        let last = self.cut();
+        Ok(if last.lines.is_empty() { Vec::new() } else { vec![last] })
     }
 
-    fn count(&mut self, start: usize, end: usize) -> Result<(), Problem> {
-        self.events += usize::from(!is_blank(&self.bytes[start..end]));
-        if self.events > BATCH_LINES_MAX {
-            let detail = format!("a batch has at most {BATCH_LINES_MAX} lines");
-            return Err(Problem::refused(Refusal::new(Code::TooLarge, detail), None));
+    fn end_line(&mut self) -> Result<(), Problem> {
+        let end = self.block.bytes.len();
+        if self.is_blank {
+            self.block.bytes.truncate(self.start);
+        } else {
+            self.events += 1;
+            if self.events > BATCH_LINES_MAX {
+                let detail = format!("a batch has at most {BATCH_LINES_MAX} lines");
+                return Err(Problem::refused(Refusal::new(Code::TooLarge, detail), None));
+            }
+            self.block.lines.push((self.number, self.start..end));
+            self.start = end;
         }
+        self.is_blank = true;
+        self.number += 1;
         Ok(())
     }
 
-    /// What was looked through, as a block.
+    /// The block, between two lines.
     fn cut(&mut self) -> Block {
-        let rest = self.bytes.split_off(self.seen);
-        let block = Block { first: self.before + 1, bytes: std::mem::replace(&mut self.bytes, rest) };
-        self.before += self.ends;
-        (self.seen, self.ends) = (0, 0);
-        block
+        self.start = 0;
+        std::mem::take(&mut self.block)
     }
 }
 
@@ -267,8 +273,7 @@ mod tests {
         }
         blocks.extend(cutter.take(&body[at..]).unwrap());
         blocks.extend(cutter.finish().unwrap());
-        let lines = blocks.iter().flat_map(|block| (block.first..).zip(block.bytes.split(|byte| *byte == b'\n')));
-        lines.filter(|(_, line)| !is_blank(line)).map(|(number, line)| (number, line.to_vec())).collect()
+        blocks.iter().flat_map(Block::lines).map(|(number, line)| (number, line.to_vec())).collect()
     }
 
     proptest! {
@@ -280,9 +285,19 @@ mod tests {
         ) {
             let body = [body.clone(), vec![b'x'; long * BATCH_BLOCK_BYTES], body].concat();
             let whole: Vec<_> = (1..).zip(body.split(|byte| *byte == b'\n'))
-                .filter(|(_, line)| !is_blank(line)).map(|(number, line)| (number, line.to_vec())).collect();
+                .filter(|(_, line)| !line.iter().all(u8::is_ascii_whitespace))
+                .map(|(number, line)| (number, line.to_vec())).collect();
             prop_assert_eq!(lines(&body, &cuts), whole);
         }
+    }
+
+    #[test]
+    fn of_a_line_that_is_too_long_no_more_is_kept_than_shows_it() {
+        let blank = b" ".repeat(2 * ENVELOPE_BYTES_MAX);
+        let body = [blank.as_slice(), b"{}\n", &blank, b"\n{}"].concat();
+        let sizes = |cuts: &[usize]| lines(&body, cuts).iter().map(|(at, line)| (*at, line.len())).collect::<Vec<_>>();
+        assert_eq!(sizes(&[]), [(1, LINE_BYTES_MAX), (3, 2)]);
+        assert_eq!(sizes(&[1; 1_000]), [(1, LINE_BYTES_MAX), (3, 2)]);
     }
 
     #[test]

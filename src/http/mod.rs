@@ -30,6 +30,7 @@ pub mod lots;
 pub mod metrics;
 pub mod node;
 pub mod pieces;
+mod places;
 pub mod problem;
 pub mod proofs;
 pub mod refus;

@@ -23,11 +23,12 @@ use greffe_events::event::DossierId;
 use greffe_events::ident::Organisation;
 use greffe_events::piece::{Empreinte, PIECE_BYTES_MAX};
 use serde::Serialize;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::io::ReaderStream;
 
 use super::access::Reader;
 use super::bounds::{PIECE_WAIT_MAX, UPLOAD_CHUNKS_QUEUED, UPLOAD_DRAIN_WAIT_MAX, is_too_slow, overloaded};
+use super::places::Place;
 use super::problem::{Cause, Problem};
 use super::request::{announced_length, drain, next_chunk, single_header, too_large, too_slow};
 use super::{App, Node};
@@ -36,9 +37,10 @@ use crate::ledger::pieces::{Announced, Deposit, NOM_CHARS_MAX, PieceError};
 const GREFFE_SEL: HeaderName = HeaderName::from_static("greffe-sel");
 const GREFFE_NOM: HeaderName = HeaderName::from_static("greffe-nom");
 
-/// Citations of one piece that are looked through for one that the reader may see. An annexe may be cited by hundreds
-/// of acts of one collectivité.
-const CITATIONS_READ_MAX: u32 = 10_000;
+/// Citations of one piece that are looked through for one that the reader may see: of one organisation, and in all. An annexe may
+/// be cited by hundreds of acts of one collectivité, and a public model by most of them.
+const CITATIONS_OF_EACH_MAX: u32 = 1_000;
+const CITATIONS_READ_MAX: u32 = 50_000;
 
 /// When the answer comes that a piece is not there: more than the looking takes, for a piece cited some thousand times.
 const NOT_FOUND_STEP: Duration = Duration::from_millis(50);
@@ -76,7 +78,7 @@ pub(super) async fn put(
     if announced.taille.is_some_and(|taille| taille > PIECE_BYTES_MAX) {
         return Err(too_large(PIECE_BYTES_MAX));
     }
-    let permit = node.limits.uploads.try_acquire().map_err(|_| overloaded("uploads"))?;
+    let permit = node.limits.uploads.take(reader.organisation()).ok_or_else(|| overloaded("uploads"))?;
     let begun = node.blocking(move |app: &App| Ok(app.ledger.depot().deposit(announced)?)).await;
     let deposit = match begun {
         Ok(deposit) => deposit,
@@ -171,7 +173,7 @@ pub(super) async fn get(
     Path(reference): Path<String>,
 ) -> Result<Response, Problem> {
     let reference: Empreinte = reference.parse().map_err(|_| Problem::not_found())?;
-    let permit = node.limits.downloads.clone().try_acquire_owned().map_err(|_| overloaded("downloads"))?;
+    let permit = node.limits.downloads.take(reader.organisation()).ok_or_else(|| overloaded("downloads"))?;
     let asked = Instant::now();
     let opened = node.blocking(move |app| open_readable(app, &reader, reference)).await;
     let (file, taille) = match opened {
@@ -218,7 +220,7 @@ fn open_readable(app: &App, reader: &Reader, reference: Empreinte) -> Result<(st
         return Ok(own);
     }
     let mut sources: Vec<Organisation> = Vec::new();
-    for (source, subject) in index.citations(reference, CITATIONS_READ_MAX)? {
+    for (source, subject) in index.citations(reference, CITATIONS_OF_EACH_MAX, CITATIONS_READ_MAX)? {
         let reads_dossier = || DossierId::of(&subject).is_ok_and(|dossier| reader.reads_dossier(&dossier));
         if !sources.contains(&source) && (reader.reads_organisation(&source) || reads_dossier()) {
             if let Some(cited) = open(&source)? {
@@ -236,7 +238,7 @@ struct Lent {
     begun: Instant,
     /// Bytes read from the file so far.
     sent: u64,
-    _permit: OwnedSemaphorePermit,
+    _permit: Place,
 }
 
 impl tokio::io::AsyncRead for Lent {

@@ -3,15 +3,17 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{FromRequestParts, Query};
-use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH};
+use axum::extract::{FromRequestParts, Query, Request};
+use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, EXPECT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
 use greffe_events::authority::key_standing;
 use greffe_events::{Code, Refusal};
+use hyper::body::{Frame, SizeHint};
 use serde::de::DeserializeOwned;
 use tracing::Span;
 
@@ -197,6 +199,56 @@ pub(super) async fn drain(body: &mut Body, bytes_max: usize) {
         match next_chunk(body).await {
             Ok(Some(chunk)) => drained += chunk.len(),
             Ok(None) | Err(_) => return,
+        }
+    }
+}
+
+/// A small body. What of it nobody has read when it is dropped, as where a request is refused for its head, is read then and
+/// forgotten: a connection that ends with bytes unread loses the answer on its way.
+pub(super) struct Unread(Option<Body>);
+
+impl Unread {
+    /// Puts it into a request that announces a small body and waits for no leave to send it.
+    pub(super) fn around(request: Request) -> Request {
+        let length = announced_length(request.headers()).and_then(|length| usize::try_from(length).ok());
+        let is_small = length.is_some_and(|length| (1..=DRAIN_BYTES_MAX).contains(&length));
+        if !is_small || request.headers().contains_key(EXPECT) {
+            return request;
+        }
+        request.map(|body| Body::new(Self(Some(body))))
+    }
+}
+
+impl HttpBody for Unread {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        match &mut self.0 {
+            Some(body) => Pin::new(body).poll_frame(context),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.as_ref().is_none_or(HttpBody::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.as_ref().map_or_else(SizeHint::new, HttpBody::size_hint)
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        if let Some(mut body) = self.0.take().filter(|body| !body.is_end_stream()) {
+            tokio::spawn(async move {
+                // Told or not, it ends here.
+                let _ = tokio::time::timeout(BODY_SILENCE_MAX, drain(&mut body, DRAIN_BYTES_MAX)).await;
+            });
         }
     }
 }

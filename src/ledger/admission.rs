@@ -130,6 +130,8 @@ pub trait Facts: RightsReader {
     fn size(&self) -> u64;
     /// The event with this identity.
     fn identity(&self, source: &Organisation, id: Uuid) -> Result<Option<KnownIdentity>, Self::Error>;
+    /// The leaf that erased an organisation's piece, if one did.
+    fn erasure(&self, organisation: &Organisation, piece: Empreinte) -> Result<Option<u64>, Self::Error>;
     /// Dossier, previous leaf and rank.
     fn place(&self, event: &Event) -> Result<Place, Self::Error>;
 }
@@ -141,6 +143,10 @@ impl Facts for IndexWriter {
 
     fn identity(&self, source: &Organisation, id: Uuid) -> Result<Option<KnownIdentity>, IndexError> {
         Self::identity(self, source, id)
+    }
+
+    fn erasure(&self, organisation: &Organisation, piece: Empreinte) -> Result<Option<u64>, IndexError> {
+        Self::erasure(self, organisation, piece)
     }
 
     fn place(&self, event: &Event) -> Result<Place, IndexError> {
@@ -201,6 +207,14 @@ pub fn decide<F: Facts>(
     }
     if let Err(refusal) = &prepared.pieces {
         return refuse(refusal.clone(), &signers, facts);
+    }
+    // The pieces were looked for when the submission came; a leaf since may have erased one.
+    for (at, piece) in event.data.pieces().iter().enumerate() {
+        if let Some(index) = facts.erasure(&event.source, piece.reference())? {
+            let detail = format!("the leaf {index} erased the piece {} of {}", piece.reference(), event.source);
+            let refusal = Refusal::new(Code::PieceMissing, detail).at(format!("data.pieces[{at}]"));
+            return refuse(refusal, &signers, facts);
+        }
     }
     let place = facts.place(event)?;
     // As its leaf will say.

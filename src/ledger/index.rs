@@ -41,7 +41,7 @@ use self::rows::Rows;
 use crate::tlog::{Edge, Hash, TILE_WIDTH, TileReader, partial_tiles};
 
 /// Format of the file; another one is made anew.
-pub const FORMAT: i64 = 5;
+pub const FORMAT: i64 = 6;
 
 pub use read::{Erasure, IndexReader};
 
@@ -294,7 +294,8 @@ impl IndexWriter {
             });
             hashes /= u64::from(TILE_WIDTH);
         }
-        Edge::restore(self.size, &partial).map_err(|error| IndexError::Row { path: self.path.clone(), what: error.to_string() })
+        Edge::restore(self.size, &partial)
+            .map_err(|error| IndexError::Row { path: self.path.clone(), what: error.to_string() })
     }
 
     /// What the earlier leaves say of an event's dossier and source.
@@ -366,6 +367,21 @@ impl IndexWriter {
         match self.behind.look(|rows| rows.identities.get(&identity).copied()) {
             Some(known) => Ok(Some(known)),
             None => self.file()?.identity(source, id),
+        }
+    }
+
+    /// The leaf that erased an organisation's piece, if one did.
+    pub fn erasure(&self, organisation: &Organisation, piece: Empreinte) -> Result<Option<u64>, IndexError> {
+        let of = |rows: &Rows| rows.erasure(organisation, piece);
+        if let Some(index) = of(&self.batch) {
+            return Ok(Some(index));
+        }
+        if !self.recent.may_be_erased(piece) {
+            return Ok(None);
+        }
+        match self.behind.look(of) {
+            Some(index) => Ok(Some(index)),
+            None => self.file()?.erasure(organisation, piece),
         }
     }
 

@@ -224,6 +224,13 @@ impl Pieces {
         Ok(if holds { PieceState::Good } else { PieceState::Differs })
     }
 
+    /// The organisations that keep something.
+    fn spaces(&self) -> Result<Vec<Organisation>, PieceError> {
+        let listed = depot::listed(&self.root)?;
+        let names = listed.iter().filter_map(|path| path.file_name()?.to_str());
+        Ok(names.filter_map(organisation_of_space).collect())
+    }
+
     fn place(&self, organisation: &Organisation, reference: Empreinte) -> PathBuf {
         let name = reference.to_string();
         self.root.join(space(organisation)).join(&name[..2]).join(name)

@@ -54,6 +54,24 @@ fn a_piece_that_a_leaf_erased_is_not_missing_and_one_that_is_still_there_is_told
 }
 
 #[test]
+fn an_event_that_cites_what_was_erased_before_is_told() {
+    let world = World::new();
+    let event = event_of(&world.leaves[world.act]);
+    append(&world, &erasure(COMMUNE, event.data.pieces()[1].reference()), 1);
+    let leaves = world.stored();
+    let mut again = payload(&leaves[world.act]);
+    again["id"] = json!(greffe_events::Uuid::now_v7());
+    again["subject"] = json!(act_subject(COMMUNE, 99));
+    let mut cited = again["data"]["pieces"][1].clone();
+    cited["role"] = json!("acte");
+    cited.as_object_mut().unwrap().remove("finalite");
+    again["data"]["pieces"] = json!([cited]);
+    append(&world, &again, 10);
+    let report = world.verify();
+    assert_eq!(codes_at(&report, leaves.len()), ["piece-erased"], "{report}");
+}
+
+#[test]
 fn an_erasure_by_whoever_may_not_erase_or_of_anothers_copy_explains_no_loss() {
     // Both communes hold the same bytes under the same salt.
     for (whose, seed, expected) in

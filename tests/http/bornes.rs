@@ -254,3 +254,17 @@ fn what_was_begun_before_the_stop_is_finished() {
     node.join();
     assert_eq!(node.ledger.head().size, 2);
 }
+
+#[test]
+fn a_request_refused_for_its_head_is_answered_before_its_body_has_come() {
+    let node = Node::fresh();
+    let body = "x".repeat(2_000);
+    let head = format!("PUT /v1/pieces/{} HTTP/1.1\r\nhost: x\r\ncontent-length: 2000\r\n\r\n", Empreinte::of(b"x"));
+    let mut stream = connect(&node, &head);
+    let answer = read_until(&mut stream, "token-missing");
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    // The connection goes on: what was announced is taken and forgotten, and the next request is read.
+    stream.write_all(body.as_bytes()).unwrap();
+    stream.write_all(b"GET /checkpoint HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    read_until(&mut stream, "greffe");
+}

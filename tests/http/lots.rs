@@ -1,8 +1,13 @@
 //! Batches: each line its own result, in order; a bad line harms no other; sent again, nothing is added.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
 use greffe::http::bounds::{BATCH_BYTES_MAX, BATCH_LINES_MAX};
 use greffe::ledger::head::Receipt;
 use greffe::tlog::{TlogProof, leaf_hash};
+use greffe_events::piece::Empreinte;
 use serde_json::{Value, json};
 
 use crate::monde::*;
@@ -161,7 +166,7 @@ fn a_batch_that_breaks_off_leaves_nothing() {
     node.deposit(COMMUNE_KEY, PDF, None).expect(201);
     let size = node.ledger.head().size;
     let body = acts((0..20).map(|n| format!("B{n}"))).join("\n");
-    let mut stream = std::net::TcpStream::connect(&node.address).unwrap();
+    let mut stream = TcpStream::connect(&node.address).unwrap();
     let head =
         format!("POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-type: {NDJSON}\r\ncontent-length: 1000000\r\n\r\n");
     stream.write_all(head.as_bytes()).unwrap();
@@ -169,7 +174,7 @@ fn a_batch_that_breaks_off_leaves_nothing() {
     stream.shutdown(std::net::Shutdown::Write).unwrap();
     let mut answer = String::new();
     // The server says why, or closes; either way nothing is recorded.
-    let _ = std::io::Read::read_to_string(&mut stream, &mut answer);
+    let _ = Read::read_to_string(&mut stream, &mut answer);
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400 "), "{answer}");
     assert_eq!(results(&post(&node, &body)).iter().filter(|result| result["status"] == 201).count(), 20);
     assert_eq!(node.ledger.head().size, size + 20);
@@ -182,4 +187,33 @@ fn a_batch_is_told_as_a_whole_that_the_node_stops() {
     let reply = post(&node, &acts(["S1".to_owned(), "S2".to_owned()]).join("\n"));
     assert_eq!(reply.problem(), (503, "stopping".to_owned()));
     assert!(!reply.header("retry-after").is_empty());
+}
+
+#[test]
+fn a_body_that_comes_byte_by_byte_takes_no_more_room_than_its_bytes() {
+    let node = Node::open();
+    node.deposit(COMMUNE_KEY, PDF, None).expect(201);
+    let mut stream = TcpStream::connect(&node.address).unwrap();
+    let head =
+        format!("POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-type: {NDJSON}\r\ntransfer-encoding: chunked\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    // As many pieces of a body as there are KiB for all batches, and some more.
+    stream.write_all(&b"1\r\nx\r\n".repeat(70_000)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    let answered = stream.read(&mut [0; 1_000]);
+    assert!(answered.is_err(), "it is still being read: {answered:?}");
+    let lines = acts(["G1".to_owned()]);
+    assert_eq!(results(&post(&node, &lines[0])).len(), 1);
+}
+
+#[test]
+fn what_a_line_erases_no_later_line_cites() {
+    let node = Node::open();
+    node.deposit(COMMUNE_KEY, PDF, None).expect(201);
+    let [first, second] = ["E1", "E2"].map(|numero| envelope(&acte(numero), &[COMMUNE_KEY]));
+    let erasure = envelope(&effacement(COMMUNE, Empreinte::of(PDF)), &[OPERATOR_KEY]);
+    // Looked for together before any of them is decided, the piece is there for all.
+    let results = results(&post(&node, &[first, erasure, second].join("\n")));
+    assert_eq!(results.iter().map(outcome).collect::<Vec<_>>()[..2], [(1, 201, None), (2, 201, None)]);
+    assert_eq!(outcome(&results[2]), (3, 422, Some("piece-missing")));
 }

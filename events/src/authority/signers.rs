@@ -12,7 +12,7 @@
 //! | `cle.enrolee`, first key | operator, the new key |
 //! | `cle.enrolee`, further keys | operator, a key of the member, the new key |
 //! | `cle.recouvree` | operator, the new key |
-//! | `cle.opposition` | a key of the member, in validity or not |
+//! | `cle.opposition` | a key of the member, in validity or not; or one that the operator ended less than 72 h before the recovery |
 //! | `cle.revoquee` | that key, in validity or not, or another of the member; or operator |
 //! | `cle.compromise` | another key of the member; or operator |
 //! | `delegation.accordee` | a key of the member with a role for each family; or operator, with the signed mandate |

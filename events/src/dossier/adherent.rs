@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::authority::Standing;
 use crate::catalogue::{Categorie, Data, DelegationAccordee, Famille};
 use crate::dossier::Recording;
+use crate::event::Event;
 use crate::ident::{Departement, Organisation};
 use crate::key::KeyId;
 use crate::refusal::{Code, Refusal};
@@ -38,6 +39,9 @@ pub struct Adherent {
     pub a_eu_une_cle: bool,
     /// Its keys that are not revoked, in the order of their enrolment; those out of validity included.
     pub cles: Vec<Cle>,
+    /// Keys that the operator ended and that may object to a recovery still.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ecartees: Vec<Ecartee>,
     /// What others sign in its name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub delegations: Vec<Delegation>,
@@ -51,6 +55,18 @@ pub struct Cle {
     /// For a recovered key: from when on (Unix ms) it is in force, and the keys before it are no longer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recouvree_ms: Option<u64>,
+}
+
+/// A key that the operator ended, not the member.
+///
+/// Otherwise the operator could end all keys of a member, bring in one of its own, and nobody could object: a key that it ended
+/// less than [`RECOUVREMENT_MS`] before a recovery objects to it as if it were there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ecartee {
+    /// The public key.
+    pub cle: KeyId,
+    /// Since when, Unix ms.
+    pub depuis_ms: u64,
 }
 
 /// What another organisation signs in a member's name.
@@ -67,7 +83,8 @@ pub struct Delegation {
 }
 
 impl Adherent {
-    pub(super) fn after(before: Option<&Self>, data: &Data, at: Recording) -> Result<Self, Refusal> {
+    pub(super) fn after(before: Option<&Self>, event: &Event, at: Recording) -> Result<Self, Refusal> {
+        let data = &event.data;
         if let Data::AdherentInscrit(data) = data {
             if before.is_some_and(|member| !member.sorti) {
                 let detail = format!("{} is a member already", data.organisation);
@@ -80,6 +97,7 @@ impl Adherent {
                 sorti: false,
                 a_eu_une_cle: before.is_some_and(|member| member.a_eu_une_cle),
                 cles: Vec::new(),
+                ecartees: before.map(|member| member.ecartees.clone()).unwrap_or_default(),
                 delegations: Vec::new(),
             });
         }
@@ -93,8 +111,27 @@ impl Adherent {
         }
         let mut member = member.clone();
         member.settle(at.recorded_at_ms);
+        if data.adherent().is_some_and(|organisation| *organisation != event.source) {
+            // On the operator's part.
+            member.set_aside(data, at.recorded_at_ms);
+        }
         member.apply(data, at)?;
         Ok(member)
+    }
+
+    /// Remembers the keys that the operator is about to end, those that wait apart.
+    fn set_aside(&mut self, data: &Data, at_ms: u64) {
+        let ends = |cle: &&Cle| match data {
+            Data::CleRevoquee(data) => data.cle == cle.cle,
+            Data::CleCompromise(data) => data.cle == cle.cle,
+            Data::AdherentSorti(_) => true,
+            _ => false,
+        };
+        let ended = self.cles.iter().filter(|cle| cle.recouvree_ms.is_none()).filter(ends);
+        self.ecartees.extend(ended.map(|cle| Ecartee { cle: cle.cle, depuis_ms: at_ms }));
+        // The newest: no more of them than a member has keys.
+        let many = self.ecartees.len().saturating_sub(CLES_MAX);
+        self.ecartees.drain(..many);
     }
 
     fn apply(&mut self, data: &Data, at: Recording) -> Result<(), Refusal> {
@@ -151,8 +188,26 @@ impl Adherent {
         if let Some(at) = self.cles.iter().rposition(in_force) {
             self.cles.drain(..at);
             self.cles[0].recouvree_ms = None;
+            self.ecartees.clear();
         }
+        let counted_from_ms = self.recovery_begun_ms().unwrap_or(at_ms);
+        self.ecartees.retain(|ended| counted_from_ms < ended.depuis_ms.saturating_add(RECOUVREMENT_MS));
         self.delegations.retain(|delegation| at_ms < delegation.jusqu_ms);
+    }
+
+    /// When the recovery that waits began, Unix ms.
+    fn recovery_begun_ms(&self) -> Option<u64> {
+        self.cles.iter().find_map(|cle| cle.recouvree_ms).map(|from_ms| from_ms.saturating_sub(RECOUVREMENT_MS))
+    }
+
+    /// Whether a key that ended may object to the recovery that waits at that instant (Unix ms): the operator ended it, shortly
+    /// before or meanwhile.
+    pub fn objects_still(&self, key: &KeyId, at_ms: u64) -> bool {
+        let Some(begun_ms) = self.recovery_begun_ms().filter(|begun_ms| at_ms < begun_ms + RECOUVREMENT_MS) else {
+            return false;
+        };
+        let in_time = |ended: &Ecartee| begun_ms < ended.depuis_ms.saturating_add(RECOUVREMENT_MS);
+        self.ecartees.iter().any(|ended| ended.cle == *key && in_time(ended))
     }
 
     fn add_key(&mut self, cle: KeyId, recouvree_ms: Option<u64>) -> Result<(), Refusal> {

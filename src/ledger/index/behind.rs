@@ -164,7 +164,6 @@ mod tests {
     use super::*;
     use crate::ledger::index::IndexReader;
     use crate::ledger::index::recent::Recent;
-    use crate::ledger::refus::REFUSALS_COMPARED_MAX;
     use greffe_events::ident::{Organisation, Subject};
     use greffe_events::piece::Empreinte;
     use std::collections::HashSet;
@@ -189,7 +188,7 @@ mod tests {
         let connection = file::open_or_make(&path).unwrap();
         let thread = WriterThread::start(&behind, connection, path.clone()).unwrap();
         let reader = IndexReader::new(path.clone(), Arc::clone(&behind), Arc::new(Recent::new(HashSet::new())));
-        let found = |n| reader.citations(piece(n), REFUSALS_COMPARED_MAX).unwrap().len() == 1;
+        let found = |n| reader.citations(piece(n), 9, 9).unwrap().len() == 1;
         for n in 0..200 {
             // Each is as much as is written at once: the writer is at it all the time.
             assert!(behind.has_room());
@@ -199,6 +198,34 @@ mod tests {
         drop(thread);
         assert!(behind.look(|rows| (rows.leaves > 0).then_some(())).is_none(), "the end has written everything");
         assert!((0..200).all(found));
+    }
+
+    #[test]
+    fn an_organisation_that_cites_a_piece_often_hides_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("index.sqlite");
+        let behind = Arc::new(Behind::default());
+        let connection = file::open_or_make(&path).unwrap();
+        let thread = WriterThread::start(&behind, connection, path.clone()).unwrap();
+        let citing = |urn: &str, dossiers: u32| {
+            let organisation: Organisation = urn.parse().unwrap();
+            let mut rows = Rows { leaves: 1, ..Rows::default() };
+            let cited = (0..dossiers).map(|n| (organisation.clone(), format!("acte/{n}").parse().unwrap()));
+            rows.citations.insert(piece(1), cited.collect());
+            rows
+        };
+        let (often, once) = ("urn:siren:130025265", "urn:siren:214502494");
+        behind.push(citing(often, 100));
+        behind.push(citing(once, 1));
+        let reader = IndexReader::new(path.clone(), Arc::clone(&behind), Arc::new(Recent::new(HashSet::new())));
+        let found = |reader: &IndexReader| {
+            let found = reader.citations(piece(1), 10, 50).unwrap();
+            let of = |urn: &str| found.iter().filter(|(source, _)| source.to_string() == urn).count();
+            (of(often), of(once))
+        };
+        assert_eq!(found(&reader), (10, 1), "in memory");
+        drop(thread);
+        assert_eq!(found(&reader), (10, 1), "in the file");
     }
 
     #[test]

@@ -276,16 +276,27 @@ impl Reader<'_> {
         }
     }
 
-    /// Who cites a piece, in which dossier: at most `max` pairs.
-    pub fn citations(&self, piece: Empreinte, max: u32) -> Result<Vec<(Organisation, Subject)>, IndexError> {
-        let sql = "SELECT source, sujet FROM citations WHERE piece = ?1 LIMIT ?2";
-        let rows: Vec<(String, String)> = self.all(sql, params![piece.0, max], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        rows.into_iter()
-            .map(|(source, subject)| match (source.parse(), subject.parse()) {
-                (Ok(source), Ok(subject)) => Ok((source, subject)),
-                _ => Err(self.row("a citation")),
-            })
-            .collect()
+    /// Who cites a piece, in which dossier: at most `max` pairs, at most `of_each` of one organisation.
+    pub fn citations(
+        &self,
+        piece: Empreinte,
+        of_each: u32,
+        max: u32,
+    ) -> Result<Vec<(Organisation, Subject)>, IndexError> {
+        let next = "SELECT source FROM citations WHERE piece = ?1 AND source > ?2 ORDER BY source LIMIT 1";
+        let of = "SELECT sujet FROM citations WHERE piece = ?1 AND source = ?2 LIMIT ?3";
+        let (mut found, mut source) = (Vec::new(), String::new());
+        while found.len() < max as usize {
+            let Some(citing) = self.one(next, params![piece.0, source], |row| row.get::<_, String>(0))? else { break };
+            let organisation: Organisation = citing.parse().map_err(|_| self.row("a citation"))?;
+            for subject in self.all(of, params![piece.0, citing, of_each], |row| row.get::<_, String>(0))? {
+                let subject = subject.parse().map_err(|_| self.row("a citation"))?;
+                found.push((organisation.clone(), subject));
+            }
+            source = citing;
+        }
+        found.truncate(max as usize);
+        Ok(found)
     }
 
     /// Whether an organisation cites a piece in its own name.

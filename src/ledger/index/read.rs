@@ -1,6 +1,6 @@
 //! Reading the index, on connections of one's own: what is committed, and so durable in the store.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -122,8 +122,7 @@ impl IndexReader {
         if !self.recent.may_be_erased(piece) {
             return Ok(None);
         }
-        let of = |erasure: &&Erasure| erasure.organisation == *organisation && erasure.reference == piece;
-        match self.behind.look(|rows| rows.erasures.iter().find(of).map(|erasure| erasure.index)) {
+        match self.behind.look(|rows| rows.erasure(organisation, piece)) {
             Some(index) => Ok(Some(index)),
             None => self.with(|reader| reader.erasure(organisation, piece)),
         }
@@ -141,15 +140,27 @@ impl IndexReader {
         Ok(found)
     }
 
-    /// Who cites a piece, in which dossier: at most `max` pairs.
-    pub fn citations(&self, piece: Empreinte, max: u32) -> Result<Vec<(Organisation, Subject)>, IndexError> {
-        let mut found = HashSet::new();
-        self.behind.each(|rows| {
-            let citing = rows.citations.get(&piece).into_iter().flatten();
-            found.extend(citing.take(max as usize).cloned());
+    /// Who cites a piece, in which dossier: at most `max` pairs, at most `of_each` of one organisation, so that none hides the
+    /// others.
+    pub fn citations(
+        &self,
+        piece: Empreinte,
+        of_each: u32,
+        max: u32,
+    ) -> Result<Vec<(Organisation, Subject)>, IndexError> {
+        let mut recent = Vec::new();
+        self.behind.each(|rows| recent.extend(rows.citations.get(&piece).into_iter().flatten().cloned()));
+        recent.extend(self.with(|reader| reader.citations(piece, of_each, max))?);
+        let (mut seen, mut counts) = (HashSet::new(), HashMap::<Organisation, u32>::new());
+        recent.retain(|citation| {
+            seen.insert(citation.clone()) && {
+                let count = counts.entry(citation.0.clone()).or_default();
+                *count += 1;
+                *count <= of_each
+            }
         });
-        found.extend(self.with(|reader| reader.citations(piece, max))?);
-        Ok(found.into_iter().take(max as usize).collect())
+        recent.truncate(max as usize);
+        Ok(recent)
     }
 }
 
@@ -157,17 +168,16 @@ impl RightsReader for IndexReader {
     type Error = IndexError;
 
     fn key(&self, key: &KeyId) -> Result<Option<KeyRecord>, IndexError> {
-        match self.recent.key(key).or_else(|| self.behind.look(|rows| rows.keys.get(key).cloned())) {
-            Some(record) => Ok(Some(record)),
-            None => {
-                let found = self.with(|reader| reader.key(key))?;
-                if let Some(record) = &found {
-                    // A key is enrolled once, ever: what was found stays so.
-                    self.recent.keep_key(*key, record);
-                }
-                Ok(found)
-            }
+        let known = self.recent.key(key).or_else(|| self.behind.look(|rows| rows.keys.get(key).cloned()));
+        if known.is_some() {
+            return Ok(known);
         }
+        let found = self.with(|reader| reader.key(key))?;
+        if let Some(record) = &found {
+            // A key is enrolled once, ever: what was found stays so.
+            self.recent.keep_key(*key, record);
+        }
+        Ok(found)
     }
 
     fn member(&self, organisation: &Organisation) -> Result<Option<Adherent>, IndexError> {

@@ -82,6 +82,13 @@ impl Rows {
         }
     }
 
+    /// The leaf that erased an organisation's piece, if it is among these.
+    pub fn erasure(&self, organisation: &Organisation, piece: Empreinte) -> Option<u64> {
+        let mut erasures = self.erasures.iter();
+        let found = erasures.find(|erasure| erasure.reference == piece && erasure.organisation == *organisation);
+        found.map(|erasure| erasure.index)
+    }
+
     /// The first `width` hashes of a tile. Whoever asks for them knows that the tile has as many.
     pub fn tile(&self, level: u8, n: u64, width: u16) -> Option<Vec<Hash>> {
         self.tiles.get(&(level, n))?.get(..usize::from(width)).map(<[Hash]>::to_vec)

@@ -12,10 +12,11 @@
 //! **The lock.** Uploads and citations share it; the sweep and erasure ([`super::upkeep`]) take it alone, one piece at a
 //! time: what a citation found can't be swept under it.
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, SystemTime};
 
 use greffe_events::catalogue::Data;
@@ -34,6 +35,12 @@ use crate::ledger::index::IndexReader;
 /// is more than a submission ever waits between its preparation and its place in the index.
 const AGE_AT_CITATION_MAX: Duration = UNCITED_KEPT.saturating_sub(Duration::from_hours(1));
 
+/// Cards at hand, some 300 bytes each; above, all are forgotten.
+const RECENT_MAX: usize = 20_000;
+
+/// By space and reference, with the card's modification time.
+type RecentCards = HashMap<(Organisation, Empreinte), (Arc<Card>, SystemTime)>;
+
 /// The pieces of a ledger that is open for writing.
 #[derive(Debug)]
 pub struct Depot {
@@ -41,6 +48,8 @@ pub struct Depot {
     pub(super) accounts: Arc<Accounts>,
     pub(super) index: IndexReader,
     pub(super) lock: RwLock<()>,
+    /// What was taken in or found a moment ago: most pieces are cited right after their upload.
+    recent: Mutex<RecentCards>,
 }
 
 /// What a depositor says of the bytes that follow.
@@ -101,7 +110,7 @@ impl Depot {
             fs::remove_file(entry.path()).map_err(|source| io_at("remove", &entry.path(), source))?;
         }
         let accounts = Accounts::open(&pieces.root.join("comptes.sqlite"), quota, || found(&pieces))?;
-        Ok(Self { pieces, accounts: Arc::new(accounts), index, lock: RwLock::new(()) })
+        Ok(Self { pieces, accounts: Arc::new(accounts), index, lock: RwLock::new(()), recent: Mutex::default() })
     }
 
     /// The same pieces, to be read.
@@ -174,6 +183,7 @@ impl Depot {
             for path in [folder, folder.parent().unwrap_or(folder)] {
                 sync_parent(path).map_err(|source| io_at("sync", path, source))?;
             }
+            self.remember(organisation, reference, Arc::new(card.clone()), SystemTime::now());
             Ok(())
         };
         let done = put();
@@ -277,21 +287,48 @@ impl Depot {
         &self,
         organisation: &Organisation,
         reference: Empreinte,
-    ) -> Result<Option<Card>, PieceError> {
+    ) -> Result<Option<Arc<Card>>, PieceError> {
         let _shared = self.shared();
-        let Some((card, since)) = self.pieces.dated_card(organisation, reference)? else { return Ok(None) };
-        // Erased by a leaf, and still there for an instant.
+        // Erased by a leaf, and perhaps still there for an instant.
         if self.index.erasure(organisation, reference)?.is_some() {
             return Ok(None);
         }
         let now = SystemTime::now();
-        if now.duration_since(since).is_ok_and(|age| age < AGE_AT_CITATION_MAX) {
+        let is_fresh = |since: &SystemTime| now.duration_since(*since).is_ok_and(|age| age < AGE_AT_CITATION_MAX);
+        let known = self.recent().get(&(organisation.clone(), reference)).cloned();
+        if let Some((card, _)) = known.filter(|(_, since)| is_fresh(since)) {
             return Ok(Some(card));
         }
-        let place = card_place(&self.pieces.place(organisation, reference));
-        let touched = File::open(&place).and_then(|file| file.set_modified(now));
-        touched.map_err(|source| io_at("touch", &place, source))?;
+        let Some((card, since)) = self.pieces.dated_card(organisation, reference)? else { return Ok(None) };
+        let card = Arc::new(card);
+        let since = if is_fresh(&since) {
+            since
+        } else {
+            let place = card_place(&self.pieces.place(organisation, reference));
+            let touched = File::open(&place).and_then(|file| file.set_modified(now));
+            touched.map_err(|source| io_at("touch", &place, source))?;
+            now
+        };
+        self.remember(organisation, reference, Arc::clone(&card), since);
         Ok(Some(card))
+    }
+
+    fn recent(&self) -> MutexGuard<'_, RecentCards> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// With `lock` held, so that the sweep does not take the piece at the same time.
+    fn remember(&self, organisation: &Organisation, reference: Empreinte, card: Arc<Card>, since: SystemTime) {
+        let mut recent = self.recent();
+        if recent.len() >= RECENT_MAX {
+            recent.clear();
+        }
+        recent.insert((organisation.clone(), reference), (card, since));
+    }
+
+    /// Asks the disk again at the next citation.
+    pub(super) fn forget(&self, organisation: &Organisation, reference: Empreinte) {
+        self.recent().remove(&(organisation.clone(), reference));
     }
 
     /// Gives bytes that `holder` deposited a name in the space of `source`.
@@ -345,7 +382,7 @@ fn found(pieces: &Pieces) -> Result<Vec<Held>, PieceError> {
 }
 
 /// What stands in a folder; nothing in what is none.
-fn listed(folder: &Path) -> Result<Vec<PathBuf>, PieceError> {
+pub(super) fn listed(folder: &Path) -> Result<Vec<PathBuf>, PieceError> {
     if !folder.is_dir() {
         return Ok(Vec::new());
     }

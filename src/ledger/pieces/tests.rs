@@ -156,6 +156,7 @@ fn acte(reference: Empreinte, taille: usize) -> Data {
 fn set_age(world: &World, organisation: &Organisation, reference: Empreinte, age: Duration) {
     let card = card_place(&world.depot.pieces.place(organisation, reference));
     File::open(card).unwrap().set_modified(SystemTime::now() - age).unwrap();
+    world.depot.forget(organisation, reference);
 }
 
 #[test]
@@ -208,6 +209,7 @@ fn what_a_kill_left_half_received_goes_at_the_next_start() {
     // Cut short between the accounts and the bytes' name: a card alone is never cited, and goes with the sweep.
     let reference = world.upload(&commune(), b"piece", None).unwrap();
     fs::remove_file(world.depot.pieces.place(&commune(), reference)).unwrap();
+    world.reopen(Quota::default());
     assert_eq!(world.check(&[commune()], &acte(reference, 5)).unwrap_err().code, Code::PieceMissing);
     assert_eq!(world.sweep_after(KEPT_MS + HOUR_MS).removed, 1);
     assert_eq!((world.files(), world.depot.usage(&commune()).unwrap()), (0, Usage::default()));
@@ -399,13 +401,34 @@ fn what_a_leaf_erased_is_gone_for_good_and_nobody_elses_is() {
     assert!(world.holds(&commune(), reference));
     for _ in 0..2 {
         assert_eq!(world.depot.erase(0).unwrap(), 2);
-        assert!(!world.holds(&commune(), reference) && world.holds(&passerelle(), reference));
+        assert!(
+            !world.holds(&commune(), reference) && !world.holds(&passerelle(), reference),
+            "its delegate's copy too"
+        );
     }
-    assert_eq!(world.depot.usage(&commune()).unwrap(), Usage::default());
+    for organisation in [commune(), passerelle()] {
+        assert_eq!(world.depot.usage(&organisation).unwrap(), Usage::default());
+        assert_eq!(world.check(&[organisation], &data).unwrap_err().code, Code::PieceMissing);
+    }
     assert!(matches!(world.upload(&commune(), b"M. Untel", SEL), Err(PieceError::Erased { index: 1 })));
-    assert_eq!(world.check(&[passerelle()], &data), Ok(()));
     // The same bytes under another salt are another piece.
     assert_ne!(world.upload(&commune(), b"M. Untel", Some(Empreinte([8; 32]))).unwrap(), reference);
+}
+
+#[test]
+fn an_erasure_takes_no_copy_that_another_organisation_has_in_its_own_right() {
+    let mut world = World::open();
+    // A public document, and one that the other organisation cites too.
+    for (index, sel) in [(1, None), (2, SEL)] {
+        let reference = world.upload(&commune(), b"partage", sel).unwrap();
+        assert_eq!(world.upload(&passerelle(), b"partage", sel).unwrap(), reference);
+        if sel.is_some() {
+            world.cite(&passerelle(), index, &acte(reference, 7));
+        }
+        world.erase(&commune(), reference);
+        world.depot.erase(0).unwrap();
+        assert!(!world.holds(&commune(), reference) && world.holds(&passerelle(), reference), "{sel:?}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@
 //!
 //! **Erasure.** The leaf comes first, durable; then this thread, which follows the log's head, takes bytes and card away.
 //! At start it goes through all erasures again, so that a kill in between is made up for. What a leaf erased is not given
-//! out, cited or taken in again meanwhile: whoever gives out or takes in asks the index.
+//! out, cited or taken in again meanwhile: whoever gives out or takes in asks the index. What a delegate deposited for it goes too.
 //!
 //! Removing twice is removing once; a kill at any instant leaves the piece there, to be removed, or gone.
 
@@ -129,8 +129,9 @@ impl Depot {
         Ok(if since_ms <= before_ms { Due::Over } else { Due::Since(since_ms) })
     }
 
-    /// Takes a piece away, for good when this returns: bytes, then card, then its place in the accounts.
-    fn remove(&self, organisation: &Organisation, reference: Empreinte) -> Result<(), PieceError> {
+    /// Takes a piece away, for good when this returns: bytes, then card, then its place in the accounts. Whether it was there.
+    fn remove(&self, organisation: &Organisation, reference: Empreinte) -> Result<bool, PieceError> {
+        self.forget(organisation, reference);
         let place = self.pieces.place(organisation, reference);
         let mut was_there = false;
         for path in [place.clone(), card_place(&place)] {
@@ -143,7 +144,20 @@ impl Depot {
         if was_there {
             sync_parent(&place).map_err(|source| io_at("sync the folder of", &place, source))?;
         }
-        self.accounts.remove(organisation, reference)
+        self.accounts.remove(organisation, reference)?;
+        Ok(was_there)
+    }
+
+    /// Removes what delegates deposited and the erased copy was taken over from: a committed piece whose space cites it in no
+    /// event of its own. Whoever deposited the same under the same `sel` had it from there; a public document is everybody's.
+    fn remove_copies(&self, reference: Empreinte) -> Result<(), PieceError> {
+        for organisation in self.pieces.spaces()? {
+            let card = self.pieces.card(&organisation, reference)?;
+            if card.is_some_and(|card| card.sel.is_some()) && !self.index.is_cited(&organisation, reference)? {
+                self.remove(&organisation, reference)?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes what the leaves from `from` on erased; where to go on next time.
@@ -156,7 +170,10 @@ impl Depot {
             let mut done = Ok(());
             for erasure in &erasures {
                 let _alone = self.lock.write().unwrap_or_else(PoisonError::into_inner);
-                done = done.and(self.remove(&erasure.organisation, erasure.reference));
+                let removed = self
+                    .remove(&erasure.organisation, erasure.reference)
+                    .and_then(|was_there| if was_there { self.remove_copies(erasure.reference) } else { Ok(()) });
+                done = done.and(removed);
             }
             done?;
             from = next;

@@ -1,0 +1,79 @@
+//! Places that organisations share: files that come and go, each of which may take long.
+//!
+//! Whoever holds as many as are left gets no more. So nobody takes the last ones from those who hold none: one organisation alone
+//! can hold half of the places, *n* of them together *n* / (*n* + 1), and the next one still finds as many as each of them has.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use greffe_events::ident::Organisation;
+
+/// So many places.
+#[derive(Debug)]
+pub(super) struct Places {
+    all: usize,
+    held: Mutex<HashMap<Organisation, usize>>,
+}
+
+impl Places {
+    /// All of them free.
+    pub fn new(all: usize) -> Arc<Self> {
+        Arc::new(Self { all, held: Mutex::default() })
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<Organisation, usize>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One more for this organisation, given back when dropped.
+    pub fn take(self: &Arc<Self>, organisation: &Organisation) -> Option<Place> {
+        let mut held = self.held();
+        let free = self.all - held.values().sum::<usize>();
+        let own = held.get(organisation).copied().unwrap_or(0);
+        if own >= free {
+            return None;
+        }
+        held.insert(organisation.clone(), own + 1);
+        Some(Place { places: Arc::clone(self), organisation: organisation.clone() })
+    }
+}
+
+/// One place, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    places: Arc<Places>,
+    organisation: Organisation,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut held = self.places.held();
+        if let Some(count) = held.get_mut(&self.organisation) {
+            *count -= 1;
+            if *count == 0 {
+                held.remove(&self.organisation);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn whoever_takes_all_it_gets_leaves_as_many_to_the_next() {
+        let places = Places::new(64);
+        let organisations = ["urn:siren:214502494", "urn:siren:130025265", "urn:siren:214400152"];
+        let mut taken: Vec<Vec<Place>> = Vec::new();
+        for (before, organisation) in organisations.iter().enumerate() {
+            let organisation = organisation.parse().unwrap();
+            taken.push(std::iter::from_fn(|| places.take(&organisation)).collect());
+            assert!(taken[before].len() >= 64 >> (before + 1), "{before}: {}", taken[before].len());
+        }
+        assert_eq!(taken.iter().map(Vec::len).collect::<Vec<_>>(), [32, 16, 8]);
+        drop(taken);
+        assert!(places.held().is_empty());
+    }
+}

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! `code` never changes meaning. `title` is English, `titre` French, `detail` for whoever debugs; `champ` is the field,
-//! where there is one; `conseil` says in French what to do about a refusal; `refus` is the leaf that records it, where one does. Where
+//! where there is one; `conseil` says in French what to do about it; `refus` is the leaf that records it, where one does. Where
 //! a key had too many refusals (429), `motif` is the refusal that was not recorded: its code, titles, detail, field, advice and key. Two families of codes, no text twice:
 //!
 //! - those of admission (`greffe_events::Code`), by status: 400 what is no envelope or no I-JSON, 403 who may not sign,
@@ -14,6 +14,8 @@
 //! - those of the service itself ([`Cause`]).
 //!
 //! A detail never holds a path of the machine, a token, or what was submitted beyond a bounded excerpt.
+
+mod conseil;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -68,15 +70,15 @@ macro_rules! causes {
 }
 
 causes! {
-    QueryInvalid 400 "query-invalid" "A query parameter is not as it must be" "Un paramètre de la requête n'est pas valide";
+    QueryInvalid 400 "query-invalid" "A part of the address is not as it must be" "Un élément de l'adresse n'est pas valide";
     HeaderInvalid 400 "header-invalid" "A header is not as it must be" "Un en-tête de la requête n'est pas valide";
     BodyIncomplete 400 "body-incomplete" "The body ended before its announced length" "Le corps de la requête est incomplet";
-    TokenMissing 401 "token-missing" "A reader token is needed" "Il manque un jeton de lecture";
-    TokenMalformed 401 "token-malformed" "The reader token is malformed" "Le jeton de lecture est mal formé";
-    TokenExpired 401 "token-expired" "The reader token is not valid at this time" "Le jeton de lecture n'est pas valable à cette heure";
-    TokenAudience 401 "token-audience" "The reader token is for another log" "Le jeton de lecture vise un autre registre";
+    TokenMissing 401 "token-missing" "A token is needed" "Il manque un jeton";
+    TokenMalformed 401 "token-malformed" "The token is malformed" "Le jeton est mal formé";
+    TokenExpired 401 "token-expired" "The token is not valid at this time" "Le jeton n'est pas valable à cette heure";
+    TokenAudience 401 "token-audience" "The token is for another log" "Le jeton vise un autre registre";
     TokenKeyUnknown 401 "token-key-unknown" "The token's key is not enrolled to read or sign" "La clé du jeton n'est pas enrôlée";
-    TokenKeyNotInForce 401 "token-key-not-in-force" "The token's key is outside its validity period" "La clé du jeton n'est pas en cours de validité";
+    TokenKeyNotInForce 401 "token-key-not-in-force" "The token's key is not in force" "La clé du jeton n'est pas en vigueur";
     TokenSignature 401 "token-signature" "The token's signature does not verify" "La signature du jeton est fausse";
     TokenNotEntitled 403 "token-not-entitled" "The key's roles do not allow this" "Le rôle de la clé ne permet pas cette opération";
     NotFound 404 "not-found" "There is no such thing here, or not for this reader" "Introuvable, ou pas pour ce lecteur";
@@ -350,8 +352,7 @@ struct Wire<'a> {
     detail: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     champ: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    conseil: Option<&'static str>,
+    conseil: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     motif: Option<Motif<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -389,8 +390,8 @@ impl<'a> Motif<'a> {
 impl Serialize for Problem {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let ([english, french], conseil) = match self.kind {
-            Kind::Refused(code) => ([code.title(), code.titre()], Some(code.conseil())),
-            Kind::Service(cause) => ([cause.title(), cause.titre()], None),
+            Kind::Refused(code) => ([code.title(), code.titre()], code.conseil()),
+            Kind::Service(cause) => ([cause.title(), cause.titre()], cause.conseil()),
         };
         let code = self.code();
         Wire {
@@ -442,6 +443,8 @@ mod tests {
         for cause in Cause::ALL {
             let status = Problem::new(*cause, "").status();
             assert!(status.is_client_error() || status.is_server_error(), "{}: {status}", cause.as_str());
+            let conseil = cause.conseil();
+            assert!(conseil.len() > 20 && conseil.ends_with('.'), "{}: {conseil}", cause.as_str());
         }
     }
 

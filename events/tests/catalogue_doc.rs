@@ -28,7 +28,7 @@ Rules that hold for every type:
 - **Nothing that could name a person stands in an event** but a SIREN: no free text, no name, no reason in words. Such things go into
   a *confidential piece* (role `confidentiel`, with its `finalite`), which can be erased. A test walks all schemas.
 - In the tables, `*` marks a field that is mandatory. A longer list of words stands under [Words](#words).
-- `subject` and `source` are attributes of the event ([FORMAT.md](FORMAT.md)). "The operator" is the organisation that leaf 0 names.
+- `subject` and `source` are attributes of the event ([FORMAT.md](FORMAT.md)). The operator is the organisation that leaf 0 names.
 - Money is a decimal string, days are `YYYY-MM-DD`, instants RFC 3339. Fields that are not known here are kept and ignored.
 - Every list, number and text has a bound. A code of a list that its keeper may lengthen is kept as it came, and judged by readers.
 - A **constat** (`auteur_declare`) is the word of an owner of the dossier about a file that it received; it cites that file. Without
@@ -128,7 +128,7 @@ fn one(text: &mut String, event_type: EventType, shapes: &mut BTreeMap<String, V
             let family = sample.valeur["subject"].as_str().unwrap().split('/').next().unwrap().to_owned();
             assert!(subject.starts_with(&format!("{family}/")), "{}: {subject}", event_type.as_str());
             let subject = subject.replace('`', "");
-            writeln!(text, "- **Subject** `{subject}`\n- **Signed by**, in order, {signatures}\n").unwrap();
+            writeln!(text, "- **Subject** `{subject}`\n- **Source, and who signs, in order:** {signatures}\n").unwrap();
         }
     }
     if schema["properties"].as_object().is_some_and(|fields| !fields.is_empty()) {

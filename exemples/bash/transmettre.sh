@@ -16,7 +16,7 @@ arreter() { echo "erreur : $1" >&2; exit 2; }
 envoi=$1 id_acte=$2 matiere=$3 classification=$4 objet=$5 pdf=$6
 [ -n "${GREFFE_URL:-}" ] || arreter "GREFFE_URL n'est pas défini : l'adresse du nœud, https://…"
 [ -n "${GREFFE_REGISTRE:-}" ] || arreter "GREFFE_REGISTRE n'est pas défini : le nom du registre"
-[ -r "${GREFFE_CLE:-}" ] || arreter "GREFFE_CLE ne nomme pas un fichier lisible : la clé, en PEM"
+[ -r "${GREFFE_CLE:-}" ] || arreter "GREFFE_CLE : « ${GREFFE_CLE:-} » n'est pas un fichier lisible (la clé, en PEM)"
 [[ $id_acte =~ ^[^-]+-[0-9]{9}-[0-9]{8}-[^-]+-[A-Z]{2}$ ]] ||
   arreter "« $id_acte » n'est pas de la forme DÉPARTEMENT-SIREN-AAAAMMJJ-NUMÉRO-NATURE"
 GREFFE_URL=${GREFFE_URL%/}

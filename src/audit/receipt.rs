@@ -38,7 +38,7 @@ pub enum ReceiptError {
     LeafMissing(String),
     /// Proof or checkpoint.
     #[error("{0}")]
-    Proof(#[from] crate::tlog::TlogProofError),
+    Proof(#[from] TlogProofError),
     /// The checkpoint is signed, and not by the key given.
     #[error("signed by {}, not by {expected}: {}", signers.join(", "), other_key_hint(*is_same_name))]
     OtherKey {

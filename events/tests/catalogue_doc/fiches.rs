@@ -24,39 +24,34 @@ pub fn gouvernance(event_type: EventType) -> Option<Gouvernance> {
     const REGISTRE: &str = "registre/<name of the log>";
     const ADHERENT: &str = "adherent/<SIREN of `organisation`>";
     let (subject, signatures) = match event_type {
-        T::RegistreOuvert => (REGISTRE, "source the operator: its key, which the event names"),
-        T::RegistreRefus => (REGISTRE, "source the operator: the node's key"),
+        T::RegistreOuvert => (REGISTRE, "the operator: its key, which the event names"),
+        T::RegistreRefus => (REGISTRE, "the operator: the node's key"),
         T::RegistreOperateurRemplace | T::RegistreJournalRemplace | T::RegistreRecouvrementRemplace => {
-            (REGISTRE, "source the operator: two recovery keys, then the new key")
+            (REGISTRE, "the operator: two recovery keys, then the new key")
         }
-        T::RegistreNoeudRemplace => (REGISTRE, "source the operator: the operator's key, then the node's new key"),
-        T::AdherentInscrit | T::AdherentModifie => (ADHERENT, "source the operator: its key"),
-        T::AdherentSorti => (ADHERENT, "source the operator: its key; or source the member: one of its keys"),
+        T::RegistreNoeudRemplace => (REGISTRE, "the operator: the operator's key, then the node's new key"),
+        T::AdherentInscrit | T::AdherentModifie => (ADHERENT, "the operator: its key"),
+        T::AdherentSorti => (ADHERENT, "the operator: its key; or the member: one of its keys"),
         T::CleEnrolee => (
             ADHERENT,
-            "source the operator: its key; then, if the organisation ever had a key, one of its keys in force; then the new key",
+            "the operator: its key; then, if the organisation ever had a key, one of its keys in force; then the new key",
         ),
-        T::CleRecouvree => (ADHERENT, "source the operator: its key, then the new key"),
+        T::CleRecouvree => (ADHERENT, "the operator: its key, then the new key"),
         T::CleOpposition => (
             ADHERENT,
-            "source the member: one of its keys, in validity or not, but neither revoked nor waiting itself; never the operator",
+            "the member: one of its keys, in validity or not, but neither revoked nor waiting itself; never the operator",
         ),
-        T::CleRevoquee => (
-            ADHERENT,
-            "source the member: that key itself, in validity or not, or another in force; or source the operator: its key",
-        ),
-        T::CleCompromise => {
-            (ADHERENT, "source the member: another of its keys; or source the operator: its key")
+        T::CleRevoquee => {
+            (ADHERENT, "the member: that key itself, in validity or not, or another in force; or the operator: its key")
         }
+        T::CleCompromise => (ADHERENT, "the member: another of its keys; or the operator: its key"),
         T::DelegationAccordee => (
             ADHERENT,
-            "source the member: one of its keys, with a role for each family, and no `pieces`; or source the operator: its \
+            "the member: one of its keys, with a role for each family, and no `pieces`; or the operator: its \
              key, and the signed mandate in `pieces`",
         ),
-        T::DelegationRetiree => {
-            (ADHERENT, "source the member or the delegate: one of its keys; or source the operator: its key")
-        }
-        T::PieceEffacee => ("piece/<SIREN that keeps it>/<its reference>", "source the operator: its key"),
+        T::DelegationRetiree => (ADHERENT, "the member or the delegate: one of its keys; or the operator: its key"),
+        T::PieceEffacee => ("piece/<SIREN that keeps it>/<its reference>", "the operator: its key"),
         _ => return None,
     };
     Some(Gouvernance { subject, signatures })

@@ -93,7 +93,7 @@ fn a_draft_that_is_edited_for_the_next_event_overwrites_nothing_of_the_former_on
     let first_envelope = std::fs::read(&envelope).unwrap();
     let id = first["id"].as_str().unwrap();
     let (aside_envelope, aside_receipt) =
-        (format!("{}.{id}.dsse.json", arg(&file)), format!("{}.{id}.recu.json", arg(&file)));
+        (format!("{}.avant/{id}.dsse.json", arg(&file)), format!("{}.avant/{id}.recu.json", arg(&file)));
 
     write(root.path(), "membre.json", &member(VOISINE));
     let (code, said) = post(&node, &file, &[operator]);
@@ -112,7 +112,7 @@ fn a_draft_that_is_edited_for_the_next_event_overwrites_nothing_of_the_former_on
     let (code, said) = post(&node, &file, &[operator]);
     assert!(code == Some(1) && said.contains("[adherent-deja-inscrit]"), "{said}");
     assert_eq!(read(&aside_receipt), first);
-    assert_eq!(read(&format!("{}.{}.recu.json", arg(&file), second["id"].as_str().unwrap())), second);
+    assert_eq!(read(&format!("{}.avant/{}.recu.json", arg(&file), second["id"].as_str().unwrap())), second);
 
     // The first draft again is the first event again, with its receipt.
     write(root.path(), "membre.json", &member(COMMUNE));
@@ -124,7 +124,7 @@ fn a_draft_that_is_edited_for_the_next_event_overwrites_nothing_of_the_former_on
     // What is no envelope of anybody's is not touched.
     std::fs::write(&envelope, "des notes à garder").unwrap();
     write(root.path(), "membre.json", &member(VOISINE));
-    std::fs::remove_file(format!("{}.{}.dsse.json", arg(&file), second["id"].as_str().unwrap())).unwrap();
+    std::fs::remove_file(format!("{}.avant/{}.dsse.json", arg(&file), second["id"].as_str().unwrap())).unwrap();
     let (code, said) = post(&node, &file, &[operator]);
     assert!(code == Some(1) && said.contains("rangez-le ailleurs"), "{said}");
     assert_eq!(std::fs::read_to_string(&envelope).unwrap(), "des notes à garder");

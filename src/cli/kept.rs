@@ -1,8 +1,8 @@
 //! What is kept beside a file: `<file>.dsse.json`, what was signed of it, and `<file>.recu.json`, its receipt.
 //!
-//! Both are of the event that the file says now. Where the file was edited for another event, those of the earlier one stay
-//! under names of their own, `<file>.<id>.dsse.json` and `<file>.<id>.recu.json`, and come back if the file says the earlier event
-//! again. Nothing of one event is ever overwritten by another's.
+//! Both are of the event that the file says now. Where the file was edited for another event, those of the earlier one go
+//! to `<file>.avant/`, as `<id>.dsse.json` and `<id>.recu.json`, and come back if the file says the earlier event again.
+//! Nothing of one event is ever overwritten by another's.
 
 use std::path::{Path, PathBuf};
 
@@ -18,6 +18,8 @@ use crate::ledger::head::Receipt;
 
 const ENVELOPE: &str = "dsse.json";
 const RECEIPT: &str = "recu.json";
+/// The folder of what was kept of earlier events of the same file.
+const ASIDE: &str = "avant";
 
 /// Longest receipt read again, in bytes: a leaf in base64 and its proof.
 const RECEIPT_BYTES_MAX: u64 = 256 * 1024;
@@ -52,10 +54,9 @@ pub fn envelope_of(file: &Path, draft: &[u8], origin: Option<&Origin>) -> anyhow
             continue;
         }
         if path != latest {
-            let id = id_of_envelope(&path)?;
+            let receipt = suffixed(file, ASIDE).join(format!("{}.{RECEIPT}", id_of_envelope(&path)?));
             set_aside(file)?;
             std::fs::rename(&path, &latest)?;
-            let receipt = suffixed(file, &format!("{id}.{RECEIPT}"));
             if receipt.exists() {
                 std::fs::rename(receipt, receipt_path(file))?;
             }
@@ -79,22 +80,19 @@ fn is_of(envelope: &Envelope, draft: &[u8], origin: Option<&Origin>) -> bool {
 
 /// Envelopes of earlier events of this file, the newest first: an id begins with its time.
 fn set_aside_envelopes(file: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let folder = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let prefix = file.file_name().map(|name| format!("{}.", name.to_string_lossy())).unwrap_or_default();
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        let id = name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(&format!(".{ENVELOPE}")));
-        if id.is_some_and(|id| id.parse::<greffe_events::Uuid>().is_ok()) {
-            found.push(folder.join(name));
-        }
+    let folder = suffixed(file, ASIDE);
+    if !folder.is_dir() {
+        return Ok(Vec::new());
     }
+    let entries = std::fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
+    let mut found: Vec<PathBuf> = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    found.retain(|path| path.to_string_lossy().ends_with(ENVELOPE));
     found.sort();
     found.reverse();
     Ok(found)
 }
 
-/// Gives what is kept of the file's earlier event names of its own, and says so.
+/// Makes room for another event of this file: what is kept of the earlier one goes aside, and that is said.
 pub fn set_aside(file: &Path) -> anyhow::Result<()> {
     let (envelope, receipt) = (envelope_path(file), receipt_path(file));
     if envelope.exists() {
@@ -118,13 +116,16 @@ pub fn keep_receipt(path: &Path, receipt: &Receipt) -> anyhow::Result<()> {
     replace_file(path, &text).with_context(|| format!("le reçu {} n'a pas pu être écrit", path.display()))
 }
 
-/// `<name>.<suffix>` becomes `<name>.<id>.<suffix>`.
+/// `<name>.<suffix>` becomes `<name>.avant/<id>.<suffix>`.
 fn set_one_aside(path: &Path, suffix: &str, id: &str) -> anyhow::Result<()> {
     let text = path.to_str().context("le nom du fichier n'est pas de l'UTF-8")?;
-    let aside = PathBuf::from(format!("{}{id}.{suffix}", text.strip_suffix(suffix).unwrap_or(text)));
+    let folder = PathBuf::from(format!("{}{ASIDE}", text.strip_suffix(suffix).unwrap_or(text)));
+    let aside = folder.join(format!("{id}.{suffix}"));
     if aside.exists() {
         bail!("{} et {} sont du même événement : rangez l'un des deux ailleurs", path.display(), aside.display());
     }
+    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    sync_parent(&folder)?;
     std::fs::rename(path, &aside).with_context(|| path.display().to_string())?;
     sync_parent(&aside)?;
     say(format_args!("{} est d'un autre événement : gardé sous {}", path.display(), aside.display()));

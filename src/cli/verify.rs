@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 
 use super::client::Client;
 use super::{Outcome, chain, now_ms, print, progress_bar, say};
-use crate::audit::{Control, Report, TokenProvider, verify_folder, verify_receipt, verify_url};
+use crate::audit::{Control, ReceiptError, Report, TokenProvider, verify_folder, verify_receipt, verify_url};
 use crate::ledger::folder::read_secret_key;
 use crate::tlog::Verifier;
 
@@ -121,7 +121,13 @@ fn receipt(path: &Path, vkey: Option<&str>, json: bool) -> Outcome {
         }
         Err(error) => {
             print(format_args!("{} [{}]: {error}", path.display(), error.code()))?;
-            say("Le reçu n'est pas valable.");
+            say(match error {
+                ReceiptError::OtherKey { is_same_name: true, .. } => {
+                    "Ce registre a eu plusieurs clés : vérifiez avec celle du jour où ce reçu a été rendu."
+                }
+                ReceiptError::OtherKey { .. } => "Ce reçu est d'un autre registre que la clé donnée.",
+                _ => "Le reçu n'est pas valable.",
+            });
             Ok(ExitCode::FAILURE)
         }
     }

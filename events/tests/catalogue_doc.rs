@@ -110,26 +110,22 @@ fn one(text: &mut String, event_type: EventType, shapes: &mut BTreeMap<String, V
         shapes.insert(name.clone(), shape.clone());
     }
     writeln!(text, "### `{}`\n\n{}\n", event_type.as_str(), flat(&schema["description"])).unwrap();
-    match fiches::fiche(event_type) {
-        Some(fiche) => {
-            writeln!(text, "- **Signed by** {}", signers(event_type)).unwrap();
-            writeln!(text, "- **Admitted** {}", fiche.admis).unwrap();
-            if !fiche.refus.is_empty() {
-                let codes: Vec<String> =
-                    fiche.refus.iter().map(|code| format!("`{}` ({})", code.as_str(), code.titre())).collect();
-                writeln!(text, "- **Refused** with {}", codes.join("; ")).unwrap();
-            }
-            text.push('\n');
+    if let Some(fiche) = fiches::fiche(event_type) {
+        writeln!(text, "- **Signed by** {}", signers(event_type)).unwrap();
+        writeln!(text, "- **Admitted** {}", fiche.admis).unwrap();
+        if !fiche.refus.is_empty() {
+            let codes: Vec<String> =
+                fiche.refus.iter().map(|code| format!("`{}` ({})", code.as_str(), code.titre())).collect();
+            writeln!(text, "- **Refused** with {}", codes.join("; ")).unwrap();
         }
-        None => {
-            let fiches::Gouvernance { subject, signatures } = fiches::gouvernance(event_type).unwrap();
-            let samples = echantillons::tous();
-            let sample = samples.iter().find(|sample| sample.valeur["type"] == event_type.as_str()).unwrap();
-            let family = sample.valeur["subject"].as_str().unwrap().split('/').next().unwrap().to_owned();
-            assert!(subject.starts_with(&format!("{family}/")), "{}: {subject}", event_type.as_str());
-            let subject = subject.replace('`', "");
-            writeln!(text, "- **Subject** `{subject}`\n- **Source, and who signs, in order:** {signatures}\n").unwrap();
-        }
+        text.push('\n');
+    } else {
+        let fiches::Gouvernance { subject, signatures } = fiches::gouvernance(event_type).unwrap();
+        let samples = echantillons::tous();
+        let sample = samples.iter().find(|sample| sample.valeur["type"] == event_type.as_str()).unwrap();
+        let family = sample.valeur["subject"].as_str().unwrap().split('/').next().unwrap().to_owned();
+        assert!(subject.starts_with(&format!("{family}/")), "{}: {subject}", event_type.as_str());
+        writeln!(text, "- **Subject** `{subject}`\n- **Source, and who signs, in order:** {signatures}\n").unwrap();
     }
     if schema["properties"].as_object().is_some_and(|fields| !fields.is_empty()) {
         fields(text, &schema, shapes);

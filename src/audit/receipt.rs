@@ -42,8 +42,8 @@ pub enum ReceiptError {
     /// The checkpoint is signed, and not by the key given.
     #[error("signed by {}, not by {expected}: {}", signers.join(", "), other_key_hint(*is_same_name))]
     OtherKey {
-        /// The log's key, as it was given.
-        expected: Verifier,
+        /// The log's key, as it was given: the vkey.
+        expected: String,
         /// Who signed: the name and the id of each key.
         signers: Vec<String>,
         /// Whether one of them has the name of the key given.
@@ -225,7 +225,7 @@ fn other_key(proof: &TlogProof, log: &Verifier, error: TlogProofError) -> Receip
     let Ok(note) = Note::parse(proof.checkpoint().as_bytes()) else { return error.into() };
     let signers = note.signatures();
     ReceiptError::OtherKey {
-        expected: log.clone(),
+        expected: log.to_string(),
         is_same_name: signers.iter().any(|signer| signer.name() == log.name()),
         signers: signers.iter().map(|signer| format!("{}+{:08x}", signer.name(), signer.key_id())).collect(),
     }

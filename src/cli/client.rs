@@ -2,6 +2,8 @@
 //!
 //! Every wait and body is bounded; a problem (RFC 9457) of the node becomes an error in its own French words.
 
+mod card;
+
 use std::cell::RefCell;
 use std::time::Duration;
 
@@ -12,6 +14,7 @@ use greffe_events::key::SecretKey;
 use greffe_events::piece::Empreinte;
 use serde::Deserialize;
 
+use self::card::{Card, read_card};
 use super::{now_ms, say};
 use crate::audit::{ReceiptError, verify_receipt};
 use crate::http::auth;
@@ -34,38 +37,6 @@ pub struct Client {
     origin: Origin,
     /// Read again when the log's key is replaced.
     card: RefCell<Card>,
-}
-
-/// `/.well-known/greffe.json`: which log, and its keys, oldest first.
-#[derive(Deserialize)]
-struct Card {
-    origin: Origin,
-    vkey: String,
-    #[serde(default)]
-    journal: Vec<LogKey>,
-}
-
-/// One of the log's keys, and the leaf that names it, as the node says.
-#[derive(PartialEq, Deserialize)]
-struct LogKey {
-    index: u64,
-    vkey: String,
-}
-
-impl Card {
-    fn names(&self, vkey: &str) -> bool {
-        self.vkey == vkey || self.journal.iter().any(|key| key.vkey == vkey)
-    }
-
-    /// Whether it is of the log of an earlier card, whose keys it goes on from: none is forgotten, none is put in between.
-    fn continues(&self, earlier: &Self) -> bool {
-        let keys_in_use = self.journal.last().map(|key| &key.vkey);
-        self.origin == earlier.origin
-            && keys_in_use == Some(&self.vkey)
-            && self.journal.len() > earlier.journal.len()
-            && self.journal.starts_with(&earlier.journal)
-            && self.names(&earlier.vkey)
-    }
 }
 
 /// What the node answers to an event.
@@ -338,21 +309,6 @@ impl Client {
             status => bail!("{}", problem(status, &read_text(&mut answer)?)),
         }
     }
-}
-
-fn read_card(agent: &ureq::Agent, url: &str) -> anyhow::Result<Card> {
-    // Past any cache in between: the log's key may have changed a moment ago.
-    let mut answer =
-        agent.get(format!("{url}/.well-known/greffe.json")).header("Cache-Control", "no-cache").call().with_context(
-            || match url.strip_prefix("https://") {
-                Some(rest) => format!("le nœud {url} ne répond pas en https (sinon : http://{rest})"),
-                None => format!("le nœud {url} ne répond pas"),
-            },
-        )?;
-    if answer.status() != 200 {
-        bail!("{url} répond {} : ce n'est pas un nœud Greffe", answer.status());
-    }
-    serde_json::from_str(&read_text(&mut answer)?).with_context(|| format!("{url} n'est pas un nœud Greffe"))
 }
 
 fn read_text(answer: &mut ureq::http::Response<ureq::Body>) -> anyhow::Result<String> {

@@ -108,7 +108,7 @@ pub fn set_aside(file: &Path) -> anyhow::Result<()> {
 pub fn keep_receipt(path: &Path, receipt: &Receipt) -> anyhow::Result<()> {
     if path.exists() {
         let id = id_of_receipt(path)?;
-        if id != receipt.id.to_string() {
+        if id != receipt.id {
             set_one_aside(path, RECEIPT, &id)?;
         }
     }
@@ -134,8 +134,8 @@ fn set_one_aside(path: &Path, suffix: &str, id: &str) -> anyhow::Result<()> {
 
 fn id_of_envelope(path: &Path) -> anyhow::Result<String> {
     let envelope = Envelope::parse(&read_bounded(path)?);
-    let payload = envelope.ok().and_then(|envelope| serde_json::from_slice(envelope.payload()).ok());
-    id_of(path, payload, "une enveloppe")
+    let payload: Option<Value> = envelope.ok().and_then(|envelope| serde_json::from_slice(envelope.payload()).ok());
+    id_of(path, payload.as_ref(), "une enveloppe")
 }
 
 fn id_of_receipt(path: &Path) -> anyhow::Result<String> {
@@ -144,12 +144,12 @@ fn id_of_receipt(path: &Path) -> anyhow::Result<String> {
     std::fs::File::open(path)
         .and_then(|file| file.take(RECEIPT_BYTES_MAX).read_to_end(&mut bytes))
         .with_context(|| path.display().to_string())?;
-    id_of(path, serde_json::from_slice(&bytes).ok(), "un reçu")
+    id_of(path, serde_json::from_slice(&bytes).ok().as_ref(), "un reçu")
 }
 
 /// The id that names an event for ever; it becomes part of a file's name, so nothing else will do.
-fn id_of(path: &Path, value: Option<Value>, what: &str) -> anyhow::Result<String> {
-    let id = value.as_ref().and_then(|value| value.get("id")).and_then(Value::as_str);
+fn id_of(path: &Path, value: Option<&Value>, what: &str) -> anyhow::Result<String> {
+    let id = value.and_then(|value| value.get("id")).and_then(Value::as_str);
     match id.and_then(|id| id.parse::<greffe_events::Uuid>().ok()) {
         Some(id) => Ok(id.to_string()),
         None => bail!("{} existe et n'est pas {what} : rangez-le ailleurs", path.display()),

@@ -16,6 +16,7 @@
 //! A detail never holds a path of the machine, a token, or what was submitted beyond a bounded excerpt.
 
 mod conseil;
+mod status;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -23,6 +24,7 @@ use greffe_events::key::KeyId;
 use greffe_events::{Code, Refusal};
 use serde::Serialize;
 
+pub use self::status::status_of;
 use crate::ledger::LedgerError;
 use crate::ledger::head::Receipt;
 use crate::ledger::index::IndexError;
@@ -200,95 +202,6 @@ impl Problem {
             Kind::Refused(code) => code.as_str(),
             Kind::Service(cause) => cause.as_str(),
         }
-    }
-}
-
-/// The status of a refusal. Exhaustive on purpose: a new code has to be placed.
-pub fn status_of(code: Code) -> StatusCode {
-    match code {
-        Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        // Not an envelope, not I-JSON, or signed by nobody: whatever the event says.
-        Code::DsseMalformed
-        | Code::PayloadType
-        | Code::Base64Invalid
-        | Code::JsonMalformed
-        | Code::JsonDuplicateName
-        | Code::JsonTooDeep
-        | Code::JsonNumber
-        | Code::JsonString
-        | Code::SignatureRepeated
-        | Code::SignatureInvalid => StatusCode::BAD_REQUEST,
-        // Who signs is not who must. Never 401: no other credentials of the request would help.
-        Code::SignatureMissing
-        | Code::SignatureExtra
-        | Code::KeyUnknown
-        | Code::KeyNotInForce
-        | Code::KeyOtherOrganisation
-        | Code::KeyNotEntitled
-        | Code::KeyPending
-        | Code::KeyRevoked
-        | Code::DelegationMissing
-        | Code::AdherentSorti
-        | Code::ConstatRequis
-        | Code::ComptableNonDesigne
-        | Code::NotOwner => StatusCode::FORBIDDEN,
-        // What the log holds already, or not yet.
-        Code::KeyAlreadyEnrolled
-        | Code::IdReused
-        | Code::RegistreDejaOuvert
-        | Code::RegistreFerme
-        | Code::AdherentInconnu
-        | Code::AdherentDejaInscrit
-        | Code::CleDejaRevoquee
-        | Code::RecouvrementEnCours
-        | Code::RecouvrementInconnu
-        | Code::DelegationInconnue
-        | Code::LimiteAtteinte
-        | Code::CleAbsente
-        | Code::ActeInconnu
-        | Code::ActeDejaTransmis
-        | Code::AnnulationDejaDemandee
-        | Code::AnnulationNonDemandee
-        | Code::AnnulationDejaAcquittee
-        | Code::FluxInconnu
-        | Code::FluxDejaTransmis
-        | Code::FactureDejaDeposee
-        | Code::ConsultationInconnue
-        | Code::ConsultationDejaCreee
-        | Code::PhaseInconnue
-        | Code::PhaseDejaClose
-        | Code::DelaiEchu
-        | Code::DelaiNonEchu
-        | Code::DelaiAnterieur
-        | Code::VersionDce
-        | Code::LotInconnu
-        | Code::LotEtat
-        | Code::CommissionAbsente
-        | Code::MembreInconnu
-        | Code::MembreDejaInscrit
-        | Code::SequestreExcessif
-        | Code::SeanceInconnue
-        | Code::SeanceNonContresignee
-        | Code::SeanceDejaContresignee
-        | Code::PliInconnu
-        | Code::PliDejaDepose
-        | Code::PliRetire
-        | Code::PliDejaOuvert
-        | Code::PartDejaRestituee
-        | Code::CopieEtat
-        | Code::AccuseDejaEnregistre
-        | Code::PieceDejaEffacee => StatusCode::CONFLICT,
-        // What the event says.
-        Code::AttributeMissing
-        | Code::AttributeInvalid
-        | Code::RegistreWrong
-        | Code::TimeOutOfRange
-        | Code::TypeUnknown
-        | Code::DataMissing
-        | Code::DataInvalid
-        | Code::KeyWeak
-        | Code::PieceMissing
-        | Code::PieceMismatch => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
 

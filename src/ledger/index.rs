@@ -294,7 +294,8 @@ impl IndexWriter {
             });
             hashes /= u64::from(TILE_WIDTH);
         }
-        Edge::restore(self.size, &partial).map_err(|error| IndexError::Row { path: self.path.clone(), what: error.to_string() })
+        Edge::restore(self.size, &partial)
+            .map_err(|error| IndexError::Row { path: self.path.clone(), what: error.to_string() })
     }
 
     /// What the earlier leaves say of an event's dossier and source.

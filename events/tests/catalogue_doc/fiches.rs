@@ -22,7 +22,7 @@ pub struct Gouvernance {
 pub fn gouvernance(event_type: EventType) -> Option<Gouvernance> {
     use EventType as T;
     const REGISTRE: &str = "registre/<name of the log>";
-    const ADHERENT: &str = "adherent/<SIREN of `organisation`>";
+    const ADHERENT: &str = "adherent/<SIREN of the organisation>";
     let (subject, signatures) = match event_type {
         T::RegistreOuvert => (REGISTRE, "the operator: its key, which the event names"),
         T::RegistreRefus => (REGISTRE, "the operator: the node's key"),

@@ -168,8 +168,13 @@ struct Editeur {
 impl Editeur {
     /// Runs the program as the page says; `envoi` is its folder.
     fn transmettre(&self, url: &str, envoi: &str, id_acte: &str) -> Output {
+        self.commande(url, envoi, id_acte).output().unwrap()
+    }
+
+    fn commande(&self, url: &str, envoi: &str, id_acte: &str) -> Command {
         let publique = self.dir.join("cle.pub.pem");
-        Command::new(&self.programme.commande[0])
+        let mut commande = Command::new(&self.programme.commande[0]);
+        commande
             .args(&self.programme.commande[1..])
             .args([envoi, id_acte, "7.3.2", "2026-01-01", OBJET, "deliberation.pdf"])
             .current_dir(&self.dir)
@@ -177,9 +182,28 @@ impl Editeur {
             .env("GREFFE_REGISTRE", ORIGIN)
             .env("GREFFE_CLE", &self.cle)
             .env("GREFFE_CLE_PUBLIQUE", publique)
-            .env("LC_ALL", "C.UTF-8")
-            .output()
-            .unwrap()
+            .env("LC_ALL", "C.UTF-8");
+        commande
+    }
+
+    /// What is wrong on this side is told in a line, with a code of its own: nothing was sent.
+    fn corrige_ici(&self, url: &str) {
+        let acte = "045-214502494-20261120-ARR2026_9-AR";
+        let essais: [(&str, &dyn Fn(&mut Command), &str); 4] = [
+            (acte, &|commande| _ = commande.env("GREFFE_CLE", "absente.pem"), "absente.pem"),
+            (acte, &|commande| _ = commande.env_remove("GREFFE_REGISTRE"), "GREFFE_REGISTRE"),
+            ("ARR2026_9", &|_| (), "DÉPARTEMENT-SIREN"),
+            (acte, &|commande| _ = commande.current_dir(self.dir.join("ailleurs")), "deliberation.pdf"),
+        ];
+        std::fs::create_dir(self.dir.join("ailleurs")).unwrap();
+        for (id_acte, change, mot) in essais {
+            let mut commande = self.commande(url, "envoi/9", id_acte);
+            change(&mut commande);
+            let output = commande.output().unwrap();
+            let said = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{} {mot}: {said}", self.programme.langue);
+            assert!(said.contains(mot) && said.lines().count() <= 2, "{} {mot}: {said}", self.programme.langue);
+        }
     }
 
     #[track_caller]
@@ -246,11 +270,15 @@ fn transmits_an_act_through_a_bad_line(langue: &'static str) {
     succeed(&["verify", arg(&receipt), "--vkey", &ledger.vkey]);
 
     // Again, whenever: the same bytes, the same place.
-    assert_eq!(editeur.enregistre(&node.url, "envoi/1", id), index);
+    assert_eq!(editeur.enregistre(&format!("{}/", node.url), "envoi/1", id), index);
+    editeur.corrige_ici(&node.url);
     // A second event about the same act is a mistake, said in the node's words.
     let said = editeur.refuse(&node.url, "envoi/2", id, 1);
     assert!(said.contains(Code::ActeDejaTransmis.titre()) && said.contains("[acte-deja-transmis]"), "{said}");
-    assert!(said.contains("subject"), "{said}");
+    assert!(said.contains("subject") && said.contains(Code::ActeDejaTransmis.conseil()), "{said}");
+    let refus = std::fs::read(editeur.dir.join("envoi/2/refus.json")).unwrap();
+    let refus: Value = serde_json::from_slice(&refus).unwrap();
+    assert_eq!(refus["refus"]["receipt"]["index"], index + 1, "the proof of the refusal is kept");
     // A node that says "in an hour" gets its hour: nothing is lost, and the same command goes on.
     let later = Relais::vers(&node.url, |methode, _| if methode == "POST" { Sort::Refuse(3_600) } else { Sort::Passe });
     let individuel = "045-214502494-20261120-ARR2026_7-AI";
@@ -273,6 +301,24 @@ fn transmits_an_act_through_a_bad_line(langue: &'static str) {
         let digest = greffe_events::piece::Empreinte::of(&pdf).to_string();
         assert_eq!(leaf.contains(&digest), id.ends_with("DE"), "only a public act shows its digest");
     }
+
+    // A piece is erased and the receipt lost: the same command brings it back.
+    let enveloppe: Value =
+        serde_json::from_slice(&std::fs::read(editeur.dir.join("envoi/1/enveloppe.json")).unwrap()).unwrap();
+    let evenement = data_encoding::BASE64.decode(enveloppe["payload"].as_str().unwrap().as_bytes()).unwrap();
+    let evenement: Value = serde_json::from_slice(&evenement).unwrap();
+    let objet = evenement["data"]["pieces"][1]["engagement"].as_str().unwrap();
+    let effacement = root.path().join("effacement.json");
+    let effacee = serde_json::json!({
+        "type": "greffe.piece.effacee.v1", "source": support::OPERATOR,
+        "subject": format!("piece/{}/{objet}", &COMMUNE[10..]),
+        "data": { "demandeur": "personne-concernee", "motif": "droit-effacement", "base_legale": "rgpd-17-1-a" },
+    });
+    std::fs::write(&effacement, effacee.to_string()).unwrap();
+    succeed(&["post", arg(&effacement), "--url", &node.url, "--key", arg(&ledger.operator_key)]);
+    std::fs::remove_file(&receipt).unwrap();
+    assert_eq!(editeur.enregistre(&node.url, "envoi/1", id), index);
+    succeed(&["verify", arg(&receipt), "--vkey", &ledger.vkey]);
     node.stop();
     succeed(&["verify", arg(&ledger.dir), "--vkey", &ledger.vkey]);
 }

@@ -91,6 +91,14 @@ impl Play {
         assert!(said.contains(&format!("[{code}]")), "{event_type} should be refused with {code}: {said}");
     }
 
+    /// The status of what that key asks for.
+    fn status(&self, path: &str, key: &Path) -> u16 {
+        let token = succeed(&["token", "--url", &self.url, "--key", arg(key)]);
+        let request =
+            ureq::get(format!("{}{path}", self.url)).header("Authorization", format!("Bearer {}", token.trim()));
+        request.config().http_status_as_error(false).build().call().unwrap().status().as_u16()
+    }
+
     fn import(&self, file: &Path, key: &Path) -> (bool, String) {
         let output = run(&["actes", "import", arg(file), "--key", arg(key), "--url", &self.url]);
         (output.status.success(), format!("{}{}", text(&output.stdout), text(&output.stderr)))
@@ -173,7 +181,12 @@ fn everybody_speaks_for_themselves_and_for_whom_they_may() {
     play.recorded("delegation.accordee", OPERATOR, &voisine, &par_mandat, &[&operator]);
 
     // Now the gateway transmits the neighbour's act in its name, and states what its prefecture's file says.
-    play.imported(&theirs, &passerelle);
+    let (ok, said) = play.import(&theirs, &passerelle);
+    assert!(ok && said.contains("1 enregistré"), "{said}");
+    // It reads again what it signed, with its receipt; others don't.
+    let index = said.split("enregistré à l'indice ").nth(1).and_then(|rest| rest.lines().next()).unwrap();
+    let path = format!("/v1/events/{index}/receipt");
+    assert_eq!((play.status(&path, &passerelle), play.status(&path, &commune)), (200, 404));
     let their_subject = archive::subject("073", VOISINE, "B1");
     play.refused("acte.accuse-reception", PREFECTURE, &their_subject, &accuse, &[&prefecture], "key-not-entitled");
     play.imported(&archive::accuse(play.root.path(), "073", VOISINE, "B1"), &passerelle);
@@ -193,7 +206,7 @@ fn everybody_speaks_for_themselves_and_for_whom_they_may() {
     let registre = format!("registre/{ORIGIN}");
     let replaced = json!({ "cle": play.public("operateur-2") });
     let (first, second, new) = (play.recovery(1), play.recovery(2), play.key("operateur-2"));
-    play.refused("registre.operateur-remplace", OPERATOR, &registre, &replaced, &[&first, &new], "key-unknown");
+    play.refused("registre.operateur-remplace", OPERATOR, &registre, &replaced, &[&first, &new], "signature-missing");
     play.refused(
         "registre.operateur-remplace",
         OPERATOR,
@@ -224,7 +237,7 @@ fn everybody_speaks_for_themselves_and_for_whom_they_may() {
     // The commune's key: a second one with the first one's help, then the first is revoked.
     let further = play.enrolment(COMMUNE, "commune-2", "collectivite");
     let second_key = play.key("commune-2");
-    play.refused("cle.enrolee", OPERATOR, &subject, &further, &[&operator, &second_key], "key-unknown");
+    play.refused("cle.enrolee", OPERATOR, &subject, &further, &[&operator, &second_key], "signature-missing");
     play.recorded("cle.enrolee", OPERATOR, &subject, &further, &[&operator, &commune, &second_key]);
     let revoked = json!({ "organisation": COMMUNE, "cle": play.public("commune"), "motif": "remplacement" });
     play.recorded("cle.revoquee", COMMUNE, &subject, &revoked, &[&second_key]);

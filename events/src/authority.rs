@@ -46,6 +46,21 @@ enum Needed<'a> {
     Recovery,
 }
 
+impl Signer<'_> {
+    /// Who it must be.
+    fn name(&self) -> String {
+        match self {
+            Self::Of(organisation, Needed::Recovery) => {
+                format!("a recovery key of the log, which {organisation} keeps")
+            }
+            Self::Of(organisation, needed) => format!("a key of {organisation} with {}", needed.name()),
+            Self::Speaker(organisation, role, _) => format!("a key of {organisation} with the role {role}"),
+            Self::Itself(organisation) | Self::Objector(organisation) => format!("a key of {organisation}"),
+            Self::Possession(key) => format!("the key {key} itself"),
+        }
+    }
+}
+
 impl Needed<'_> {
     fn name(self) -> String {
         match self {
@@ -55,7 +70,7 @@ impl Needed<'_> {
                 format!("the role {}", names.join(" or "))
             }
             Self::AnySigning => "a role that signs for its organisation".to_owned(),
-            Self::Recovery => "the recovery of the log".to_owned(),
+            Self::Recovery => "the right to recover the log".to_owned(),
         }
     }
 }
@@ -70,25 +85,33 @@ fn speaks(role: Role) -> bool {
 pub fn authorise(event: &Event, signers: &[KeyId], rights: &Rights, recorded_at_ms: u64) -> Result<(), Refusal> {
     let decision = Decision { event, rights, at_ms: recorded_at_ms };
     let required = decision.required_signers(signers)?;
+    let type_name = event.data.event_type().as_str();
     for (at, (signer, requirement)) in signers.iter().zip(&required).enumerate() {
-        decision.check_signer(signer, requirement).map_err(|refusal| match refusal.field {
-            None => refusal.at(format!("signatures[{at}].keyid")),
-            Some(_) => refusal,
+        let field = format!("signatures[{at}].keyid");
+        let wanted = || format!("place {} of {} is for {}", at + 1, required.len(), requirement.name());
+        let own_place = required.iter().position(|other| matches!(other, Signer::Possession(key) if key == signer));
+        if let Some(place) = own_place.filter(|place| *place != at) {
+            // Somebody before it is missing, or the order is another.
+            let detail = format!("{}; the key that stands there signs at place {}", wanted(), place + 1);
+            return Err(Refusal::new(Code::SignatureMissing, detail).at(field));
+        }
+        decision.check_signer(signer, requirement).map_err(|refusal| match (&refusal.field, required.len()) {
+            (Some(_), _) => refusal,
+            (None, 1) => refusal.at(field),
+            (None, _) => Refusal::new(refusal.code, format!("{}; {}", refusal.detail, wanted())).at(field),
         })?;
     }
-    let type_name = event.data.event_type().as_str();
     if signers.len() > required.len() {
         let detail = format!("{type_name} asks for {} signatures, got {}", required.len(), signers.len());
         return Err(Refusal::new(Code::SignatureExtra, detail).at(format!("signatures[{}]", required.len())));
     }
     if let Some(missing) = required.get(signers.len()) {
-        let who = match missing {
-            Signer::Of(organisation, needed) => format!("{organisation} with {}", needed.name()),
-            Signer::Speaker(organisation, role, _) => format!("{organisation} with the role {role}"),
-            Signer::Itself(organisation) | Signer::Objector(organisation) => format!("a key of {organisation}"),
-            Signer::Possession(key) => format!("the key {key} itself"),
-        };
-        let detail = format!("{type_name} asks for {} signatures; the next is by {who}", required.len());
+        let detail = format!(
+            "{type_name} asks for {} signatures; place {} is for {}",
+            required.len(),
+            signers.len() + 1,
+            missing.name()
+        );
         return Err(Refusal::new(Code::SignatureMissing, detail).at("signatures"));
     }
     decision.check_named_keys()?;
@@ -107,9 +130,7 @@ impl Decision<'_> {
         let refuse = |code, detail: String| Err(Refusal::new(code, detail));
         let organisation = match requirement {
             Signer::Possession(key) if key == signer => return Ok(()),
-            Signer::Possession(key) => {
-                return refuse(Code::SignatureMissing, format!("this signature must be by the key {key} itself"));
-            }
+            Signer::Possession(_) => return refuse(Code::SignatureMissing, format!("{signer} is another key")),
             Signer::Of(organisation, _)
             | Signer::Speaker(organisation, ..)
             | Signer::Itself(organisation)

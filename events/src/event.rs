@@ -221,8 +221,8 @@ impl Event {
             (data, DossierId::Adherent(organisation)) if data.adherent() == Some(organisation) => match data {
                 Data::AdherentInscrit(data) => data.check(),
                 Data::AdherentModifie(data) => data.check(),
-                Data::CleEnrolee(data) => data.check(),
-                Data::CleRecouvree(data) => data.check(),
+                Data::CleEnrolee(data) => data.check(self.time),
+                Data::CleRecouvree(data) => data.check(self.time),
                 Data::CleCompromise(data) => data.check(self.time),
                 Data::DelegationAccordee(data) => data.check(),
                 _ => Ok(()),
@@ -237,7 +237,7 @@ impl Event {
                 | DossierId::Consultation(_)
                 | DossierId::Pli(_),
             ) => data.check_echange(&self.dossier),
-            _ => Err(wrong("subject", "the subject and data name the same dossier")),
+            _ => Err(wrong("subject", "the subject must name the dossier that data is about")),
         }
     }
 

@@ -169,7 +169,7 @@ fn an_act_goes_from_the_commune_to_the_prefecture_and_back() {
     log.refuses(&enrolment(COMMUNE, 4, &["collectivite"]), &[1, 10, 4], Code::KeyAlreadyEnrolled, "data.cle");
     log.refuses(&enrolment(COMMUNE, 3, &["collectivite"]), &[1, 10, 3], Code::KeyAlreadyEnrolled, "data.cle");
     // Further keys ask for a key of the organisation.
-    log.refuses(&enrolment(COMMUNE, 20, &["collectivite"]), &[1, 20], Code::KeyUnknown, "signatures[1].keyid");
+    log.refuses(&enrolment(COMMUNE, 20, &["collectivite"]), &[1, 20], Code::SignatureMissing, "signatures[1].keyid");
     log.refuses(
         &enrolment(COMMUNE, 20, &["collectivite"]),
         &[1, 11, 20],

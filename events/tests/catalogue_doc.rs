@@ -27,7 +27,8 @@ Rules that hold for every type:
 
 - **Nothing that could name a person stands in an event** but a SIREN: no free text, no name, no reason in words. Such things go into
   a *confidential piece* (role `confidentiel`, with its `finalite`), which can be erased. A test walks all schemas.
-- In the tables, `*` marks a field that is mandatory.
+- In the tables, `*` marks a field that is mandatory. A longer list of words stands under [Words](#words).
+- `subject` and `source` are attributes of the event ([FORMAT.md](FORMAT.md)). The operator is the organisation that leaf 0 names.
 - Money is a decimal string, days are `YYYY-MM-DD`, instants RFC 3339. Fields that are not known here are kept and ignored.
 - Every list, number and text has a bound. A code of a list that its keeper may lengthen is kept as it came, and judged by readers.
 - A **constat** (`auteur_declare`) is the word of an owner of the dossier about a file that it received; it cites that file. Without
@@ -65,12 +66,9 @@ fn the_catalogue_is_that_of_the_types() {
 fn each_type_of_an_exchange_says_when_it_is_admitted() {
     for event_type in EventType::ALL {
         let is_exchange = !matches!(event_type.family(), "registre" | "adherent" | "piece");
-        assert_eq!(
-            fiches::fiche(*event_type).is_some(),
-            is_exchange,
-            "{}: see catalogue_doc/fiches.rs",
-            event_type.as_str()
-        );
+        let name = event_type.as_str();
+        assert_eq!(fiches::fiche(*event_type).is_some(), is_exchange, "{name}: see catalogue_doc/fiches.rs");
+        assert_eq!(fiches::gouvernance(*event_type).is_none(), is_exchange, "{name}: see catalogue_doc/fiches.rs");
     }
 }
 
@@ -94,7 +92,7 @@ fn catalogue() -> String {
     text.push_str("\n## Objects\n");
     for (name, shape) in shapes.iter().filter(|(_, shape)| is_object(shape)) {
         writeln!(text, "\n### `{name}`\n\n{}\n", flat(&shape["description"])).unwrap();
-        fields(&mut text, shape);
+        fields(&mut text, shape, &shapes);
     }
     text.push_str("\n## Words\n");
     for (name, shape) in shapes.iter().filter(|(_, shape)| is_list(shape)) {
@@ -112,21 +110,25 @@ fn one(text: &mut String, event_type: EventType, shapes: &mut BTreeMap<String, V
         shapes.insert(name.clone(), shape.clone());
     }
     writeln!(text, "### `{}`\n\n{}\n", event_type.as_str(), flat(&schema["description"])).unwrap();
-    match fiches::fiche(event_type) {
-        Some(fiche) => {
-            writeln!(text, "- **Signed by** {}", signers(event_type)).unwrap();
-            writeln!(text, "- **Admitted** {}", fiche.admis).unwrap();
-            if !fiche.refus.is_empty() {
-                let codes: Vec<String> =
-                    fiche.refus.iter().map(|code| format!("`{}` ({})", code.as_str(), code.titre())).collect();
-                writeln!(text, "- **Refused** with {}", codes.join("; ")).unwrap();
-            }
-            text.push('\n');
+    if let Some(fiche) = fiches::fiche(event_type) {
+        writeln!(text, "- **Signed by** {}", signers(event_type)).unwrap();
+        writeln!(text, "- **Admitted** {}", fiche.admis).unwrap();
+        if !fiche.refus.is_empty() {
+            let codes: Vec<String> =
+                fiche.refus.iter().map(|code| format!("`{}` ({})", code.as_str(), code.titre())).collect();
+            writeln!(text, "- **Refused** with {}", codes.join("; ")).unwrap();
         }
-        None => text.push_str("Who signs it: the table of `events/src/authority/signers.rs`.\n\n"),
+        text.push('\n');
+    } else {
+        let fiches::Gouvernance { subject, signatures } = fiches::gouvernance(event_type).unwrap();
+        let samples = echantillons::tous();
+        let sample = samples.iter().find(|sample| sample.valeur["type"] == event_type.as_str()).unwrap();
+        let family = sample.valeur["subject"].as_str().unwrap().split('/').next().unwrap().to_owned();
+        assert!(subject.starts_with(&format!("{family}/")), "{}: {subject}", event_type.as_str());
+        writeln!(text, "- **Subject** `{subject}`\n- **Source, and who signs, in order:** {signatures}\n").unwrap();
     }
     if schema["properties"].as_object().is_some_and(|fields| !fields.is_empty()) {
-        fields(text, &schema);
+        fields(text, &schema, shapes);
         text.push('\n');
     }
 }
@@ -155,12 +157,25 @@ fn signers(event_type: EventType) -> String {
     said.join("; ")
 }
 
-fn fields(text: &mut String, schema: &Value) {
+/// Longest closed list whose words stand beside each field that takes one.
+const WORDS_SHOWN_MAX: usize = 12;
+
+/// The words of a field that takes one of a short closed list.
+fn words(field: &Value, shapes: &BTreeMap<String, Value>) -> String {
+    let text = field.to_string();
+    let list = shapes.iter().find(|(name, _)| text.contains(&format!("#/$defs/{name}\"")));
+    let list = list.and_then(|(_, shape)| shape["oneOf"].as_array()).map(Vec::as_slice).unwrap_or_default();
+    let words: Vec<String> = list.iter().filter_map(|word| Some(format!("`{}`", word["const"].as_str()?))).collect();
+    if words.is_empty() || words.len() > WORDS_SHOWN_MAX { String::new() } else { format!(": {}", words.join(", ")) }
+}
+
+fn fields(text: &mut String, schema: &Value, shapes: &BTreeMap<String, Value>) {
     text.push_str("| field | form | meaning |\n|---|---|---|\n");
     let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     for (name, field) in schema["properties"].as_object().unwrap() {
         let star = if required.contains(&name.as_str()) { " *" } else { "" };
-        writeln!(text, "| `{name}`{star} | {} | {} |", form(field), flat(&field["description"])).unwrap();
+        let words = words(field, shapes);
+        writeln!(text, "| `{name}`{star} | {}{words} | {} |", form(field), flat(&field["description"])).unwrap();
     }
 }
 

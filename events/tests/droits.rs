@@ -77,13 +77,17 @@ fn an_operator_who_ends_all_keys_still_waits_to_bring_one_in() {
     enrol(&mut log, "sans-cle/une").unwrap();
     let data = with(of_key("sans-cle/une"), "motif", json!("perte"));
     submit(&mut log, NOW_MS, "cle.revoquee", "operateur", &subject, data, &[OPERATEUR]).unwrap();
-    assert_eq!(enrol(&mut log, "sans-cle/deux"), Err(Code::KeyUnknown), "the second signature is a key of the member");
+    assert_eq!(
+        enrol(&mut log, "sans-cle/deux"),
+        Err(Code::SignatureMissing),
+        "the second signature is a key of the member"
+    );
     let data = json!({ "organisation": organisation("sans-cle"), "motif": "exclusion" });
     submit(&mut log, NOW_MS, "adherent.sorti", "operateur", &subject, data, &[OPERATEUR]).unwrap();
     assert_eq!(recover(&mut log, NOW_MS, "sans-cle", "sans-cle/deux"), Err(Code::AdherentSorti));
     let data = json!({ "organisation": organisation("sans-cle"), "categorie": "commune", "denomination": "De retour" });
     submit(&mut log, NOW_MS, "adherent.inscrit", "operateur", &subject, data, &[OPERATEUR]).unwrap();
-    assert_eq!(enrol(&mut log, "sans-cle/deux"), Err(Code::KeyUnknown), "coming back changes nothing");
+    assert_eq!(enrol(&mut log, "sans-cle/deux"), Err(Code::SignatureMissing), "coming back changes nothing");
     recover(&mut log, NOW_MS, "sans-cle", "sans-cle/deux").unwrap();
     assert!(matches!(standing(&log, "sans-cle/deux", NOW_MS), Some(Standing::Pending { .. })));
 }

@@ -5,13 +5,21 @@
 #
 # ENVOI est un dossier, un par acte : ce qui est signé y est gardé avant d'être envoyé, le reçu y est gardé après. Relancer
 # la même commande renvoie les mêmes octets : rien n'est enregistré deux fois.
-# Code de retour : 0 enregistré, 1 refusé, 75 indisponible (relancer plus tard la même commande).
-set -euo pipefail
+# Code de retour : 0 enregistré, 1 refusé (ENVOI/refus.json dit pourquoi), 2 rien n'a été envoyé : réglage, clé ou
+# fichier à corriger, 75 indisponible (relancer plus tard la même commande).
+set -Eeuo pipefail
+trap 'exit 2' ERR
 umask 077
 
-: "${GREFFE_URL:?adresse du nœud, https://…}" "${GREFFE_REGISTRE:?nom du registre}" "${GREFFE_CLE:?fichier PEM de la clé}"
+arreter() { echo "erreur : $1" >&2; exit 2; }
 [ $# -eq 6 ] || { sed -n '4p' "$0" >&2; exit 2; }
 envoi=$1 id_acte=$2 matiere=$3 classification=$4 objet=$5 pdf=$6
+[ -n "${GREFFE_URL:-}" ] || arreter "GREFFE_URL n'est pas défini : l'adresse du nœud, https://…"
+[ -n "${GREFFE_REGISTRE:-}" ] || arreter "GREFFE_REGISTRE n'est pas défini : le nom du registre"
+[ -r "${GREFFE_CLE:-}" ] || arreter "GREFFE_CLE : « ${GREFFE_CLE:-} » n'est pas un fichier lisible (la clé, en PEM)"
+[[ $id_acte =~ ^[^-]+-[0-9]{9}-[0-9]{8}-[^-]+-[A-Z]{2}$ ]] ||
+  arreter "« $id_acte » n'est pas de la forme DÉPARTEMENT-SIREN-AAAAMMJJ-NUMÉRO-NATURE"
+GREFFE_URL=${GREFFE_URL%/}
 TYPE_CHARGE=application/vnd.greffe.event+json
 
 hexa() { od -An -v -tx1 | tr -d ' \n'; }
@@ -60,8 +68,13 @@ requete() {
 echouer() {
   local champ
   champ() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" "$envoi/reponse.json" | head -n 1; }
-  echo "refusé : $(champ titre) [$(champ code)] $(champ champ)" >&2
-  case $1 in 408 | 429 | 5??) exit 75 ;; *) exit 1 ;; esac
+  local motif
+  motif="$(champ titre) [$(champ code)] $(champ champ)
+  $(champ conseil)"
+  case $1 in 408 | 429 | 5??) echo "indisponible : $motif" >&2; exit 75 ;; esac
+  echo "refusé : $motif" >&2
+  mv "$envoi/reponse.json" "$envoi/refus.json"
+  exit 1
 }
 
 # 1. Préparer, une seule fois. L'enveloppe est écrite en dernier : sans elle, rien n'a pu être envoyé.
@@ -98,13 +111,13 @@ preparer() {
   mv "$envoi/enveloppe.tmp" "$envoi/enveloppe.json"
 }
 
-# 2. Déposer une pièce ; la déposer encore ne change rien.
+# 2. Déposer une pièce ; la déposer encore ne change rien. 410 : elle a été effacée depuis, l'événement rend encore son reçu.
 deposer() {
   local fichier=$1 sel=${1%.*}.sel code
   local entetes=(--header "Authorization: Bearer $(jeton)" --header "Content-Type: application/octet-stream")
   [ ! -f "$sel" ] || entetes+=(--header "Greffe-Sel: $(cat "$sel")")
   code=$(requete "${entetes[@]}" --upload-file "$fichier" "$GREFFE_URL/v1/pieces/$(sha256 "$fichier")") || exit 75
-  [ "$code" = 201 ] || echouer "$code"
+  case $code in 201 | 410) ;; *) echouer "$code" ;; esac
 }
 
 # 3. Poster l'enveloppe, et garder le reçu : 201 enregistré à l'instant, 200 enregistré déjà.

@@ -4,7 +4,8 @@
 //
 // ENVOI est un dossier, un par acte : ce qui est signé y est gardé avant d'être envoyé, le reçu y est gardé après. Relancer
 // la même commande renvoie les mêmes octets : rien n'est enregistré deux fois.
-// Code de retour : 0 enregistré, 1 refusé, 75 indisponible (relancer plus tard la même commande).
+// Code de retour : 0 enregistré, 1 refusé (ENVOI/refus.json dit pourquoi), 2 rien n'a été envoyé : réglage, clé ou
+// fichier à corriger, 75 indisponible (relancer plus tard la même commande).
 //
 // La bibliothèque standard ne sait pas déduire une clé publique Ed25519 de la clé privée : GREFFE_CLE_PUBLIQUE nomme son
 // fichier, que fait « openssl pkey -in cle.pem -pubout -out cle.pub.pem ».
@@ -49,7 +50,14 @@ public final class Transmettre {
 
     /** Le nœud a dit non : le renvoyer tel quel n'y changera rien. */
     static final class Refus extends Exception {
-        Refus(String motif) { super(motif); }
+        final int statut;
+        final String reponse;
+
+        Refus(String motif, int statut, String reponse) {
+            super(motif);
+            this.statut = statut;
+            this.reponse = reponse;
+        }
     }
 
     /** Le nœud ne répond pas, ou pas maintenant : renvoyer plus tard les mêmes octets. */
@@ -59,8 +67,8 @@ public final class Transmettre {
 
     final HttpClient client =
         HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(Duration.ofSeconds(10)).build();
-    final String url = System.getenv("GREFFE_URL");
-    final String registre = System.getenv("GREFFE_REGISTRE");
+    final String url = reglage("GREFFE_URL").replaceAll("/+$", "");
+    final String registre = reglage("GREFFE_REGISTRE");
     final PrivateKey cle;
     final String keyid;
     final Path envoi;
@@ -68,8 +76,8 @@ public final class Transmettre {
     Transmettre(Path envoi) throws IOException, GeneralSecurityException {
         this.envoi = envoi;
         var fabrique = KeyFactory.getInstance("Ed25519");
-        cle = fabrique.generatePrivate(new PKCS8EncodedKeySpec(pem(System.getenv("GREFFE_CLE"))));
-        byte[] publique = pem(System.getenv("GREFFE_CLE_PUBLIQUE"));
+        cle = fabrique.generatePrivate(new PKCS8EncodedKeySpec(pem(reglage("GREFFE_CLE"))));
+        byte[] publique = pem(reglage("GREFFE_CLE_PUBLIQUE"));
         // SubjectPublicKeyInfo (RFC 8410) : les 32 derniers octets sont la clé.
         keyid = "ed25519:" + hexa(Arrays.copyOfRange(publique, publique.length - 32, publique.length));
         byte[] essai = octets("la clé publique est celle de la clé privée");
@@ -79,6 +87,14 @@ public final class Transmettre {
         if (!verification.verify(signer(essai))) {
             throw new GeneralSecurityException("GREFFE_CLE_PUBLIQUE n'est pas la clé publique de GREFFE_CLE");
         }
+    }
+
+    static String reglage(String variable) {
+        String valeur = System.getenv(variable);
+        if (valeur == null || valeur.isEmpty()) {
+            throw new IllegalArgumentException("la variable " + variable + " n'est pas définie");
+        }
+        return valeur;
     }
 
     static byte[] pem(String fichier) throws IOException {
@@ -105,6 +121,9 @@ public final class Transmettre {
     /** Une seule fois. L'enveloppe est écrite en dernier : sans elle, rien n'a pu être envoyé. */
     void preparer(String idActe, String matiere, String classification, String objet, Path pdf)
             throws IOException, GeneralSecurityException {
+        if (!idActe.matches("[^-]+-\\d{9}-\\d{8}-[^-]+-[A-Z]{2}")) {
+            throw new IllegalArgumentException("« " + idActe + " » n'est pas de la forme DÉPARTEMENT-SIREN-AAAAMMJJ-NUMÉRO-NATURE");
+        }
         String siren = idActe.split("-")[1], nature = idActe.split("-")[4];
         byte[] acte = Files.readAllBytes(pdf);
         garder("acte.pdf", acte);
@@ -151,7 +170,7 @@ public final class Transmettre {
                 }
                 motif = dire(reponse.body());
                 if (code < 500 && code != 408 && code != 429) {
-                    throw new Refus(motif);
+                    throw new Refus(motif, code, reponse.body());
                 }
                 annonce = reponse.headers().firstValue("Retry-After").filter(s -> s.matches("\\d{1,6}")).map(Long::valueOf).orElse(attente);
             } catch (IOException erreur) {
@@ -165,7 +184,7 @@ public final class Transmettre {
         }
     }
 
-    /** Dépose une pièce ; la déposer encore ne change rien. */
+    /** Dépose une pièce ; la déposer encore ne change rien. 410 : effacée depuis, l'événement rend encore son reçu. */
     void deposer(String nom) throws Exception {
         byte[] octets = Files.readAllBytes(envoi.resolve(nom));
         Path sel = envoi.resolve(nom.replaceAll("\\.[a-z]+$", ".sel"));
@@ -176,7 +195,13 @@ public final class Transmettre {
         if (Files.exists(sel)) {
             requete.header("Greffe-Sel", Files.readString(sel));
         }
-        requete(requete);
+        try {
+            requete(requete);
+        } catch (Refus refus) {
+            if (refus.statut != 410) {
+                throw refus;
+            }
+        }
     }
 
     /** Poste l'enveloppe, et garde le reçu : 201 enregistré à l'instant, 200 enregistré déjà. */
@@ -190,7 +215,7 @@ public final class Transmettre {
         // La feuille du reçu se termine par les octets de notre événement.
         int debut = feuille.length - evenement.length;
         if (debut < 0 || !Arrays.equals(feuille, debut, feuille.length, evenement, 0, evenement.length)) {
-            throw new Refus("le reçu n'est pas celui de notre événement");
+            throw new Refus("le reçu n'est pas celui de notre événement", 0, recu);
         }
         garder("recu.json", octets(recu));
         return trouver(recu, "\"index\":(\\d+)");
@@ -228,7 +253,8 @@ public final class Transmettre {
     /** Pourquoi, dans les mots du nœud (application/problem+json). */
     static String dire(String probleme) {
         String titre = champ(probleme, "titre");
-        return titre.isEmpty() ? "réponse illisible" : (titre + " [" + champ(probleme, "code") + "] " + champ(probleme, "champ")).strip();
+        return titre.isEmpty() ? "réponse illisible" : titre + " [" + champ(probleme, "code") + "] " + champ(probleme, "champ")
+            + "\n  " + champ(probleme, "conseil");
     }
 
     /** Un champ de texte, sans échappement, d'une réponse du nœud : de quoi se passer d'une bibliothèque JSON. */
@@ -267,8 +293,10 @@ public final class Transmettre {
             System.err.println("java Transmettre.java ENVOI ID_ACTE MATIERE CLASSIFICATION OBJET FICHIER.pdf");
             System.exit(2);
         }
-        var acte = new Transmettre(Files.createDirectories(Path.of(args[0])));
+        Path envoi = Path.of(args[0]);
         try {
+            Files.createDirectories(envoi);
+            var acte = new Transmettre(envoi);
             if (!Files.exists(acte.envoi.resolve("enveloppe.json"))) {
                 acte.preparer(args[1], args[2], args[3], args[4], Path.of(args[5]));
             }
@@ -276,11 +304,15 @@ public final class Transmettre {
             acte.deposer("objet.json");
             System.out.println(args[1] + " enregistré à l'indice " + acte.poster());
         } catch (Refus refus) {
+            Files.writeString(envoi.resolve("refus.json"), refus.reponse);
             System.err.println("refusé : " + refus.getMessage());
             System.exit(1);
         } catch (Indisponible motif) {
             System.err.println("indisponible : " + motif.getMessage());
             System.exit(75);
+        } catch (IOException | GeneralSecurityException | IllegalArgumentException erreur) {
+            System.err.println("erreur : " + erreur.getMessage());
+            System.exit(2);
         }
     }
 }

@@ -6,7 +6,8 @@
 //
 // ENVOI est un dossier, un par acte : ce qui est signé y est gardé avant d'être envoyé, le reçu y est gardé après. Relancer
 // la même commande renvoie les mêmes octets : rien n'est enregistré deux fois.
-// Code de retour : 0 enregistré, 1 refusé, 75 indisponible (relancer plus tard la même commande).
+// Code de retour : 0 enregistré, 1 refusé (ENVOI/refus.json dit pourquoi), 2 rien n'a été envoyé : réglage, clé ou
+// fichier à corriger, 75 indisponible (relancer plus tard la même commande).
 
 declare(strict_types=1);
 
@@ -17,7 +18,13 @@ const ATTENTE_MAX_S = 60;
 const JSON = JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_THROW_ON_ERROR;
 
 /** Le nœud a dit non : le renvoyer tel quel n'y changera rien. */
-final class Refus extends Exception {}
+final class Refus extends Exception
+{
+    public function __construct(string $motif, public readonly int $statut = 0, public readonly string $reponse = '')
+    {
+        parent::__construct($motif);
+    }
+}
 /** Le nœud ne répond pas, ou pas maintenant : renvoyer plus tard les mêmes octets. */
 final class Indisponible extends Exception {}
 
@@ -29,7 +36,7 @@ final class Cle
     public function __construct(string $fichier)
     {
         // PKCS#8 d'une clé Ed25519 (RFC 8410) : 16 octets d'en-tête, puis les 32 octets de la graine.
-        $pem = preg_replace('/-----[^-]+-----|\s/', '', file_get_contents($fichier));
+        $pem = preg_replace('/-----[^-]+-----|\s/', '', lire($fichier));
         $der = base64_decode($pem, true);
         if ($der === false || strlen($der) !== 48 || !str_starts_with($der, hex2bin('302e020100300506032b657004220420'))) {
             throw new RuntimeException("la clé n'est pas une clé Ed25519 en PKCS#8 (openssl genpkey -algorithm ed25519)");
@@ -67,6 +74,17 @@ function engagement(string $octets, string $sel): string
     return hash('sha256', 'greffe-piece-v1' . $sel . hash('sha256', $octets, true));
 }
 
+function lire(string $fichier): string
+{
+    $octets = @file_get_contents($fichier);
+    return $octets !== false ? $octets : throw new RuntimeException("$fichier n'est pas lisible");
+}
+
+function reglage(string $variable): string
+{
+    return getenv($variable) ?: throw new RuntimeException("la variable $variable n'est pas définie");
+}
+
 /** Écrit tout ou rien, et jusqu'au disque. */
 function garder(string $fichier, string $octets): void
 {
@@ -81,8 +99,11 @@ function garder(string $fichier, string $octets): void
 function preparer(string $envoi, Cle $cle, string $registre, string $id_acte, string $matiere, string $classification,
     string $objet, string $pdf): void
 {
-    [, $siren, , , $nature] = explode('-', $id_acte);
-    $acte = file_get_contents($pdf);
+    if (!preg_match('/^[^-]+-(\d{9})-\d{8}-[^-]+-([A-Z]{2})$/', $id_acte, $parties)) {
+        throw new RuntimeException("« $id_acte » n'est pas de la forme DÉPARTEMENT-SIREN-AAAAMMJJ-NUMÉRO-NATURE");
+    }
+    [, $siren, $nature] = $parties;
+    $acte = lire($pdf);
     garder("$envoi/acte.pdf", $acte);
     $piece = ['role' => 'acte', 'type' => 'application/pdf', 'typologie' => "99_$nature", 'taille' => strlen($acte)];
     if (in_array($nature, ['DE', 'AR', 'BF'], true)) {
@@ -133,7 +154,7 @@ function requete(string $methode, string $url, string $octets, array $entetes): 
             return $reponse;
         }
         if ($code >= 400 && $code < 500 && $code !== 408 && $code !== 429) {
-            throw new Refus(dire((string) $reponse));
+            throw new Refus(dire((string) $reponse), $code, (string) $reponse);
         }
         $annonce = $attente;
         foreach ($recues as $entete) {
@@ -153,25 +174,30 @@ function requete(string $methode, string $url, string $octets, array $entetes): 
 function dire(string $probleme): string
 {
     $lu = json_decode($probleme, true);
-    return isset($lu['titre'], $lu['code']) ? rtrim("{$lu['titre']} [{$lu['code']}] " . ($lu['champ'] ?? '')) : 'réponse illisible';
+    return isset($lu['titre'], $lu['code'], $lu['conseil'])
+        ? "{$lu['titre']} [{$lu['code']}] " . ($lu['champ'] ?? '') . "\n  {$lu['conseil']}" : 'réponse illisible';
 }
 
-/** Dépose une pièce ; la déposer encore ne change rien. */
+/** Dépose une pièce ; la déposer encore ne change rien. 410 : effacée depuis, l'événement rend encore son reçu. */
 function deposer(string $url, string $registre, Cle $cle, string $fichier): void
 {
-    $octets = file_get_contents($fichier);
+    $octets = lire($fichier);
     $sel = preg_replace('/\.[a-z]+$/', '.sel', $fichier);
     $entetes = ["Authorization: Bearer {$cle->jeton($registre)}", 'Content-Type: application/octet-stream'];
     if (is_file($sel)) {
-        $entetes[] = 'Greffe-Sel: ' . file_get_contents($sel);
+        $entetes[] = 'Greffe-Sel: ' . lire($sel);
     }
-    requete('PUT', "$url/v1/pieces/" . hash('sha256', $octets), $octets, $entetes);
+    try {
+        requete('PUT', "$url/v1/pieces/" . hash('sha256', $octets), $octets, $entetes);
+    } catch (Refus $refus) {
+        $refus->statut === 410 || throw $refus;
+    }
 }
 
 /** Poste l'enveloppe, et garde le reçu : 201 enregistré à l'instant, 200 enregistré déjà. */
 function poster(string $url, string $envoi): int
 {
-    $enveloppe = file_get_contents("$envoi/enveloppe.json");
+    $enveloppe = lire("$envoi/enveloppe.json");
     $recu = requete('POST', "$url/v1/events", $enveloppe, ['Content-Type: application/json']);
     $lu = json_decode($recu, true, flags: JSON);
     // La feuille du reçu se termine par les octets de notre événement.
@@ -186,21 +212,25 @@ if ($argc !== 7) {
     fwrite(STDERR, "transmettre.php ENVOI ID_ACTE MATIERE CLASSIFICATION OBJET FICHIER.pdf\n");
     exit(2);
 }
-[$url, $registre] = [getenv('GREFFE_URL'), getenv('GREFFE_REGISTRE')];
-$cle = new Cle(getenv('GREFFE_CLE'));
 umask(0077);
 $envoi = $argv[1];
-is_dir($envoi) || mkdir($envoi, recursive: true);
 try {
+    [$url, $registre] = [rtrim(reglage('GREFFE_URL'), '/'), reglage('GREFFE_REGISTRE')];
+    $cle = new Cle(reglage('GREFFE_CLE'));
+    is_dir($envoi) || @mkdir($envoi, recursive: true) || throw new RuntimeException("$envoi n'a pas pu être créé");
     is_file("$envoi/enveloppe.json") || preparer($envoi, $cle, $registre, ...array_slice($argv, 2));
     deposer($url, $registre, $cle, "$envoi/acte.pdf");
     deposer($url, $registre, $cle, "$envoi/objet.json");
     $indice = poster($url, $envoi);
     echo "$argv[2] enregistré à l'indice $indice\n";
 } catch (Refus $refus) {
+    $refus->reponse === '' || garder("$envoi/refus.json", $refus->reponse);
     fwrite(STDERR, "refusé : {$refus->getMessage()}\n");
     exit(1);
 } catch (Indisponible $motif) {
     fwrite(STDERR, "indisponible : {$motif->getMessage()}\n");
     exit(75);
+} catch (Throwable $erreur) {
+    fwrite(STDERR, "erreur : {$erreur->getMessage()}\n");
+    exit(2);
 }

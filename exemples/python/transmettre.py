@@ -5,7 +5,8 @@
 
 ENVOI est un dossier, un par acte : ce qui est signé y est gardé avant d'être envoyé, le reçu y est gardé après. Relancer
 la même commande renvoie les mêmes octets : rien n'est enregistré deux fois.
-Code de retour : 0 enregistré, 1 refusé, 75 indisponible (relancer plus tard la même commande).
+Code de retour : 0 enregistré, 1 refusé (ENVOI/refus.json dit pourquoi), 2 rien n'a été envoyé : réglage, clé ou
+fichier à corriger, 75 indisponible (relancer plus tard la même commande).
 """
 
 import base64
@@ -13,6 +14,7 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import secrets
 import sys
 import time
@@ -32,6 +34,10 @@ ATTENTE_MAX_S = 60  # Plus long qu'un incident passager : le rendre à l'appelan
 class Refus(Exception):
     """Le nœud a dit non : le renvoyer tel quel n'y changera rien."""
 
+    def __init__(self, motif, statut=None, reponse=None):
+        super().__init__(motif)
+        self.statut, self.reponse = statut, reponse
+
 
 class Indisponible(Exception):
     """Le nœud ne répond pas, ou pas maintenant : renvoyer plus tard les mêmes octets."""
@@ -40,7 +46,7 @@ class Indisponible(Exception):
 def charger_cle(fichier):
     cle = load_pem_private_key(Path(fichier).read_bytes(), password=None)
     if not isinstance(cle, Ed25519PrivateKey):
-        raise SystemExit("la clé n'est pas une clé Ed25519")
+        raise ValueError(f"{fichier} n'est pas une clé Ed25519")
     return cle
 
 
@@ -84,6 +90,8 @@ def garder(fichier, octets):
 
 def preparer(envoi, cle, registre, id_acte, matiere, classification, objet, pdf):
     """Une seule fois. L'enveloppe est écrite en dernier : sans elle, rien n'a pu être envoyé."""
+    if not re.fullmatch("[^-]+-[0-9]{9}-[0-9]{8}-[^-]+-[A-Z]{2}", id_acte):
+        raise ValueError(f"« {id_acte} » n'est pas de la forme DÉPARTEMENT-SIREN-AAAAMMJJ-NUMÉRO-NATURE")
     _, siren, _, _, nature = id_acte.split("-")
     acte = Path(pdf).read_bytes()
     garder(envoi / "acte.pdf", acte)
@@ -135,7 +143,7 @@ def requete(methode, url, octets, entetes):
         except urllib.error.HTTPError as reponse:
             probleme = reponse.read()
             if reponse.code < 500 and reponse.code not in (408, 429):
-                raise Refus(dire(probleme)) from None
+                raise Refus(dire(probleme), reponse.code, probleme) from None
             motif, entete = dire(probleme), reponse.headers.get("Retry-After", "")
             annonce = int(entete) if entete.isdigit() else attente
         except (OSError, http.client.HTTPException) as erreur:
@@ -151,18 +159,22 @@ def dire(probleme):
     """Pourquoi, dans les mots du nœud (application/problem+json)."""
     try:
         probleme = json.loads(probleme)
-        return f"{probleme['titre']} [{probleme['code']}] {probleme.get('champ', '')}".rstrip()
+        return f"{probleme['titre']} [{probleme['code']}] {probleme.get('champ', '')}\n  {probleme['conseil']}"
     except (ValueError, KeyError):
         return "réponse illisible"
 
 
 def deposer(url, registre, cle, fichier):
-    """Dépose une pièce ; la déposer encore ne change rien."""
+    """Dépose une pièce ; la déposer encore ne change rien. 410 : effacée depuis, l'événement rend encore son reçu."""
     octets, sel = fichier.read_bytes(), fichier.with_suffix(".sel")
     entetes = {"Authorization": f"Bearer {jeton(cle, registre)}", "Content-Type": "application/octet-stream"}
     if sel.exists():
         entetes["Greffe-Sel"] = sel.read_text()
-    requete("PUT", f"{url}/v1/pieces/{hashlib.sha256(octets).hexdigest()}", octets, entetes)
+    try:
+        requete("PUT", f"{url}/v1/pieces/{hashlib.sha256(octets).hexdigest()}", octets, entetes)
+    except Refus as refus:
+        if refus.statut != 410:
+            raise
 
 
 def poster(url, envoi):
@@ -178,24 +190,33 @@ def poster(url, envoi):
 
 def main():
     if len(sys.argv) != 7:
-        raise SystemExit(__doc__)
-    url, registre = os.environ["GREFFE_URL"], os.environ["GREFFE_REGISTRE"]
-    cle = charger_cle(os.environ["GREFFE_CLE"])
+        print(__doc__, file=sys.stderr)
+        return 2
     os.umask(0o077)
     envoi = Path(sys.argv[1])
-    envoi.mkdir(parents=True, exist_ok=True)
     try:
+        url, registre = os.environ["GREFFE_URL"].rstrip("/"), os.environ["GREFFE_REGISTRE"]
+        cle = charger_cle(os.environ["GREFFE_CLE"])
+        envoi.mkdir(parents=True, exist_ok=True)
         if not (envoi / "enveloppe.json").exists():
             preparer(envoi, cle, registre, *sys.argv[2:])
         deposer(url, registre, cle, envoi / "acte.pdf")
         deposer(url, registre, cle, envoi / "objet.json")
         print(f"{sys.argv[2]} enregistré à l'indice {poster(url, envoi)}")
     except Refus as refus:
+        if refus.reponse:
+            garder(envoi / "refus.json", refus.reponse)
         print(f"refusé : {refus}", file=sys.stderr)
         return 1
     except Indisponible as motif:
         print(f"indisponible : {motif}", file=sys.stderr)
         return 75
+    except KeyError as variable:
+        print(f"erreur : la variable {variable} n'est pas définie", file=sys.stderr)
+        return 2
+    except (OSError, ValueError) as erreur:
+        print(f"erreur : {erreur}", file=sys.stderr)
+        return 2
     return 0
 
 

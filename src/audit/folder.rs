@@ -1,4 +1,5 @@
-//! A folder at rest: a copy of `D` that nobody writes.
+//! A folder: a copy of `D` that nobody writes, or one that a node is serving. That node signs a checkpoint for each batch and
+//! puts it into the folder within a second, so of the last leaves nobody can tell yet; of all others everything.
 //!
 //! Read: `registre.sqlite`, `checkpoint`, `pieces/` where it is there, and the hashes in `index.sqlite`. Nothing is
 //! written, also on read-only media.
@@ -31,6 +32,8 @@ pub fn verify_folder(
     control: &mut Control,
 ) -> Result<Report, AuditError> {
     let folder = Folder::new(dir);
+    // At the beginning or at the end: it may be started or stopped meanwhile.
+    let was_open = folder.is_open();
     // Before the store: the leaves that a running node adds in between are reported, not a checkpoint without leaves.
     let checkpoint = read_note(&folder.checkpoint())?;
     let pieces = folder.pieces();
@@ -43,6 +46,7 @@ pub fn verify_folder(
         },
         pieces: pieces.is_dir().then(|| Pieces::at_rest(pieces)),
         hashes: IndexHashes::open(&folder.index()),
+        is_growing: Some(Box::new(move || was_open || folder.is_open())),
     };
     match SqliteStore::open_read_only(dir) {
         Ok(store) => verify_history(&mut StoreLeaves(&store), evidence, control),

@@ -253,8 +253,13 @@ fn get_once(
     }
     if status != StatusCode::OK {
         let hint = match (status, token) {
-            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, None) => ": entries need a reader's token",
-            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Some(_)) => ": the token's key may not read all entries",
+            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, None) => {
+                ": entries need a token: give the key of an auditor or of the operator (--key)"
+            }
+            (StatusCode::UNAUTHORIZED, Some(_)) => ": the token's key is not enrolled here, or not in force",
+            (StatusCode::FORBIDDEN, Some(_)) => {
+                ": the role of the token's key does not read all entries: auditeur:* does"
+            }
             _ => "",
         };
         return Ok(Err(ReadError::Unavailable(format!("{url}: HTTP {status}{hint}"))));

@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::report::NotChecked;
+use crate::tlog::note::{Note, NoteError};
 use crate::tlog::proof::MAX_PROOF_BYTES;
-use crate::tlog::{TlogProof, Verifier, decode_base64, leaf_hash};
+use crate::tlog::{CheckpointError, TlogProof, TlogProofError, Verifier, decode_base64, leaf_hash};
 
 /// Largest receipt: a proof, a leaf in base64, the JSON around them with escaped line feeds.
 pub const RECEIPT_BYTES_MAX: usize = 2 * MAX_PROOF_BYTES;
@@ -37,7 +38,17 @@ pub enum ReceiptError {
     LeafMissing(String),
     /// Proof or checkpoint.
     #[error("{0}")]
-    Proof(#[from] crate::tlog::TlogProofError),
+    Proof(#[from] TlogProofError),
+    /// The checkpoint is signed, and not by the key given.
+    #[error("signed by {}, not by {expected}: {}", signers.join(", "), other_key_hint(*is_same_name))]
+    OtherKey {
+        /// The log's key, as it was given: the vkey.
+        expected: String,
+        /// Who signed: the name and the id of each key.
+        signers: Vec<String>,
+        /// Whether one of them has the name of the key given.
+        is_same_name: bool,
+    },
     /// The bytes are in the log, but are no leaf of ours.
     #[error("the leaf is malformed: {0}")]
     Leaf(#[from] greffe_events::leaf::LeafError),
@@ -56,6 +67,14 @@ pub enum ReceiptError {
     },
 }
 
+fn other_key_hint(is_same_name: bool) -> &'static str {
+    if is_same_name {
+        "the log has several keys, one after the other: verify with the one that was its own when the receipt was made"
+    } else {
+        "the receipt is of another log"
+    }
+}
+
 impl ReceiptError {
     /// The stable code.
     pub fn code(&self) -> &'static str {
@@ -64,6 +83,7 @@ impl ReceiptError {
             Self::Form(_) => "receipt-malformed",
             Self::LeafMissing(_) => "receipt-leaf",
             Self::Proof(_) => "receipt-proof",
+            Self::OtherKey { .. } => "receipt-other-key",
             Self::Leaf(_) => "leaf-malformed",
             Self::Event(refusal) => refusal.code.as_str(),
             Self::Repeated { .. } => "receipt-contradicts-leaf",
@@ -155,7 +175,10 @@ fn repeats(field: &'static str, stated: String, actual: String) -> Result<(), Re
 }
 
 fn verify(bytes: &[u8], proof: &TlogProof, log: &Verifier) -> Result<ReceiptReport, ReceiptError> {
-    let checkpoint = proof.verify(&leaf_hash(bytes), log)?;
+    let checkpoint = proof.verify(&leaf_hash(bytes), log).map_err(|error| match error {
+        TlogProofError::Checkpoint(CheckpointError::Note(NoteError::NoKnownSignature)) => other_key(proof, log, error),
+        error => error.into(),
+    })?;
     let leaf = Leaf::decode(bytes)?;
     leaf.envelope.verify().map_err(ReceiptError::Event)?;
     let event = Event::of(&leaf.envelope).map_err(ReceiptError::Event)?;
@@ -196,6 +219,16 @@ fn verify(bytes: &[u8], proof: &TlogProof, log: &Verifier) -> Result<ReceiptRepo
         proved,
         not_checked,
     })
+}
+
+fn other_key(proof: &TlogProof, log: &Verifier, error: TlogProofError) -> ReceiptError {
+    let Ok(note) = Note::parse(proof.checkpoint().as_bytes()) else { return error.into() };
+    let signers = note.signatures();
+    ReceiptError::OtherKey {
+        expected: log.to_string(),
+        is_same_name: signers.iter().any(|signer| signer.name() == log.name()),
+        signers: signers.iter().map(|signer| format!("{}+{:08x}", signer.name(), signer.key_id())).collect(),
+    }
 }
 
 impl fmt::Display for ReceiptReport {

@@ -151,6 +151,8 @@ pub struct Report {
     pub checkpoint: Option<String>,
     /// Leaves of the older checkpoint that the history was compared with.
     pub since: Option<u64>,
+    /// Leaves that a running node added, and whose checkpoint is not in the folder yet: read, and not counted as proved.
+    pub not_covered_yet: u64,
     /// Counts.
     pub counts: Counts,
     /// How many doubts, by code: all of them.
@@ -164,6 +166,27 @@ pub struct Report {
 }
 
 impl Report {
+    /// The answer, in English.
+    pub fn title(&self) -> &'static str {
+        match (self.verdict, self.vouching) {
+            (Verdict::GoodButNotPinned, Vouching::SuccessorUnproved) => {
+                "The history agrees with itself, but nothing ties the pinned log key to its successor: give --since"
+            }
+            (verdict, _) => verdict.title(),
+        }
+    }
+
+    /// The answer, in French.
+    pub fn titre(&self) -> &'static str {
+        match (self.verdict, self.vouching) {
+            (Verdict::GoodButNotPinned, Vouching::SuccessorUnproved) => {
+                "L'historique est cohérent, mais rien ne relie la clé épinglée à celle qui lui succède : donnez un point de \
+                 contrôle que l'ancienne a signé (--since)"
+            }
+            (verdict, _) => verdict.titre(),
+        }
+    }
+
     /// All doubts, those beyond the list included.
     pub fn doubts_total(&self) -> u64 {
         self.doubts_by_code.values().sum()
@@ -201,7 +224,7 @@ impl Doubts {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} / {}", self.verdict.title(), self.verdict.titre())?;
+        writeln!(f, "{} / {}", self.title(), self.titre())?;
         let unknown = || "unknown".to_owned();
         writeln!(f, "log: {}", self.origin.clone().unwrap_or_else(unknown))?;
         let how = self.vouching.title();
@@ -212,6 +235,13 @@ impl fmt::Display for Report {
         match self.size {
             Some(size) => writeln!(f, "checkpoint: {size} leaves")?,
             None => writeln!(f, "checkpoint: none to be believed")?,
+        }
+        if self.not_covered_yet > 0 {
+            let yet = self.not_covered_yet;
+            writeln!(
+                f,
+                "not covered yet: {yet} leaves more, of the node that serves this folder: its next checkpoint covers them"
+            )?;
         }
         if let Some(root) = &self.root {
             writeln!(f, "root of the leaves: {root}")?;

@@ -20,7 +20,7 @@ use greffe_events::key::SecretKey;
 use greffe_events::piece::{Empreinte, RolePiece};
 
 use super::client::{Client, Posted};
-use super::post::keep_receipt;
+use super::kept::keep_receipt;
 use super::{Outcome, Target, now_ms, print, progress_bar, say};
 use crate::formats::actes::archive::{self, Entree};
 use crate::formats::actes::evenements::{Issue, Proposition, evenements};

@@ -2,6 +2,9 @@
 //!
 //! Every wait and body is bounded; a problem (RFC 9457) of the node becomes an error in its own French words.
 
+mod card;
+
+use std::cell::RefCell;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -11,8 +14,9 @@ use greffe_events::key::SecretKey;
 use greffe_events::piece::Empreinte;
 use serde::Deserialize;
 
-use super::now_ms;
-use crate::audit::verify_receipt;
+use self::card::{Card, read_card};
+use super::{now_ms, say};
+use crate::audit::{ReceiptError, verify_receipt};
 use crate::http::auth;
 use crate::ledger::head::Receipt;
 use crate::tlog::Verifier;
@@ -31,16 +35,8 @@ pub struct Client {
     agent: ureq::Agent,
     url: String,
     origin: Origin,
-    vkey: String,
-    journal: Vec<LogKey>,
-}
-
-#[derive(Deserialize)]
-struct WellKnown {
-    origin: Origin,
-    vkey: String,
-    #[serde(default)]
-    journal: Vec<LogKey>,
+    /// Read again when the log's key is replaced.
+    card: RefCell<Card>,
 }
 
 /// What the node answers to an event.
@@ -67,31 +63,38 @@ pub struct Problem {
     /// Which field.
     #[serde(default)]
     pub champ: Option<String>,
+    /// What to do, in French.
+    #[serde(default)]
+    pub conseil: String,
+    /// Where a key had too many refusals: the refusal that was not recorded.
+    #[serde(default)]
+    pub motif: Option<Box<Self>>,
     /// The leaf that records the refusal, and its receipt.
     #[serde(default)]
     pub refus: Option<serde_json::Value>,
 }
 
+/// In French what and where, then what to do; last the detail, in English.
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} [{}]", self.titre, self.code)?;
         if let Some(champ) = &self.champ {
             write!(f, " — {champ}")?;
         }
-        if !self.detail.is_empty() {
-            write!(f, " : {}", self.detail)?;
-        }
         if let Some(index) = self.refus.as_ref().and_then(|refus| refus.get("index")) {
             write!(f, " (refus consigné à l'indice {index})")?;
         }
-        Ok(())
+        if !self.conseil.is_empty() {
+            write!(f, "\n  {}", self.conseil)?;
+        }
+        if !self.detail.is_empty() {
+            write!(f, "\n  détail : {}", self.detail)?;
+        }
+        match &self.motif {
+            Some(motif) => write!(f, "\n  {motif}"),
+            None => Ok(()),
+        }
     }
-}
-
-/// One of the log's keys, as the node says.
-#[derive(Debug, serde::Deserialize)]
-struct LogKey {
-    vkey: String,
 }
 
 impl Client {
@@ -105,31 +108,24 @@ impl Client {
             .build()
             .into();
         let url = url.trim_end_matches('/').to_owned();
-        let mut answer = agent
-            .get(format!("{url}/.well-known/greffe.json"))
-            .call()
-            .with_context(|| format!("le nœud {url} ne répond pas"))?;
-        if answer.status() != 200 {
-            bail!("{url} répond {} : ce n'est pas un nœud Greffe", answer.status());
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            bail!("l'adresse d'un nœud commence par http:// ou https:// : http://{url} ?");
         }
-        let text = read_text(&mut answer)?;
-        let known: WellKnown =
-            serde_json::from_str(&text).with_context(|| format!("{url} n'est pas un nœud Greffe"))?;
-        Ok(Self { agent, url, origin: known.origin, vkey: known.vkey, journal: known.journal })
+        let card = read_card(&agent, &url)?;
+        Ok(Self { agent, url, origin: card.origin.clone(), card: RefCell::new(card) })
     }
 
     /// Refuses a node that does not keep the pinned log: it shall get no token of ours.
     pub fn expect_log(&self, pinned: &Verifier) -> anyhow::Result<()> {
-        let pinned_text = pinned.to_string();
-        let is_named = self.vkey == pinned_text || self.journal.iter().any(|key| key.vkey == pinned_text);
-        if is_named && self.origin.as_str() == pinned.name().as_str() {
+        let card = self.card.borrow();
+        if card.names(&pinned.to_string()) && self.origin.as_str() == pinned.name().as_str() {
             return Ok(());
         }
         bail!(
             "{} annonce le registre {} et la clé {} : ce n'est pas celui que vous avez épinglé",
             self.url,
             self.origin,
-            self.vkey
+            card.vkey
         )
     }
 
@@ -140,7 +136,7 @@ impl Client {
 
     /// The log's key, as the node itself says: good for a receipt of one's own, never for an audit.
     pub fn claimed_verifier(&self) -> anyhow::Result<Verifier> {
-        Verifier::parse(&self.vkey).context("la clé que le nœud annonce est illisible")
+        Verifier::parse(&self.card.borrow().vkey).context("la clé que le nœud annonce est illisible")
     }
 
     fn bearer(&self, key: &SecretKey) -> anyhow::Result<String> {
@@ -217,13 +213,34 @@ impl Client {
     /// Reads a receipt and verifies it against the key that the node announces, and that it is of what was sent.
     fn checked_receipt(&self, text: &str, sent: Option<&Envelope>) -> anyhow::Result<Receipt> {
         let receipt: Receipt = serde_json::from_str(text).context("reçu illisible")?;
-        let report = verify_receipt(text.as_bytes(), &self.claimed_verifier()?).map_err(|error| {
+        let verify = || Ok::<_, anyhow::Error>(verify_receipt(text.as_bytes(), &self.claimed_verifier()?));
+        let mut verified = verify()?;
+        if matches!(verified, Err(ReceiptError::OtherKey { .. })) && self.follow_succession()? {
+            verified = verify()?;
+        }
+        let report = verified.map_err(|error| {
             anyhow::anyhow!("le nœud a rendu un reçu qui ne vaut rien [{}] : {error}", error.code())
         })?;
         if sent.is_some_and(|sent| sent.payload() != report.payload) {
             bail!("le nœud a rendu le reçu d'un autre événement, à l'indice {}", receipt.index);
         }
         Ok(receipt)
+    }
+
+    /// Reads the card again: whether the log has another key now, in whose chain the one known so far stands. The event
+    /// just posted may be the one that names it.
+    fn follow_succession(&self) -> anyhow::Result<bool> {
+        let card = read_card(&self.agent, &self.url)?;
+        let mut known = self.card.borrow_mut();
+        if !card.continues(&known) {
+            return Ok(false);
+        }
+        say(format_args!(
+            "La clé du registre {} est désormais\n  {}\nL'opérateur doit la publier. Gardez aussi l'ancienne, pour les reçus déjà rendus :\n  {}",
+            self.origin, card.vkey, known.vkey
+        ));
+        *known = card;
+        Ok(true)
     }
 
     /// The receipt of an event that is recorded; none where the node says 404.
@@ -304,6 +321,8 @@ fn problem(status: u16, text: &str) -> Problem {
         titre: "Réponse inattendue".to_owned(),
         detail: text.chars().take(200).collect(),
         champ: None,
+        conseil: String::new(),
+        motif: None,
         refus: None,
     })
 }

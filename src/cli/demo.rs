@@ -33,7 +33,7 @@ use greffe_events::key::SecretKey;
 use self::archives::ActeDemo;
 use self::region::Organisme;
 use super::client::{Client, Posted, Problem};
-use super::post::keep_receipt;
+use super::kept::keep_receipt;
 use super::{Outcome, actes, now_ms, print, progress_bar, say, serve, verify};
 use crate::ledger::Options;
 use crate::ledger::folder::{Folder, read_secret_key, write_secret_key};
@@ -67,6 +67,10 @@ pub fn run(args: &Args) -> Outcome {
     if !(1..=ACTES_MAX).contains(&args.actes) {
         bail!("--actes va de 1 à {ACTES_MAX}");
     }
+    // A port that is taken is told before anything is made; the node takes it a moment later.
+    let listens = std::net::TcpListener::bind(args.listen).map(drop);
+    listens
+        .with_context(|| format!("rien ne peut écouter sur {} (autre adresse : --listen 127.0.0.1:0)", args.listen))?;
     let demo = Demo::prepare(&args.dir)?;
     let options = Options { folder: demo.ledger.clone(), guard: None, accept_store: false, quota: Quota::default() };
     let node = serve::start(&options, args.listen).with_context(|| {

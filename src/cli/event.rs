@@ -10,17 +10,17 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use greffe_events::dsse::{ENVELOPE_BYTES_MAX, Envelope, PAYLOAD_TYPE, pae};
 use greffe_events::ident::Origin;
-use greffe_events::{Event, Refusal};
+use greffe_events::{Code, Event, Refusal};
 
-use super::post::{complete, suffixed};
-use super::{Outcome, now_ms, print, say};
+use super::post::complete;
+use super::{Outcome, kept, now_ms, print, say};
 use crate::ledger::folder::{read_secret_key, replace_file};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Dit pourquoi un événement serait refusé, sans rien envoyer.
     Check {
-        /// Fichiers : enveloppe DSSE, ou événement nu en JSON.
+        /// Fichiers : enveloppe DSSE, événement en JSON, ou brouillon (type, source, subject, data).
         #[arg(required = true)]
         files: Vec<PathBuf>,
         /// Nom du registre auquel il est destiné.
@@ -58,19 +58,15 @@ fn run_check(files: &[PathBuf], origin: Option<&Origin>) -> Outcome {
             Ok((event, is_signed)) => {
                 print(format_args!("{} : bon ({})", file.display(), event.data.event_type().as_str()))?;
                 if !is_signed {
-                    say("  événement nu : il n'est pas signé");
+                    say("  il n'est pas signé");
                 }
             }
             Err(refusal) => {
                 all_hold = false;
                 let champ = refusal.field.as_deref().map(|field| format!(" — {field}")).unwrap_or_default();
-                print(format_args!(
-                    "{} : {} [{}]{champ} : {}",
-                    file.display(),
-                    refusal.code.titre(),
-                    refusal.code,
-                    refusal.detail
-                ))?;
+                let Refusal { code, detail, .. } = &refusal;
+                print(format_args!("{} : {} [{code}]{champ}", file.display(), code.titre()))?;
+                print(format_args!("  {}\n  détail : {detail}", code.conseil()))?;
             }
         }
     }
@@ -87,11 +83,15 @@ fn sign(file: &Path, key: &Path, origin: Option<&Origin>, place: Option<u8>) -> 
         let (payload, signatures) = envelope.into_parts();
         (payload, signatures, file.to_owned())
     } else {
-        let target = suffixed(file, "dsse.json");
-        if target.exists() {
+        let target = kept::envelope_path(file);
+        if kept::envelope_of(file, &bytes, origin)?.is_some() {
             bail!("{} existe déjà : complétez cette enveloppe, ou effacez-la pour recommencer", target.display());
         }
-        (complete(&bytes, origin)?, Vec::new(), target)
+        let event = complete(&bytes, origin)?;
+        if !has_attribute(&event, "registre") {
+            bail!("{} ne dit pas à quel registre il est destiné : donnez son nom (--origin)", file.display());
+        }
+        (event, Vec::new(), target)
     };
     let event = Event::parse(&payload)
         .map_err(|refusal| anyhow::anyhow!("{} : {} : {refusal}", file.display(), refusal.code.titre()))?;
@@ -105,6 +105,9 @@ fn sign(file: &Path, key: &Path, origin: Option<&Origin>, place: Option<u8>) -> 
     signatures.insert(place, (key.id(), key.sign(&pae(PAYLOAD_TYPE, &payload))));
     let shown: serde_json::Value = serde_json::from_slice(&payload)?;
     let envelope = Envelope::new(payload, signatures)?;
+    if target != file {
+        kept::set_aside(file)?;
+    }
     say(format_args!("Vous signez :\n{}", serde_json::to_string_pretty(&shown)?));
     replace_file(&target, envelope.to_json().as_bytes())
         .with_context(|| format!("{} n'a pas pu être écrit", target.display()))?;
@@ -129,13 +132,25 @@ pub fn is_envelope(bytes: &[u8]) -> bool {
     serde_json::from_slice::<serde_json::Value>(bytes).is_ok_and(|value| value.get("payloadType").is_some())
 }
 
+fn has_attribute(event: &[u8], name: &str) -> bool {
+    serde_json::from_slice::<serde_json::Value>(event).is_ok_and(|event| event.get(name).is_some())
+}
+
 fn check(bytes: &[u8], origin: Option<&Origin>) -> Result<(Event, bool), Refusal> {
     let (event, is_signed) = if is_envelope(bytes) {
         let envelope = Envelope::parse(bytes)?;
         envelope.verify()?;
         (Event::of(&envelope)?, true)
     } else {
-        (Event::parse(bytes)?, false)
+        // A whole event is judged as it stands; a draft as it would be signed.
+        let is_draft = has_attribute(bytes, "type") && !has_attribute(bytes, "specversion");
+        let malformed = |error: anyhow::Error| Refusal::new(Code::JsonMalformed, format!("{error:#}"));
+        let event = if is_draft { complete(bytes, origin).map_err(malformed)? } else { bytes.to_owned() };
+        if is_draft && !has_attribute(&event, "registre") {
+            let detail = "a draft names no log: say which (--origin)";
+            return Err(Refusal::new(Code::AttributeMissing, detail).at("registre"));
+        }
+        (Event::parse(&event)?, false)
     };
     event.check_time(now_ms())?;
     if let Some(origin) = origin {

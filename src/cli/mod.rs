@@ -9,6 +9,7 @@ mod client;
 mod demo;
 mod event;
 mod init;
+mod kept;
 mod key;
 mod piece;
 mod post;
@@ -45,7 +46,7 @@ enum Command {
     /// Crée ou montre une clé.
     #[command(subcommand)]
     Key(key::Command),
-    /// Écrit un jeton de lecture (5 minutes) signé par une clé enrôlée.
+    /// Écrit un jeton (5 minutes), signé par une clé enrôlée : pour lire, ou déposer une pièce.
     Token(token::Args),
     /// Signe et dépose des événements, écrits en JSON.
     Post(post::Args),
@@ -82,7 +83,7 @@ pub fn run() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
     };
     outcome.unwrap_or_else(|error| {
-        say(format_args!("greffe : {error:#}"));
+        say(format_args!("greffe : {}", chain(&error)));
         ExitCode::FAILURE
     })
 }
@@ -99,6 +100,15 @@ fn start_log(json: bool) {
 fn say(text: impl std::fmt::Display) {
     // Nobody listens: nothing to be done.
     let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// An error with its causes; a cause that the text before it ends with is not said twice.
+fn chain(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
+        "" => cause,
+        said if said.ends_with(&cause) => text,
+        said => format!("{said} : {cause}"),
+    })
 }
 
 /// Writes a result, on standard output.

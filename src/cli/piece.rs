@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use greffe_events::key::SecretKey;
-use greffe_events::piece::{Empreinte, PIECE_BYTES_MAX, engagement};
+use greffe_events::piece::{Empreinte, PIECE_BYTES_MAX, RolePiece, engagement};
 use serde_json::json;
 
 use super::client::Client;
@@ -19,11 +19,11 @@ pub enum Command {
     Put {
         /// Le fichier.
         file: PathBuf,
-        /// Ce qu'il est pour l'événement : acte, annexe, message, enveloppe, confidentiel, mandat, autre.
-        #[arg(long, default_value = "autre")]
-        role: String,
+        /// Ce qu'il est pour l'événement : acte, annexe, message, enveloppe, confidentiel, mandat, autre…
+        #[arg(long, default_value = "autre", value_parser = role)]
+        role: RolePiece,
         /// Son type, par exemple application/pdf
-        #[arg(long = "type", value_name = "TYPE", default_value = "application/octet-stream")]
+        #[arg(long = "type", value_name = "TYPE", default_value = "application/octet-stream", value_parser = media_type)]
         media_type: String,
         /// Document public par la loi : son nom et son empreinte figureront dans l'événement.
         #[arg(long)]
@@ -31,6 +31,16 @@ pub enum Command {
         #[command(flatten)]
         target: Target,
     },
+}
+
+fn role(text: &str) -> Result<RolePiece, String> {
+    let known = || RolePiece::ALL.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ");
+    RolePiece::ALL.iter().copied().find(|role| role.as_str() == text).ok_or_else(|| format!("un de : {}", known()))
+}
+
+fn media_type(text: &str) -> Result<String, String> {
+    let is_type = text.split_once('/').is_some_and(|(kind, name)| !kind.is_empty() && !name.is_empty());
+    if is_type { Ok(text.to_owned()) } else { Err("de la forme application/pdf".to_owned()) }
 }
 
 pub fn run(command: &Command) -> Outcome {

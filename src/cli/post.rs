@@ -3,7 +3,8 @@
 //! A file holds a signed envelope, a whole event, or a draft: `type`, `source`, `subject`, `data`; the rest is filled in.
 //! What is signed is written to `<file>.dsse.json` before it is sent, and sent again from there as long as the draft, the keys
 //! and the log are the same: a command that is repeated after a lost answer records nothing twice. The receipt goes to
-//! `<file>.recu.json`. Several files go together, in their order, as batches.
+//! `<file>.recu.json`; what is kept of an earlier event of the same file stays ([`super::kept`]). Several files go together, in
+//! their order, as batches.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,7 +19,7 @@ use serde_json::{Map, Value};
 
 use super::client::{Client, Posted};
 use super::event::{is_envelope, read_bounded};
-use super::{Outcome, now_ms, print, say};
+use super::{Outcome, kept, now_ms, print, say};
 use crate::http::bounds::BATCH_BYTES_MAX;
 use crate::ledger::folder::{read_secret_key, replace_file};
 
@@ -61,28 +62,14 @@ fn tell(file: &Path, posted: Posted) -> anyhow::Result<bool> {
         Posted::Known(receipt) => (receipt, "déjà enregistré, à l'indice"),
         Posted::Refused(problem) => {
             // What was refused must be changed, and then signed anew.
-            let _ = std::fs::remove_file(suffixed(file, "dsse.json"));
+            let _ = std::fs::remove_file(kept::envelope_path(file));
             print(format_args!("{} : refusé : {problem}", file.display()))?;
             return Ok(false);
         }
     };
-    keep_receipt(&suffixed(file, "recu.json"), &receipt)?;
+    kept::keep_receipt(&kept::receipt_path(file), &receipt)?;
     print(format_args!("{} : {what} {}", file.display(), receipt.index))?;
     Ok(true)
-}
-
-/// Writes a receipt where it can be found again.
-pub fn keep_receipt(path: &Path, receipt: &crate::ledger::head::Receipt) -> anyhow::Result<()> {
-    let text = serde_json::to_vec_pretty(receipt)?;
-    replace_file(path, &text).with_context(|| format!("le reçu {} n'a pas pu être écrit", path.display()))
-}
-
-/// The file beside a file.
-pub fn suffixed(file: &Path, suffix: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".");
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 fn signed(file: &Path, keys: &[SecretKey], origin: &Origin) -> anyhow::Result<Envelope> {
@@ -90,18 +77,15 @@ fn signed(file: &Path, keys: &[SecretKey], origin: &Origin) -> anyhow::Result<En
     if is_envelope(&bytes) {
         return Ok(Envelope::parse(&bytes)?);
     }
-    let kept = suffixed(file, "dsse.json");
-    if kept.exists()
-        && let Ok(envelope) = Envelope::parse(&read_bounded(&kept)?)
-        && is_of(&envelope, &bytes, origin)
-    {
+    let target = kept::envelope_path(file);
+    if let Some(envelope) = kept::envelope_of(file, &bytes, Some(origin))? {
         if !envelope.signers().eq(keys.iter().map(SecretKey::id)) {
             bail!(
                 "{} porte déjà ce brouillon, avec d'autres signatures : envoyez cette enveloppe, ou effacez-la",
-                kept.display()
+                target.display()
             );
         }
-        say(format_args!("{} : renvoi de ce qui était déjà signé ({})", file.display(), kept.display()));
+        say(format_args!("{} : renvoi de ce qui était déjà signé ({})", file.display(), target.display()));
         return Ok(envelope);
     }
     if keys.is_empty() {
@@ -111,20 +95,10 @@ fn signed(file: &Path, keys: &[SecretKey], origin: &Origin) -> anyhow::Result<En
     Event::parse(&event)
         .map_err(|refusal| anyhow::anyhow!("{} : {} : {refusal}", file.display(), refusal.code.titre()))?;
     let envelope = Envelope::sign(event, &keys.iter().collect::<Vec<_>>())?;
-    replace_file(&kept, envelope.to_json().as_bytes())
-        .with_context(|| format!("{} n'a pas pu être écrit", kept.display()))?;
+    kept::set_aside(file)?;
+    replace_file(&target, envelope.to_json().as_bytes())
+        .with_context(|| format!("{} n'a pas pu être écrit", target.display()))?;
     Ok(envelope)
-}
-
-/// Whether an envelope says what the draft says, for this log.
-fn is_of(envelope: &Envelope, draft: &[u8], origin: &Origin) -> bool {
-    let (Ok(Value::Object(draft)), Ok(Value::Object(sent))) =
-        (serde_json::from_slice(draft), serde_json::from_slice(envelope.payload()))
-    else {
-        return false;
-    };
-    draft.iter().all(|(name, value)| sent.get(name) == Some(value))
-        && sent.get("registre").and_then(Value::as_str) == Some(origin.as_str())
 }
 
 /// Fills the attributes in that a draft leaves out.

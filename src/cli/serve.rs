@@ -83,6 +83,10 @@ pub struct Node {
 
 /// Opens the ledger, starts its views, listens.
 pub fn start(options: &Options, listen: SocketAddr) -> anyhow::Result<Node> {
+    let cles = options.folder.log_key();
+    if !cles.exists() {
+        bail!("{} n'est pas un registre : « greffe init » en crée un", options.folder.root().display());
+    }
     let bar = progress_bar("Index");
     let ledger = Ledger::open(options, &mut |done, total| {
         bar.set_length(total);

@@ -10,8 +10,8 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Context, bail};
 
 use super::client::Client;
-use super::{Outcome, now_ms, print, progress_bar, say};
-use crate::audit::{Control, Report, TokenProvider, verify_folder, verify_receipt, verify_url};
+use super::{Outcome, chain, now_ms, print, progress_bar, say};
+use crate::audit::{Control, ReceiptError, Report, TokenProvider, verify_folder, verify_receipt, verify_url};
 use crate::ledger::folder::read_secret_key;
 use crate::tlog::Verifier;
 
@@ -44,7 +44,7 @@ const NOT_EXAMINED: u8 = 2;
 
 pub fn run(args: &Args) -> Outcome {
     verify(args).or_else(|error| {
-        say(format_args!("greffe : rien n'a pu être vérifié : {error:#}"));
+        say(format_args!("greffe : rien n'a pu être vérifié : {}", chain(&error)));
         Ok(ExitCode::from(NOT_EXAMINED))
     })
 }
@@ -91,7 +91,13 @@ fn tell(report: &Report, json: bool) -> Outcome {
     } else {
         print(report)?;
     }
-    say(report.verdict.titre());
+    if report.not_covered_yet > 0 {
+        say(format_args!(
+            "{} feuille(s) de plus attendent le prochain point de contrôle du nœud qui sert ce dossier : vérifiez-les plus tard.",
+            report.not_covered_yet
+        ));
+    }
+    say(report.titre());
     Ok(ExitCode::from(report.verdict.exit_code()))
 }
 
@@ -115,7 +121,13 @@ fn receipt(path: &Path, vkey: Option<&str>, json: bool) -> Outcome {
         }
         Err(error) => {
             print(format_args!("{} [{}]: {error}", path.display(), error.code()))?;
-            say("Le reçu n'est pas valable.");
+            say(match error {
+                ReceiptError::OtherKey { is_same_name: true, .. } => {
+                    "Ce registre a eu plusieurs clés : vérifiez avec celle du jour où ce reçu a été rendu."
+                }
+                ReceiptError::OtherKey { .. } => "Ce reçu est d'un autre registre que la clé donnée.",
+                _ => "Le reçu n'est pas valable.",
+            });
             Ok(ExitCode::FAILURE)
         }
     }

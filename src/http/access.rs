@@ -6,6 +6,7 @@
 //! | any key of an organisation | events of that source, the dossiers it owns with their pieces, its member dossier |
 //! | `auditeur:<siren>` | the same of that organisation |
 //! | `prefecture:<dep>`, `auditeur:<dep>` | acts of that département with their pieces |
+//! | whoever signed an event, a gateway for instance | that event and its receipt |
 //! | a refused one | the leaf that records its refusal |
 //!
 //! What a reader may not see is answered exactly as what is not there: no answer tells that something exists. What

@@ -67,7 +67,9 @@ pub(super) async fn put(
     if !reader.may_deposit() {
         return Err(Problem::new(Cause::TokenNotEntitled, "a key that signs nothing deposits nothing"));
     }
-    let sha256: Empreinte = sha256.parse().map_err(|_| Problem::not_found())?;
+    let wrong =
+        |_| Problem::new(Cause::QueryInvalid, "the SHA-256 of the file, as 64 lowercase hex digits").at("sha256");
+    let sha256: Empreinte = sha256.parse().map_err(wrong)?;
     let announced = Announced {
         organisation: reader.organisation().clone(),
         sha256,

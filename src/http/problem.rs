@@ -6,7 +6,7 @@
 //! ```
 //!
 //! `code` never changes meaning. `title` is English, `titre` French, `detail` for whoever debugs; `champ` is the field,
-//! where there is one; `conseil` says in French what to do about a refusal; `refus` is the leaf that records it, where one does. Where
+//! where there is one; `conseil` says in French what to do about it; `refus` is the leaf that records it, where one does. Where
 //! a key had too many refusals (429), `motif` is the refusal that was not recorded: its code, titles, detail, field, advice and key. Two families of codes, no text twice:
 //!
 //! - those of admission (`greffe_events::Code`), by status: 400 what is no envelope or no I-JSON, 403 who may not sign,
@@ -15,12 +15,16 @@
 //!
 //! A detail never holds a path of the machine, a token, or what was submitted beyond a bounded excerpt.
 
+mod conseil;
+mod status;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use greffe_events::key::KeyId;
 use greffe_events::{Code, Refusal};
 use serde::Serialize;
 
+pub use self::status::status_of;
 use crate::ledger::LedgerError;
 use crate::ledger::head::Receipt;
 use crate::ledger::index::IndexError;
@@ -68,15 +72,15 @@ macro_rules! causes {
 }
 
 causes! {
-    QueryInvalid 400 "query-invalid" "A query parameter is not as it must be" "Un paramètre de la requête n'est pas valide";
+    QueryInvalid 400 "query-invalid" "A part of the address is not as it must be" "Un élément de l'adresse n'est pas valide";
     HeaderInvalid 400 "header-invalid" "A header is not as it must be" "Un en-tête de la requête n'est pas valide";
     BodyIncomplete 400 "body-incomplete" "The body ended before its announced length" "Le corps de la requête est incomplet";
-    TokenMissing 401 "token-missing" "A reader token is needed" "Il manque un jeton de lecture";
-    TokenMalformed 401 "token-malformed" "The reader token is malformed" "Le jeton de lecture est mal formé";
-    TokenExpired 401 "token-expired" "The reader token is not valid at this time" "Le jeton de lecture n'est pas valable à cette heure";
-    TokenAudience 401 "token-audience" "The reader token is for another log" "Le jeton de lecture vise un autre registre";
+    TokenMissing 401 "token-missing" "A token is needed" "Il manque un jeton";
+    TokenMalformed 401 "token-malformed" "The token is malformed" "Le jeton est mal formé";
+    TokenExpired 401 "token-expired" "The token is not valid at this time" "Le jeton n'est pas valable à cette heure";
+    TokenAudience 401 "token-audience" "The token is for another log" "Le jeton vise un autre registre";
     TokenKeyUnknown 401 "token-key-unknown" "The token's key is not enrolled to read or sign" "La clé du jeton n'est pas enrôlée";
-    TokenKeyNotInForce 401 "token-key-not-in-force" "The token's key is outside its validity period" "La clé du jeton n'est pas en cours de validité";
+    TokenKeyNotInForce 401 "token-key-not-in-force" "The token's key is not in force" "La clé du jeton n'est pas en vigueur";
     TokenSignature 401 "token-signature" "The token's signature does not verify" "La signature du jeton est fausse";
     TokenNotEntitled 403 "token-not-entitled" "The key's roles do not allow this" "Le rôle de la clé ne permet pas cette opération";
     NotFound 404 "not-found" "There is no such thing here, or not for this reader" "Introuvable, ou pas pour ce lecteur";
@@ -201,95 +205,6 @@ impl Problem {
     }
 }
 
-/// The status of a refusal. Exhaustive on purpose: a new code has to be placed.
-pub fn status_of(code: Code) -> StatusCode {
-    match code {
-        Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        // Not an envelope, not I-JSON, or signed by nobody: whatever the event says.
-        Code::DsseMalformed
-        | Code::PayloadType
-        | Code::Base64Invalid
-        | Code::JsonMalformed
-        | Code::JsonDuplicateName
-        | Code::JsonTooDeep
-        | Code::JsonNumber
-        | Code::JsonString
-        | Code::SignatureRepeated
-        | Code::SignatureInvalid => StatusCode::BAD_REQUEST,
-        // Who signs is not who must. Never 401: no other credentials of the request would help.
-        Code::SignatureMissing
-        | Code::SignatureExtra
-        | Code::KeyUnknown
-        | Code::KeyNotInForce
-        | Code::KeyOtherOrganisation
-        | Code::KeyNotEntitled
-        | Code::KeyPending
-        | Code::KeyRevoked
-        | Code::DelegationMissing
-        | Code::AdherentSorti
-        | Code::ConstatRequis
-        | Code::ComptableNonDesigne
-        | Code::NotOwner => StatusCode::FORBIDDEN,
-        // What the log holds already, or not yet.
-        Code::KeyAlreadyEnrolled
-        | Code::IdReused
-        | Code::RegistreDejaOuvert
-        | Code::RegistreFerme
-        | Code::AdherentInconnu
-        | Code::AdherentDejaInscrit
-        | Code::CleDejaRevoquee
-        | Code::RecouvrementEnCours
-        | Code::RecouvrementInconnu
-        | Code::DelegationInconnue
-        | Code::LimiteAtteinte
-        | Code::CleAbsente
-        | Code::ActeInconnu
-        | Code::ActeDejaTransmis
-        | Code::AnnulationDejaDemandee
-        | Code::AnnulationNonDemandee
-        | Code::AnnulationDejaAcquittee
-        | Code::FluxInconnu
-        | Code::FluxDejaTransmis
-        | Code::FactureDejaDeposee
-        | Code::ConsultationInconnue
-        | Code::ConsultationDejaCreee
-        | Code::PhaseInconnue
-        | Code::PhaseDejaClose
-        | Code::DelaiEchu
-        | Code::DelaiNonEchu
-        | Code::DelaiAnterieur
-        | Code::VersionDce
-        | Code::LotInconnu
-        | Code::LotEtat
-        | Code::CommissionAbsente
-        | Code::MembreInconnu
-        | Code::MembreDejaInscrit
-        | Code::SequestreExcessif
-        | Code::SeanceInconnue
-        | Code::SeanceNonContresignee
-        | Code::SeanceDejaContresignee
-        | Code::PliInconnu
-        | Code::PliDejaDepose
-        | Code::PliRetire
-        | Code::PliDejaOuvert
-        | Code::PartDejaRestituee
-        | Code::CopieEtat
-        | Code::AccuseDejaEnregistre
-        | Code::PieceDejaEffacee => StatusCode::CONFLICT,
-        // What the event says.
-        Code::AttributeMissing
-        | Code::AttributeInvalid
-        | Code::RegistreWrong
-        | Code::TimeOutOfRange
-        | Code::TypeUnknown
-        | Code::DataMissing
-        | Code::DataInvalid
-        | Code::KeyWeak
-        | Code::PieceMissing
-        | Code::PieceMismatch => StatusCode::UNPROCESSABLE_ENTITY,
-    }
-}
-
 impl From<Unavailable> for Problem {
     fn from(why: Unavailable) -> Self {
         // How long the cause usually lasts, in seconds.
@@ -350,8 +265,7 @@ struct Wire<'a> {
     detail: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     champ: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    conseil: Option<&'static str>,
+    conseil: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     motif: Option<Motif<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -389,8 +303,8 @@ impl<'a> Motif<'a> {
 impl Serialize for Problem {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let ([english, french], conseil) = match self.kind {
-            Kind::Refused(code) => ([code.title(), code.titre()], Some(code.conseil())),
-            Kind::Service(cause) => ([cause.title(), cause.titre()], None),
+            Kind::Refused(code) => ([code.title(), code.titre()], code.conseil()),
+            Kind::Service(cause) => ([cause.title(), cause.titre()], cause.conseil()),
         };
         let code = self.code();
         Wire {
@@ -442,6 +356,8 @@ mod tests {
         for cause in Cause::ALL {
             let status = Problem::new(*cause, "").status();
             assert!(status.is_client_error() || status.is_server_error(), "{}: {status}", cause.as_str());
+            let conseil = cause.conseil();
+            assert!(conseil.len() > 20 && conseil.ends_with('.'), "{}: {conseil}", cause.as_str());
         }
     }
 

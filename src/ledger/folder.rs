@@ -167,6 +167,13 @@ impl Folder {
             Err(TryLockError::Error(source)) => Err(io("lock", source)),
         }
     }
+
+    /// Whether a node has the ledger open at this moment. Nothing is made; where it can't be told, no.
+    pub fn is_open(&self) -> bool {
+        let lock = File::open(self.root.join("verrou"));
+        // Taken, it is given back at once: the file closes here.
+        lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
 }
 
 /// Where a path leads: links followed as far as it exists.
@@ -187,6 +194,13 @@ pub fn read_secret_key(path: &Path) -> Result<SecretKey, FolderError> {
     // Opened once: what is looked at is what is read.
     let file = File::open(path).map_err(|source| io("read", source))?;
     let metadata = file.metadata().map_err(|source| io("read", source))?;
+    let mut pem = zeroize::Zeroizing::new(String::new());
+    if file.take(KEY_FILE_BYTES_MAX).read_to_string(&mut pem).is_err() {
+        let source = greffe_events::key::KeyError::Pem;
+        return Err(FolderError::Key { path: path.to_owned(), source });
+    }
+    // First whether it is a key at all: of a file that was given by mistake, who may read it does not matter.
+    let key = SecretKey::from_pem(&pem).map_err(|source| FolderError::Key { path: path.to_owned(), source })?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -195,12 +209,7 @@ pub fn read_secret_key(path: &Path) -> Result<SecretKey, FolderError> {
             return Err(FolderError::Readable { path: path.to_owned(), mode });
         }
     }
-    let mut pem = zeroize::Zeroizing::new(String::new());
-    if file.take(KEY_FILE_BYTES_MAX).read_to_string(&mut pem).is_err() {
-        let source = greffe_events::key::KeyError::Pem;
-        return Err(FolderError::Key { path: path.to_owned(), source });
-    }
-    SecretKey::from_pem(&pem).map_err(|source| FolderError::Key { path: path.to_owned(), source })
+    Ok(key)
 }
 
 /// Writes a new private key, readable by its owner only. Never over a file that exists.
@@ -267,9 +276,12 @@ mod tests {
     fn two_nodes_cannot_open_one_folder() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::new(dir.path());
+        assert!(!folder.is_open() && !dir.path().join("verrou").exists());
         let first = folder.lock().unwrap();
         assert!(matches!(folder.lock(), Err(FolderError::Locked(_))));
+        assert!(folder.is_open());
         drop(first);
+        assert!(!folder.is_open());
         folder.lock().unwrap();
     }
 

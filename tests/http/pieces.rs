@@ -48,6 +48,9 @@ fn only_a_key_whose_events_cite_pieces_uploads_some() {
     }
     assert_eq!(node.deposit(AUDITOR_KEY, PDF, None).problem(), (403, "token-not-entitled".to_owned()));
     assert_eq!(node.deposit(99, PDF, None).problem(), (401, "token-key-unknown".to_owned()));
+    let authorization = format!("Bearer {}", token(COMMUNE_KEY));
+    let named = node.send("PUT", "/v1/pieces/abc", &[("authorization", &authorization)], Some(PDF));
+    assert_eq!(named.problem(), (400, "query-invalid".to_owned()), "which is no digest");
     // The node's own key signs refusals, which cite nothing.
     let key: SecretKey = read_secret_key(&node.folder.node_key()).unwrap();
     let token = greffe::http::auth::issue(&key, &ORIGIN.parse().unwrap(), now_ms() / 1_000);

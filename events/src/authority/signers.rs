@@ -61,7 +61,7 @@ impl<'a> Decision<'a> {
             }
             Data::CleRecouvree(data) => vec![operator, Signer::Possession(data.cle)],
             Data::CleOpposition(data) => {
-                self.check_source(&[&data.organisation])?;
+                self.check_source(&[&data.organisation], "")?;
                 vec![Signer::Objector(source)]
             }
             Data::CleRevoquee(data) => {
@@ -80,7 +80,14 @@ impl<'a> Decision<'a> {
             }
             Data::DelegationAccordee(data) if data.est_par_mandat() => vec![operator],
             Data::DelegationAccordee(data) => {
-                self.check_source(&[&data.organisation])?;
+                if data.organisation != *source && self.is_operator(source) {
+                    let detail = format!(
+                        "the operator records a delegation of {} with its signed mandate, and none is cited",
+                        data.organisation
+                    );
+                    return Err(Refusal::new(Code::DataMissing, detail).at("data.pieces"));
+                }
+                self.check_source(&[&data.organisation], "")?;
                 // One signature: its key must hold a role for each family; what is asked of it is the first that it lacks.
                 let key = signers.first().and_then(|key| self.rights.key(key));
                 let lacks = |roles: &&[Role]| key.is_some_and(|key| !roles.iter().any(|role| key.roles.contains(role)));
@@ -99,8 +106,8 @@ impl<'a> Decision<'a> {
     /// Whether the event is signed on the operator's part, rather than on that of one of these organisations.
     fn on_behalf_of(&self, organisations: &[&Organisation], signers: &[KeyId]) -> Result<bool, Refusal> {
         let source = &self.event.source;
-        if self.rights.log().is_none_or(|log| log.operateur != *source) {
-            return self.check_source(organisations).map(|()| false);
+        if !self.is_operator(source) {
+            return self.check_source(organisations, " or the operator").map(|()| false);
         }
         // The operator may be a member too: then its key tells.
         let signs_as_operator = signers
@@ -110,13 +117,18 @@ impl<'a> Decision<'a> {
         Ok(signs_as_operator || !organisations.contains(&source))
     }
 
-    fn check_source(&self, organisations: &[&Organisation]) -> Result<(), Refusal> {
+    fn is_operator(&self, source: &Organisation) -> bool {
+        self.rights.log().is_some_and(|log| log.operateur == *source)
+    }
+
+    /// `or_others` names those who may say it too, and are none of these.
+    fn check_source(&self, organisations: &[&Organisation], or_others: &str) -> Result<(), Refusal> {
         let source = &self.event.source;
         if organisations.contains(&source) {
             return Ok(());
         }
         let names: Vec<String> = organisations.iter().map(ToString::to_string).collect();
-        let detail = format!("this is for {} or the operator to say, the source is {source}", names.join(", "));
+        let detail = format!("only {}{or_others} says this, and the source is {source}", names.join(" or "));
         Err(Refusal::new(Code::NotOwner, detail).at("source"))
     }
 

@@ -16,7 +16,7 @@ pub struct AdherentInscrit {
     /// What kind of body it is.
     #[serde(deserialize_with = "forme::mot")]
     pub categorie: Categorie,
-    /// Name of the public body. Never there for a company: a sole trader's is a person's.
+    /// Name of the public body, which it must have. Never there for a company: a sole trader's is a person's.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 120))]
     pub denomination: Option<String>,
@@ -68,7 +68,7 @@ pub struct AdherentModifie {
     /// What kind of body it is.
     #[serde(deserialize_with = "forme::mot")]
     pub categorie: Categorie,
-    /// Name of the public body. Never there for a company: a sole trader's is a person's.
+    /// Name of the public body, which it must have. Never there for a company: a sole trader's is a person's.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 120))]
     pub denomination: Option<String>,

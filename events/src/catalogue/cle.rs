@@ -35,9 +35,9 @@ pub struct CleEnrolee {
 }
 
 impl CleEnrolee {
-    /// What the form alone does not say.
-    pub fn check(&self) -> Result<(), Refusal> {
-        check_enrolment(self.cle, &self.roles, self.valable_du, self.valable_jusqu)
+    /// What the form alone does not say; `time` is the event's.
+    pub fn check(&self, time: Horodatage) -> Result<(), Refusal> {
+        check_enrolment(self.cle, &self.roles, self.valable_du, self.valable_jusqu, time)
     }
 }
 
@@ -60,9 +60,9 @@ pub struct CleRecouvree {
 }
 
 impl CleRecouvree {
-    /// What the form alone does not say.
-    pub fn check(&self) -> Result<(), Refusal> {
-        check_enrolment(self.cle, &self.roles, self.valable_du, self.valable_jusqu)
+    /// What the form alone does not say; `time` is the event's.
+    pub fn check(&self, time: Horodatage) -> Result<(), Refusal> {
+        check_enrolment(self.cle, &self.roles, self.valable_du, self.valable_jusqu, time)
     }
 }
 
@@ -71,6 +71,7 @@ fn check_enrolment(
     roles: &[Role],
     valable_du: Horodatage,
     valable_jusqu: Horodatage,
+    time: Horodatage,
 ) -> Result<(), Refusal> {
     if !(1..=ROLES_MAX).contains(&roles.len()) {
         return Err(invalid("data.roles", "a key has 1 to 16 roles"));
@@ -86,6 +87,9 @@ fn check_enrolment(
     }
     if valable_du >= valable_jusqu {
         return Err(invalid("data.valable_jusqu", "the validity ends before it begins"));
+    }
+    if valable_jusqu <= time {
+        return Err(invalid("data.valable_jusqu", "the validity is over when the event is signed"));
     }
     check_key("data.cle", cle)
 }

@@ -90,8 +90,8 @@ impl FromStr for Role {
             }
             _ => {
                 return Err(
-                    "a role is one of operateur, registre, transmetteur, collectivite, prefecture:<département>, \
-                            comptable, fournisseur, acheteur, soumissionnaire, auditeur:<siren, département or *>"
+                    "a key is given one of collectivite, prefecture:<département>, comptable, fournisseur, acheteur, \
+                     soumissionnaire, transmetteur, auditeur:<siren, département or *>"
                         .to_owned(),
                 );
             }

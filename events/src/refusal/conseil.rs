@@ -19,10 +19,10 @@ impl Code {
                 "L'événement doit être du JSON que tous lisent de même (RFC 7493). C'est à l'éditeur du logiciel de corriger, puis de signer à nouveau."
             }
             Self::SignatureMissing => {
-                "Faites signer par toutes les clés que demande ce type d'événement, dans l'ordre, puis renvoyez."
+                "Faites signer par toutes les clés que demande ce type d'événement, dans l'ordre : le détail dit pour qui est la place."
             }
             Self::SignatureExtra | Self::SignatureRepeated => {
-                "Ne laissez que les signatures que demande ce type d'événement, chacune une fois, puis renvoyez."
+                "Ce type d'événement demande moins de signatures : effacez l'enveloppe (.dsse.json) et ne faites signer que celles-là, chacune une fois."
             }
             Self::SignatureInvalid => {
                 "Signez à nouveau l'événement : il a changé après la signature, ou une autre clé a signé. Si vous n'avez rien changé, prévenez votre opérateur."
@@ -61,7 +61,9 @@ impl Code {
             Self::IdReused => {
                 "Donnez un nouvel identifiant à l'événement et signez-le à nouveau ; pour renvoyer le premier, renvoyez exactement les mêmes octets."
             }
-            Self::PieceMissing => "Déposez d'abord chaque pièce que l'événement cite, puis renvoyez le même événement.",
+            Self::PieceMissing => {
+                "Déposez d'abord chaque pièce que l'événement cite, puis renvoyez-le. Pour un effacement, vérifiez l'organisme et la référence."
+            }
             Self::PieceMismatch => {
                 "La taille ou la désignation citée n'est pas celle de la pièce déposée : corrigez la citation, ou déposez la bonne pièce."
             }

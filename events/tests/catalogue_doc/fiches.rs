@@ -10,6 +10,53 @@ pub struct Fiche {
     pub refus: &'static [Code],
 }
 
+/// What the catalogue says of a type that governs the log, its members or its pieces.
+pub struct Gouvernance {
+    /// Its subject.
+    pub subject: &'static str,
+    /// On whose part it is signed, and by whom, in order: `events/src/authority/signers.rs` in words.
+    pub signatures: &'static str,
+}
+
+/// The subject and signers of a type; none for exchanges.
+pub fn gouvernance(event_type: EventType) -> Option<Gouvernance> {
+    use EventType as T;
+    const REGISTRE: &str = "registre/<name of the log>";
+    const ADHERENT: &str = "adherent/<SIREN of the organisation>";
+    let (subject, signatures) = match event_type {
+        T::RegistreOuvert => (REGISTRE, "the operator: its key, which the event names"),
+        T::RegistreRefus => (REGISTRE, "the operator: the node's key"),
+        T::RegistreOperateurRemplace | T::RegistreJournalRemplace | T::RegistreRecouvrementRemplace => {
+            (REGISTRE, "the operator: two recovery keys, then the new key")
+        }
+        T::RegistreNoeudRemplace => (REGISTRE, "the operator: the operator's key, then the node's new key"),
+        T::AdherentInscrit | T::AdherentModifie => (ADHERENT, "the operator: its key"),
+        T::AdherentSorti => (ADHERENT, "the operator: its key; or the member: one of its keys"),
+        T::CleEnrolee => (
+            ADHERENT,
+            "the operator: its key; then, if the organisation ever had a key, one of its keys in force; then the new key",
+        ),
+        T::CleRecouvree => (ADHERENT, "the operator: its key, then the new key"),
+        T::CleOpposition => (
+            ADHERENT,
+            "the member: one of its keys, in validity or not, but neither revoked nor waiting itself; never the operator",
+        ),
+        T::CleRevoquee => {
+            (ADHERENT, "the member: that key itself, in validity or not, or another in force; or the operator: its key")
+        }
+        T::CleCompromise => (ADHERENT, "the member: another of its keys; or the operator: its key"),
+        T::DelegationAccordee => (
+            ADHERENT,
+            "the member: one of its keys, with a role for each family, and no `pieces`; or the operator: its \
+             key, and the signed mandate in `pieces`",
+        ),
+        T::DelegationRetiree => (ADHERENT, "the member or the delegate: one of its keys; or the operator: its key"),
+        T::PieceEffacee => ("piece/<SIREN that keeps it>/<its reference>", "the operator: its key"),
+        _ => return None,
+    };
+    Some(Gouvernance { subject, signatures })
+}
+
 /// The fiche of a type; none for the log's own and for members.
 #[allow(clippy::too_many_lines, reason = "a table: one entry for each type")]
 pub fn fiche(event_type: EventType) -> Option<Fiche> {

@@ -128,7 +128,7 @@ doubts! {
     PieceUnreadable "piece-unreadable" "A cited piece is there and can't be read" "Une pièce présente ne peut pas être lue";
     StoreDamaged "store-damaged" "The leaves' file is damaged" "Le fichier des feuilles est endommagé";
     LeafMissing "leaf-missing" "A leaf is missing in the middle" "Une feuille manque au milieu";
-    LeavesMissing "leaves-missing" "There are fewer leaves than the checkpoint says" "Il y a moins de feuilles que ne le dit le point de contrôle";
+    LeavesMissing "leaves-missing" "There are fewer leaves than there were" "Il y a moins de feuilles qu'il n'y en eut";
     NotCovered "not-covered" "Leaves stand behind the checkpoint, which nobody signed for" "Des feuilles suivent le point de contrôle sans être signées";
     CheckpointMissing "checkpoint-missing" "There is no checkpoint" "Il n'y a pas de point de contrôle";
     CheckpointInvalid "checkpoint-invalid" "The checkpoint is not the log's word" "Le point de contrôle n'est pas signé par le journal";

@@ -1,7 +1,7 @@
 //! A folder: a copy of `D` that nobody writes, or one that a node is serving. That node signs a checkpoint for each batch and
 //! puts it into the folder within a second, so of the last leaves nobody can tell yet; of all others everything.
 //!
-//! Read: `registre.sqlite`, `checkpoint`, `pieces/` where it is there, and the hashes in `index.sqlite`. Nothing is
+//! Read: `registre.sqlite`, `checkpoint`, `pieces/` where it is there, the hashes in `index.sqlite`, and the rollback guard beside it. Nothing is
 //! written, also on read-only media.
 
 use std::fs::File;
@@ -42,7 +42,7 @@ pub fn verify_folder(
         checkpoint,
         since: match since {
             Some(since) => Some(since.to_vec()),
-            None => former_checkpoint(&folder, pinned)?,
+            None => kept_checkpoint(&folder, pinned, was_open)?,
         },
         pieces: pieces.is_dir().then(|| Pieces::at_rest(pieces)),
         hashes: IndexHashes::open(&folder.index()),
@@ -55,9 +55,18 @@ pub fn verify_folder(
     }
 }
 
-/// What the folder keeps of a pinned key that was replaced: the last checkpoint that it signed.
-fn former_checkpoint(folder: &Folder, pinned: Option<&Verifier>) -> Result<Option<Vec<u8>>, AuditError> {
-    pinned.map_or(Ok(None), |pinned| read_note(&folder.former_checkpoint(pinned.key_id())))
+/// An older checkpoint that stands by: the last one that a pinned key signed before it was replaced, or the rollback guard beside the
+/// folder. A history that is cut off, with an old checkpoint put back, contradicts the guard. While a node serves the folder, its
+/// guard is newer than what was read.
+fn kept_checkpoint(folder: &Folder, pinned: Option<&Verifier>, is_open: bool) -> Result<Option<Vec<u8>>, AuditError> {
+    let former = match pinned {
+        Some(pinned) => read_note(&folder.former_checkpoint(pinned.key_id()))?,
+        None => None,
+    };
+    match former {
+        None if !is_open => read_note(&folder.default_guard()),
+        former => Ok(former),
+    }
 }
 
 /// A store that does not open for what is wrong with its content.

@@ -205,6 +205,13 @@ impl Comparison {
         self.tree.push(kept);
     }
 
+    /// What it says of a history that ends before the leaves that the hashes were made of; `leaves` are there or signed for.
+    pub fn cut_off(&self, leaves: u64) -> Option<Doubt> {
+        let (made_of, place) = (self.kept.size(), self.kept.place());
+        let detail = format!("{place} holds the hashes of {made_of} leaves");
+        (made_of > leaves).then(|| Doubt::new(DoubtCode::LeavesMissing, detail).at(leaves))
+    }
+
     /// What differs of hashes that are kept for leaves that make the signed root.
     pub fn altered_hashes(&self) -> Vec<Doubt> {
         let mut doubts: Vec<Doubt> = self.hashes.iter().map(|altered| altered.doubt(self.kept.place())).collect();

@@ -440,6 +440,10 @@ impl Run {
         }
         let Some(signed) = signed else { return Ok(()) };
         let leaves = self.tree.size();
+        let known = leaves.max(signed.size());
+        if let Some(doubt) = comparison.as_ref().and_then(|comparison| comparison.cut_off(known)) {
+            self.doubts.push(doubt);
+        }
         if self.root_at_checkpoint == Some(signed.root()) {
             for doubt in comparison.iter().flat_map(Comparison::altered_hashes) {
                 self.doubts.push(doubt);

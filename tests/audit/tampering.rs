@@ -146,6 +146,24 @@ fn a_leaf_cut_off_the_end_is_missed() {
 }
 
 #[test]
+fn an_old_checkpoint_put_back_over_a_history_cut_off_is_contradicted_by_what_was_kept() {
+    let world = World::new();
+    let (kept, all) = (world.act, world.leaves.len());
+    world.tamper("DELETE FROM leaves WHERE idx >= ?1", &[&kept]);
+    std::fs::write(world.root.join("checkpoint"), world.sign(&world.leaves[..kept])).unwrap();
+    let report = world.verify();
+    assert_eq!((codes(&report), codes_at(&report, kept)), (vec!["leaves-missing"], vec!["leaves-missing"]), "{report}");
+    assert!(report.to_string().contains(&format!("index.sqlite holds the hashes of {all} leaves")), "{report}");
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(world.root.join(format!("index.sqlite{suffix}")));
+    }
+    assert_eq!(codes(&world.verify()), Vec::<&str>::new(), "nothing is left that knew more");
+    let guard = world.root.with_extension("garde");
+    std::fs::write(&guard, &world.guard).unwrap();
+    assert_eq!(codes(&world.verify()), ["since-newer"]);
+}
+
+#[test]
 fn a_store_that_no_ledger_writes_is_in_doubt_and_not_an_error() {
     let world = World::new();
     world.replace(world.act, &[]);

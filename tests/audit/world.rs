@@ -50,6 +50,8 @@ pub struct World {
     pub receipts: Vec<Receipt>,
     /// Index of the first act of COMMUNE, which cites two pieces.
     pub act: usize,
+    /// The rollback guard, which was beside the folder.
+    pub guard: Vec<u8>,
     /// Index of the first recorded refusal.
     pub refusal: usize,
 }
@@ -185,6 +187,7 @@ impl World {
             node_key: read_secret_key(&folder.node_key()).unwrap(),
             leaves: Vec::new(),
             checkpoint: std::fs::read(folder.checkpoint()).unwrap(),
+            guard: std::fs::read(folder.default_guard()).unwrap(),
             receipts,
             act: first_act.unwrap(),
             refusal: refusal.unwrap().try_into().unwrap(),
@@ -193,6 +196,8 @@ impl World {
         };
         world.leaves = world.stored();
         assert_eq!(world.leaves.len() as u64, size);
+        // A copy of the folder, as an auditor gets it.
+        std::fs::remove_file(folder.default_guard()).unwrap();
         world
     }
 
@@ -217,8 +222,12 @@ impl World {
         store.append(self.leaves.len() as u64, &added).unwrap();
         drop(store);
         let folder = Folder::new(&self.root);
+        let guard = folder.default_guard();
+        std::fs::write(&guard, &self.guard).unwrap();
         let options = Options { folder: folder.clone(), guard: None, accept_store: false, quota: Quota::default() };
         Ledger::open(&options, &mut |_, _| ()).unwrap().close().unwrap();
+        self.guard = std::fs::read(&guard).unwrap();
+        std::fs::remove_file(&guard).unwrap();
         self.checkpoint = std::fs::read(folder.checkpoint()).unwrap();
         self.leaves.extend(added);
     }

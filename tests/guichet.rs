@@ -219,6 +219,9 @@ fn a_refusal_says_in_french_what_to_do_and_for_whom_the_place_is() {
     over["data"]["valable_jusqu"] = json!("2021-01-01T00:00:00Z");
     let (_, said) = post(&node, &write(root.path(), "f.json", &over), &[operator, &commune, &new]);
     assert!(said.contains("data.valable_jusqu"), "{said}");
+    over["data"]["roles"] = json!(["maire"]);
+    let said = fail(&["event", "check", arg(&write(root.path(), "g.json", &over)), "--origin", ORIGIN], 1);
+    assert!(said.contains("data.roles[0]") && said.contains("collectivite") && !said.contains("line 1"), "{said}");
 
     // What is no refusal of an event has its advice too.
     let stranger = root.path().join("inconnue.pem");

@@ -189,16 +189,18 @@ impl Editeur {
     /// What is wrong on this side is told in a line, with a code of its own: nothing was sent.
     fn corrige_ici(&self, url: &str) {
         let acte = "045-214502494-20261120-ARR2026_9-AR";
-        let essais: [(&str, &dyn Fn(&mut Command), &str); 4] = [
-            (acte, &|commande| _ = commande.env("GREFFE_CLE", "absente.pem"), "absente.pem"),
-            (acte, &|commande| _ = commande.env_remove("GREFFE_REGISTRE"), "GREFFE_REGISTRE"),
-            ("ARR2026_9", &|_| (), "DÉPARTEMENT-SIREN"),
-            (acte, &|commande| _ = commande.current_dir(self.dir.join("ailleurs")), "deliberation.pdf"),
-        ];
         std::fs::create_dir(self.dir.join("ailleurs")).unwrap();
-        for (id_acte, change, mot) in essais {
-            let mut commande = self.commande(url, "envoi/9", id_acte);
-            change(&mut commande);
+        let commande = |id_acte| self.commande(url, "envoi/9", id_acte);
+        let (mut sans_cle, mut sans_registre, mut sans_acte) = (commande(acte), commande(acte), commande(acte));
+        sans_cle.env("GREFFE_CLE", "absente.pem");
+        sans_registre.env_remove("GREFFE_REGISTRE");
+        sans_acte.current_dir(self.dir.join("ailleurs"));
+        for (mut commande, mot) in [
+            (sans_cle, "absente.pem"),
+            (sans_registre, "GREFFE_REGISTRE"),
+            (sans_acte, "deliberation.pdf"),
+            (commande("ARR2026_9"), "DÉPARTEMENT-SIREN"),
+        ] {
             let output = commande.output().unwrap();
             let said = text(&output.stderr);
             assert_eq!(output.status.code(), Some(2), "{} {mot}: {said}", self.programme.langue);

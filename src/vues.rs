@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use greffe_events::ident::Organisation;
 use greffe_events::piece::Empreinte;
-use greffe_projections::actes::{Actes, OBJET_PIECE_BYTES_MAX, PieceSource, PieceUnreadable};
-use greffe_projections::{Log, LogError, Projection, RunError, Runner, ViewReader};
+use greffe_projections::legalite::{Legalite, OBJET_PIECE_BYTES_MAX, PieceSource, PieceUnreadable};
+use greffe_projections::{Log, LogError, Projection, Recent, Recorded, RunError, Runner, ViewReader};
 use thiserror::Error;
 use tokio::sync::watch;
 
@@ -46,17 +46,27 @@ pub enum FollowError {
     },
 }
 
-/// The store, as projections read it.
+/// The store, as projections read it. Clones share the leaves read last.
 #[derive(Clone)]
-pub struct StoreLog(pub Arc<dyn EventStore>);
+pub struct StoreLog {
+    store: Arc<dyn EventStore>,
+    recent: Arc<Recent>,
+}
+
+impl StoreLog {
+    /// The log in this store.
+    pub fn new(store: Arc<dyn EventStore>) -> Self {
+        Self { store, recent: Arc::default() }
+    }
+}
 
 impl Log for StoreLog {
     fn head(&self) -> Result<u64, LogError> {
-        self.0.head().map_err(|error| LogError(error.into()))
+        self.store.head().map_err(|error| LogError(error.into()))
     }
 
-    fn read(&self, from: u64, max: usize) -> Result<Vec<Vec<u8>>, LogError> {
-        self.0.read(from, max).map_err(|error| LogError(error.into()))
+    fn read(&self, from: u64, max: usize) -> Result<Vec<Arc<Recorded>>, LogError> {
+        self.recent.read(from, max, |from, max| self.store.read(from, max).map_err(|error| LogError(error.into())))
     }
 }
 
@@ -215,7 +225,6 @@ impl Drop for Following {
 fn in_short(error: &RunError) -> &'static str {
     match error {
         RunError::Log(_) | RunError::Hole { .. } => "the log can't be read",
-        RunError::Piece(_) => "a piece can't be read",
         RunError::Diverged { .. } => "it has applied other leaves than the log's; rebuild it",
         RunError::UndeclaredTable { .. } => "its tables are not those it declares",
         RunError::ReadersBusy | RunError::OpenElsewhere { .. } => "its file is in use",

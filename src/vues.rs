@@ -2,8 +2,11 @@
 //!
 //! ```text
 //! Ledger::subscribe ──► thread "vue-<name>" ──► Runner::catch_up ──► ViewReader (pages, lists)
-//!                                           └─► Health            (is it following? if not, why)
+//!         StoreLog ─────────┘  (each leaf read once for all)     └─► Health     (is it following? if not, why)
 //! ```
+//!
+//! A view applies what comes after a quiet moment at once, and then rests ([`REST`]): what a busy log records meanwhile is
+//! one transaction. A reader that waits for its own event (`?at_least=`) ends the rest.
 //!
 //! The thread holds the store, not the ledger: a ledger that closes ends it, and so does dropping the [`Follower`].
 //! An event that a view can't apply stops that view only (its `Status` says so); a log that can't be read, or a full
@@ -17,8 +20,12 @@ use std::time::Duration;
 
 use greffe_events::ident::Organisation;
 use greffe_events::piece::Empreinte;
+use greffe_projections::adherents::Adherents;
+use greffe_projections::comptabilite::Comptabilite;
+use greffe_projections::journal::Journal;
 use greffe_projections::legalite::{Legalite, OBJET_PIECE_BYTES_MAX, PieceSource, PieceUnreadable};
-use greffe_projections::{Log, LogError, Projection, Recent, Recorded, RunError, Runner, ViewReader};
+use greffe_projections::marches::Marches;
+use greffe_projections::{Log, LogError, Projection, Recent, Recorded, RunError, Runner, Status, ViewReader};
 use thiserror::Error;
 use tokio::sync::watch;
 
@@ -29,6 +36,10 @@ use crate::store::EventStore;
 
 /// How long a view waits before it tries again after something failed.
 pub const RETRY: Duration = Duration::from_secs(1);
+
+/// How long a view rests after it caught up. A transaction costs what some hundred events do; ten a second are few beside a
+/// busy log, and a tenth of a second is nothing to somebody who looks.
+pub const REST: Duration = Duration::from_millis(100);
 
 /// Why a view can't be followed.
 #[derive(Debug, Error)]
@@ -80,10 +91,82 @@ impl PieceSource for StorePieces {
     }
 }
 
+/// Every view of a node.
+pub fn toutes() -> [Box<dyn Projection>; 5] {
+    [Box::new(Legalite), Box::new(Adherents), Box::new(Comptabilite), Box::new(Marches), Box::new(Journal)]
+}
+
+/// The views of a node, each followed by a thread of its own, until they are dropped.
+pub struct Vues {
+    followers: Vec<Follower>,
+    lecteurs: Lecteurs,
+}
+
+/// Reads the views. Clones share their connections.
+#[derive(Clone)]
+pub struct Lecteurs {
+    /// Acts.
+    pub legalite: ViewReader,
+    /// Members.
+    pub adherents: ViewReader,
+    /// Flows and invoices.
+    pub comptabilite: ViewReader,
+    /// Tenders and submissions.
+    pub marches: ViewReader,
+    /// Every event.
+    pub journal: ViewReader,
+    /// Whether each follows the log.
+    pub health: Vec<Health>,
+}
+
+impl Vues {
+    /// Opens the views in `dir`, which is made, and follows the ledger from where each is.
+    pub fn start(dir: &Path, ledger: &Ledger) -> Result<Self, FollowError> {
+        Self::start_these(dir, toutes(), ledger)
+    }
+
+    /// The same with these projections, in the order of [`toutes`].
+    pub fn start_these(
+        dir: &Path,
+        projections: [Box<dyn Projection>; 5],
+        ledger: &Ledger,
+    ) -> Result<Self, FollowError> {
+        let log = StoreLog::new(Arc::clone(ledger.store()));
+        let follow = |projection| Follower::follow(dir, projection, log.clone(), ledger.subscribe());
+        let [legalite, adherents, comptabilite, marches, journal] = projections;
+        let [legalite, adherents, comptabilite, marches, journal] =
+            [follow(legalite)?, follow(adherents)?, follow(comptabilite)?, follow(marches)?, follow(journal)?];
+        let lecteurs = Lecteurs {
+            legalite: legalite.reader(),
+            adherents: adherents.reader(),
+            comptabilite: comptabilite.reader(),
+            marches: marches.reader(),
+            journal: journal.reader(),
+            health: [&legalite, &adherents, &comptabilite, &marches, &journal].map(Follower::health).to_vec(),
+        };
+        Ok(Self { followers: vec![legalite, adherents, comptabilite, marches, journal], lecteurs })
+    }
+
+    /// Reads them.
+    pub fn lecteurs(&self) -> Lecteurs {
+        self.lecteurs.clone()
+    }
+}
+
+impl Drop for Vues {
+    fn drop(&mut self) {
+        // All are told before the first is waited for.
+        for follower in &mut self.followers {
+            drop(follower.stop.take());
+        }
+    }
+}
+
 /// Whether a view follows the log. Clones tell the same.
 #[derive(Clone)]
 pub struct Health {
     view: &'static str,
+    reader: ViewReader,
     trouble: Arc<Mutex<Option<&'static str>>>,
 }
 
@@ -91,6 +174,11 @@ impl Health {
     /// The view's name.
     pub fn view(&self) -> &'static str {
         self.view
+    }
+
+    /// Where the view is, and at which event it is stopped if it is.
+    pub fn status(&self) -> Status {
+        self.reader.status()
     }
 
     /// Why the view does not follow the log now; none where it does, or where it is stopped at an event. For anybody to
@@ -114,11 +202,7 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Opens the view in `dir`, which is made, and follows the ledger from where the view is.
-    pub fn start(dir: &Path, projection: Box<dyn Projection>, ledger: &Ledger) -> Result<Self, FollowError> {
-        Self::follow(dir, projection, StoreLog(Arc::clone(ledger.store())), ledger.subscribe())
-    }
-
+    /// Opens the view in `dir`, which is made, and follows the log from where the view is.
     fn follow(
         dir: &Path,
         projection: Box<dyn Projection>,
@@ -130,7 +214,7 @@ impl Follower {
         std::fs::create_dir_all(dir).map_err(system)?;
         let runner = Runner::open(dir, projection)?;
         let reader = runner.reader();
-        let health = Health { view, trouble: Arc::default() };
+        let health = Health { view, reader: reader.clone(), trouble: Arc::default() };
         let (stop, stopped) = watch::channel(());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(system)?;
         let following = Following { runner, log, head, stopped, health: health.clone() };
@@ -139,11 +223,6 @@ impl Follower {
             .spawn(move || runtime.block_on(following.run()))
             .map_err(system)?;
         Ok(Self { reader, health, stop: Some(stop), thread: Some(thread) })
-    }
-
-    /// Follows with the view of acts.
-    pub fn actes(dir: &Path, ledger: &Ledger) -> Result<Self, FollowError> {
-        Self::start(dir, Box::new(Actes::new(Box::new(StorePieces(ledger.pieces().clone())))), ledger)
     }
 
     /// Reads the view.
@@ -183,6 +262,9 @@ impl Following {
         loop {
             self.head.mark_unchanged();
             let is_behind = self.catch_up();
+            if !is_behind {
+                self.runner.rest(REST);
+            }
             tokio::select! {
                 _ = self.stopped.changed() => return,
                 () = tokio::time::sleep(RETRY), if is_behind => {}

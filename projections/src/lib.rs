@@ -15,18 +15,30 @@
 //! | [`reader`] | reading connections, and waiting until the view has caught up |
 //! | [`recorded`] | one leaf, read at most once for all views |
 //! | [`pieces`] | the files that events cite, in every view |
+//! | [`liste`] | pages of a view: who sees which row, filters, cursors, a bounded walk |
+//! | [`adherents`] | the view of members, their keys and delegations |
+//! | [`dossiers`] | dossiers as their life cycle has them, in the views of exchanges |
+//! | [`comptabilite`] | the view of accounting flows and invoices |
+//! | [`marches`] | the view of tenders, their registers and submissions |
+//! | [`journal`] | the view of every event: who said what, with which key, for whom |
 //! | [`legalite`] | the view of acts: how far each has come, and what follows in law |
 //!
 //! A view is disposable (DESIGN, promise 8): whatever is wrong with its file, the answer is to build it again.
 //! Nothing here writes events.
 
+pub mod adherents;
 pub mod batch;
+pub mod comptabilite;
 pub mod digest;
+pub mod dossiers;
 #[cfg(test)]
 mod essais;
 pub mod file;
+pub mod journal;
 pub mod legalite;
+pub mod liste;
 pub mod log;
+pub mod marches;
 pub mod pieces;
 pub mod projection;
 pub mod reader;

@@ -16,7 +16,7 @@ use greffe_events::piece::{Designation, Empreinte, Piece};
 use rusqlite::{Connection, OptionalExtension, Transaction};
 use serde::{Deserialize, Serialize};
 
-use crate::projection::ApplyError;
+use crate::projection::{ApplyError, is_unreadable};
 
 /// The two tables.
 pub(crate) const TABLES: &str = "
@@ -127,7 +127,7 @@ pub(crate) fn read(conn: &Connection, index: u64) -> rusqlite::Result<Vec<PieceR
     let Some(row) = rows.next()? else { return Ok(Vec::new()) };
     let organisation = row.get_ref(0)?.as_str()?;
     let cited: Vec<Citee<'_>> = serde_json::from_str(row.get_ref(1)?.as_str()?)
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, error.into()))?;
+        .map_err(|error| is_unreadable(1, error))?;
     let mut erased = conn.prepare_cached(ERASED)?;
     cited
         .into_iter()

@@ -39,6 +39,11 @@ pub enum ApplyError {
     Sqlite(#[from] rusqlite::Error),
 }
 
+/// A column that the view itself wrote does not read: the file is damaged.
+pub(crate) fn is_unreadable(column: usize, error: serde_json::Error) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, error.into())
+}
+
 impl ApplyError {
     /// A leaf that can't be read, with its reason.
     pub fn leaf(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {

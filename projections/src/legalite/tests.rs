@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::essais::{Histoire, Vue, assert_rebuildable, hex, organisation};
-use crate::{Digest, Failure, Log, Recorded, Runner};
+use crate::Failure;
 
 const COMMUNE: &str = "214502494";
 const OTHER_COMMUNE: &str = "210703385";
@@ -275,7 +275,7 @@ fn the_digest_is_the_logs_and_shows_any_changed_row() {
 
 #[test]
 fn a_view_of_every_type_is_the_same_when_it_is_built_again() {
-    assert_rebuildable(|| Legalite);
+    assert_rebuildable(|| Legalite, &[]);
 }
 
 /// One thing that is said about the act.

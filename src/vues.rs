@@ -22,6 +22,7 @@ use greffe_events::ident::Organisation;
 use greffe_events::piece::Empreinte;
 use greffe_projections::adherents::Adherents;
 use greffe_projections::comptabilite::Comptabilite;
+use greffe_projections::file;
 use greffe_projections::journal::Journal;
 use greffe_projections::legalite::{Legalite, OBJET_PIECE_BYTES_MAX, PieceSource, PieceUnreadable};
 use greffe_projections::marches::Marches;
@@ -37,9 +38,9 @@ use crate::store::EventStore;
 /// How long a view waits before it tries again after something failed.
 pub const RETRY: Duration = Duration::from_secs(1);
 
-/// How long a view rests after it caught up. A transaction costs what some hundred events do; ten a second are few beside a
-/// busy log, and a tenth of a second is nothing to somebody who looks.
-pub const REST: Duration = Duration::from_millis(100);
+/// How long a view rests after it caught up. Each transaction writes whole pages, which many events share: a few a second cost
+/// little beside a busy log, and who looks does not notice.
+pub const REST: Duration = Duration::from_millis(250);
 
 /// Why a view can't be followed.
 #[derive(Debug, Error)]
@@ -131,6 +132,8 @@ impl Vues {
         projections: [Box<dyn Projection>; 5],
         ledger: &Ledger,
     ) -> Result<Self, FollowError> {
+        std::fs::create_dir_all(dir).map_err(|source| FollowError::System { view: "vues", source })?;
+        file::remove_others(dir, &projections)?;
         let log = StoreLog::new(Arc::clone(ledger.store()));
         let follow = |projection| Follower::follow(dir, projection, log.clone(), ledger.subscribe());
         let [legalite, adherents, comptabilite, marches, journal] = projections;
@@ -211,7 +214,6 @@ impl Follower {
     ) -> Result<Self, FollowError> {
         let view = projection.name();
         let system = |source| FollowError::System { view, source };
-        std::fs::create_dir_all(dir).map_err(system)?;
         let runner = Runner::open(dir, projection)?;
         let reader = runner.reader();
         let health = Health { view, reader: reader.clone(), trouble: Arc::default() };
@@ -309,7 +311,7 @@ fn in_short(error: &RunError) -> &'static str {
         RunError::Log(_) | RunError::Hole { .. } => "the log can't be read",
         RunError::Diverged { .. } => "it has applied other leaves than the log's; rebuild it",
         RunError::UndeclaredTable { .. } => "its tables are not those it declares",
-        RunError::ReadersBusy | RunError::OpenElsewhere { .. } => "its file is in use",
+        RunError::ReadersBusy | RunError::OpenElsewhere { .. } | RunError::Moved { .. } => "its file is in use",
         RunError::Rebuild(_)
         | RunError::Interrupted { .. }
         | RunError::NotOpen

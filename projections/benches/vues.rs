@@ -8,7 +8,13 @@
 //! Leaves are in memory, views on the disk that `TMPDIR` chooses; each view alone, so that each reads the leaves itself (a node
 //! reads them once for all). Signatures are not real: no view verifies them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs, reason = "it prints what it measured")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "it prints what it measured"
+)]
 #![allow(clippy::cast_precision_loss, reason = "figures for people")]
 
 use std::fs;
@@ -56,8 +62,7 @@ fn main() {
     let start = Instant::now();
     let mut log = Leaves { leaves: (0..events).map(|n| leaf(n)).collect(), head: 0 };
     println!("{events} leaves made in {:.1} s", start.elapsed().as_secs_f64());
-    let views: [fn() -> Box<dyn Projection>; 3] =
-        [|| Box::new(Legalite), || Box::new(Journal), || Box::new(Adherents)];
+    let views: [fn() -> Box<dyn Projection>; 3] = [|| Box::new(Legalite), || Box::new(Journal), || Box::new(Adherents)];
     for view in views {
         measure("following", view, &mut log, STEP);
         measure("following", view, &mut log, 10 * STEP);

@@ -29,7 +29,9 @@ use crate::projection::{ApplyError, Projection};
 use crate::recorded::Recorded;
 use crate::{liste, pieces};
 
-pub use lecture::{AdherentRow, CleRow, DelegationRow, EtatCle, EtatDelegation, Filtre, FinRow, SuiteRow, delegants, find, list};
+pub use lecture::{
+    AdherentRow, CleRow, DelegationRow, EtatCle, EtatDelegation, Filtre, FinRow, SuiteRow, delegants, find, list,
+};
 
 /// The projection behind the view `adherents`.
 pub struct Adherents;
@@ -110,8 +112,12 @@ struct At<'a> {
 impl At<'_> {
     fn apply(&self, event: &Event) -> Result<(), ApplyError> {
         match &event.data {
-            Data::AdherentInscrit(data) => self.admit(&words(data.categorie)?, data.denomination.as_deref(), data.departement)?,
-            Data::AdherentModifie(data) => self.change(&words(data.categorie)?, data.denomination.as_deref(), data.departement)?,
+            Data::AdherentInscrit(data) => {
+                self.admit(&words(data.categorie)?, data.denomination.as_deref(), data.departement)?
+            }
+            Data::AdherentModifie(data) => {
+                self.change(&words(data.categorie)?, data.denomination.as_deref(), data.departement)?
+            }
             Data::AdherentSorti(data) => {
                 self.tx
                     .prepare_cached(
@@ -168,7 +174,12 @@ impl At<'_> {
     }
 
     /// A first admission, or one after an exit.
-    fn admit(&self, categorie: &str, denomination: Option<&str>, departement: Option<Departement>) -> Result<(), ApplyError> {
+    fn admit(
+        &self,
+        categorie: &str,
+        denomination: Option<&str>,
+        departement: Option<Departement>,
+    ) -> Result<(), ApplyError> {
         self.tx
             .prepare_cached(
                 "INSERT INTO adherents VALUES (?1, ?2, ?3, ?4, ?5, ?1, ?6, NULL, NULL, NULL)
@@ -186,7 +197,12 @@ impl At<'_> {
         self.change(categorie, denomination, departement)
     }
 
-    fn change(&self, categorie: &str, denomination: Option<&str>, departement: Option<Departement>) -> Result<(), ApplyError> {
+    fn change(
+        &self,
+        categorie: &str,
+        denomination: Option<&str>,
+        departement: Option<Departement>,
+    ) -> Result<(), ApplyError> {
         let departement = departement.map(|departement| departement.to_string());
         self.tx
             .prepare_cached(

@@ -74,6 +74,10 @@ fn apply(
 ) -> Result<Result<(), (u64, ApplyError)>, RunError> {
     let fails = |source| RunError::Sqlite { doing: "applying events", source };
     let tx = conn.transaction().map_err(fails)?;
+    // Two writers would apply events twice: whoever finds the view elsewhere than it left it stands back.
+    if Position::read(&tx).map_err(fails)? != from {
+        return Err(RunError::Moved { position: from.leaves });
+    }
     for leaf in leaves {
         match projection.apply(&tx, leaf) {
             Ok(()) => {}

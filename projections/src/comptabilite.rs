@@ -144,7 +144,9 @@ impl Place<'_> {
         let owner = Organisation::from(id.budget.siren()).to_string();
         self.see(row, &[owner], known, comptable.as_ref())?;
         self.tx
-            .prepare_cached("UPDATE flux SET comptable = ?2, etat = ?3, transmissions = ?4, retours = ?5 WHERE idx = ?1")?
+            .prepare_cached(
+                "UPDATE flux SET comptable = ?2, etat = ?3, transmissions = ?4, retours = ?5 WHERE idx = ?1",
+            )?
             .execute((row, &comptable, etat_flux(state), state.transmissions, state.retours))?;
         match &self.event.data {
             Data::FluxTransmis(data) => self.transmis(row, &budget, data),
@@ -204,7 +206,9 @@ impl Place<'_> {
         for (key, said) in &state.bordereaux {
             // As the life cycle names it: D or R, exercice, number.
             let mut parts = key.splitn(3, '-');
-            let (Some(sens), Some(exercice), Some(numero)) = (parts.next(), parts.next(), parts.next()) else { continue };
+            let (Some(sens), Some(exercice), Some(numero)) = (parts.next(), parts.next(), parts.next()) else {
+                continue;
+            };
             let sens = if sens == "D" { Sens::Depense } else { Sens::Recette };
             let numbers = (exercice.parse::<u32>(), numero.parse::<u64>());
             let (Ok(exercice), Ok(numero)) = numbers else { continue };

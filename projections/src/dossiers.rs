@@ -69,11 +69,8 @@ pub(crate) fn avance(tx: &Transaction<'_>, leaf: &Recorded, event: &Event) -> Re
     pieces::cite(tx, leaf.index(), event)?;
     let before = cycle(tx, event.subject.as_str())?;
     let linked = event.dossier.lie().map(|subject| cycle(tx, subject.as_str())).transpose()?.flatten();
-    let at = Recording {
-        index: leaf.index(),
-        recorded_at_ms: record.recorded_at_ms,
-        received_at_ms: record.received_at_ms,
-    };
+    let at =
+        Recording { index: leaf.index(), recorded_at_ms: record.recorded_at_ms, received_at_ms: record.received_at_ms };
     // Every event was admitted. One that this code would refuse changes nothing, and is shown with the others.
     let Ok(after) = Dossier::after(before.as_ref(), event, at, linked.as_ref()) else { return Ok(before) };
     let text = serde_json::to_string(&after).map_err(ApplyError::leaf)?;

@@ -86,7 +86,8 @@ impl Histoire {
         let index = self.leaves.len() as u64;
         let previous = self.last_of.insert(subject.to_owned(), index);
         let envelope = Envelope::new(payload, vec![(cle(1), Signature([2; 64]))]).unwrap();
-        self.leaves.push(Leaf { recorded_at_ms, received_at_ms: recorded_at_ms - 5, previous, rank: 0, envelope }.encode());
+        self.leaves
+            .push(Leaf { recorded_at_ms, received_at_ms: recorded_at_ms - 5, previous, rank: 0, envelope }.encode());
         index
     }
 }

@@ -5,11 +5,13 @@
 //! evenements   one row per leaf
 //! cles         whose each key is that the log enrolled
 //! delegations  who signs for whom, as of the last leaf applied
-//! visibles     who sees which event (crate::liste): its source, the owners of its dossier (of a submission the bidder alone),
-//!              of an act its département, of a refusal the one refused
+//! visibles     who sees which event (crate::liste): its source, whose keys signed it, the owners of its dossier (of a
+//!              submission the bidder alone), of an act its département, of a refusal the one refused
 //! ```
 //!
 //! An event of a type that this version does not know is listed too, with what its attributes say.
+
+use std::collections::BTreeSet;
 
 use greffe_events::authority::enrolments;
 use greffe_events::catalogue::Role;
@@ -60,7 +62,7 @@ impl Projection for Journal {
     fn apply(&self, tx: &Transaction<'_>, leaf: &Recorded) -> Result<(), ApplyError> {
         match leaf.event(|_| true)? {
             Some(event) => apply(tx, leaf, event),
-            None => Attributs::of(leaf)?.add(tx, leaf, &Dit::default()),
+            None => Attributs::of(leaf)?.add(tx, leaf, &Dit::default(), &[]),
         }
     }
 }
@@ -90,7 +92,7 @@ impl Attributs {
         serde_json::from_slice(leaf.leaf()?.envelope.payload()).map_err(ApplyError::leaf)
     }
 
-    fn add(&self, tx: &Transaction<'_>, leaf: &Recorded, dit: &Dit) -> Result<(), ApplyError> {
+    fn add(&self, tx: &Transaction<'_>, leaf: &Recorded, dit: &Dit, names: &[String]) -> Result<(), ApplyError> {
         let record = leaf.leaf()?;
         let keys: Vec<u8> = record.envelope.signers().flat_map(|key| key.0).collect();
         tx.prepare_cached(
@@ -115,15 +117,19 @@ impl Attributs {
             dit.refus.as_ref().and_then(|(_, source, _)| source.as_ref()),
             dit.refus.as_ref().map(|(.., key)| key.0),
         ])?;
-        liste::montre(tx, leaf.index(), [self.source.as_str()])
+        let names: BTreeSet<&str> = names.iter().map(String::as_str).chain([self.source.as_str()]).collect();
+        liste::montre(tx, leaf.index(), names)
     }
 }
 
 fn apply(tx: &Transaction<'_>, leaf: &Recorded, event: &Event) -> Result<(), ApplyError> {
     enrol(tx, leaf, event)?;
     let source = event.source.to_string();
-    let author = leaf.leaf()?.envelope.signers().next();
-    let signer = author.map(|key| key_of(tx, key)).transpose()?.flatten();
+    let mut signers = Vec::new();
+    for key in leaf.leaf()?.envelope.signers() {
+        signers.push(key_of(tx, key)?);
+    }
+    let signer = signers.first().cloned().flatten();
     let delegation = match &signer {
         Some((organisation, false)) if *organisation != source => {
             delegation(tx, &source, organisation, leaf.recorded_at_ms()?)?
@@ -135,6 +141,7 @@ fn apply(tx: &Transaction<'_>, leaf: &Recorded, event: &Event) -> Result<(), App
         DossierId::Pli(id) => vec![id.soumissionnaire.to_string()],
         dossier => dossier.titulaires().iter().map(ToString::to_string).collect(),
     };
+    names.extend(signers.into_iter().flatten().map(|(organisation, _)| organisation));
     if let DossierId::Acte(id) = &event.dossier {
         names.push(liste::du_departement(id.departement.as_str()));
     }
@@ -155,8 +162,8 @@ fn apply(tx: &Transaction<'_>, leaf: &Recorded, event: &Event) -> Result<(), App
         time: event.time.to_string(),
     };
     let signataire = signer.map(|(organisation, _)| organisation);
-    attributes.add(tx, leaf, &Dit { signataire, delegation, constat: event.data.is_constat(), refus })?;
-    liste::montre(tx, leaf.index(), names.iter().map(String::as_str))?;
+    let said = Dit { signataire, delegation, constat: event.data.is_constat(), refus };
+    attributes.add(tx, leaf, &said, &names)?;
     delegate(tx, leaf, event)
 }
 
@@ -182,9 +189,8 @@ fn key_of(tx: &Transaction<'_>, key: KeyId) -> Result<Option<(String, bool)>, Ap
 
 /// The leaf of the delegation by which one organisation signs for another at that instant.
 fn delegation(tx: &Transaction<'_>, of: &str, to: &str, at_ms: i64) -> Result<Option<u64>, ApplyError> {
-    let mut select = tx.prepare_cached(
-        "SELECT idx FROM delegations WHERE organisation = ?1 AND delegataire = ?2 AND jusqu_ms > ?3",
-    )?;
+    let mut select = tx
+        .prepare_cached("SELECT idx FROM delegations WHERE organisation = ?1 AND delegataire = ?2 AND jusqu_ms > ?3")?;
     Ok(select.query_row((of, to, at_ms), |row| row.get(0)).optional()?)
 }
 
@@ -313,11 +319,17 @@ const DU_DOSSIER: Liste = Liste {
     ),
 };
 
-const EVENEMENT: &str = "SELECT idx, id, type, source, sujet, signe_le, recu_le_ms, enregistre_le_ms, precedent, rang, cles,
+const EVENEMENT: &str =
+    "SELECT idx, id, type, source, sujet, signe_le, recu_le_ms, enregistre_le_ms, precedent, rang, cles,
      signataire, delegation, constat, code, source_refusee, cle_refusee FROM evenements WHERE idx = ?1";
 
 /// A page of events, newest first.
-pub fn list(conn: &Connection, acces: &Acces, filtre: &Filtre, tranche: Tranche) -> rusqlite::Result<Page<EvenementRow>> {
+pub fn list(
+    conn: &Connection,
+    acces: &Acces,
+    filtre: &Filtre,
+    tranche: Tranche,
+) -> rusqlite::Result<Page<EvenementRow>> {
     let liste = if filtre.sujet.is_some() { &DU_DOSSIER } else { &EVENEMENTS };
     let filtres: [&dyn rusqlite::ToSql; 8] = [
         &filtre.event_type,
@@ -329,9 +341,7 @@ pub fn list(conn: &Connection, acces: &Acces, filtre: &Filtre, tranche: Tranche)
         &filtre.depuis_ms,
         &filtre.avant_ms,
     ];
-    liste.page(conn, acces, &filtres, tranche, |index| {
-        conn.prepare_cached(EVENEMENT)?.query_row([index], read)
-    })
+    liste.page(conn, acces, &filtres, tranche, |index| conn.prepare_cached(EVENEMENT)?.query_row([index], read))
 }
 
 /// One event, if it is there and the reader may see it.

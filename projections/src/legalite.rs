@@ -48,7 +48,7 @@ const TABLES: &str = "CREATE TABLE actes(
      arrondissement INTEGER, nature TEXT NOT NULL, matiere TEXT, classification TEXT,
      etat TEXT NOT NULL CHECK (etat IN ('publie', 'transmis', 'anomalie', 'recu', 'annulation-demandee', 'annule')),
      transmis_le_ms INTEGER, transmissions INTEGER NOT NULL) STRICT;
- CREATE INDEX actes_par_siren ON actes(siren, nature, etat);
+ CREATE INDEX actes_par_siren ON actes(siren, nature);
  CREATE INDEX actes_par_departement ON actes(departement, nature, etat);
  CREATE TABLE faits(
      acte TEXT NOT NULL, idx INTEGER NOT NULL, genre TEXT NOT NULL, enregistre_le_ms INTEGER NOT NULL, date TEXT,
@@ -156,15 +156,8 @@ const ANNULATION_ACQUITTEE: &str = "annulation-acquittee";
 
 impl<'a> Fait<'a> {
     fn of(data: &'a Data) -> Option<Self> {
-        let dated = |genre, date, auteur| Self {
-            genre,
-            date,
-            auteur,
-            code: None,
-            portee: None,
-            mode: None,
-            jusqu_au: None,
-        };
+        let dated =
+            |genre, date, auteur| Self { genre, date, auteur, code: None, portee: None, mode: None, jusqu_au: None };
         Some(match data {
             Data::ActeAccuseReception(data) => dated(ACCUSE, Some(data.date_reception), data.auteur_declare.as_ref()),
             Data::ActeAnomalie(data) => Self {
@@ -188,8 +181,8 @@ impl<'a> Fait<'a> {
     fn add(&self, tx: &Transaction<'_>, leaf: &Recorded, event: &Event, id: &IdActe) -> Result<(), ApplyError> {
         let id_text = id.to_string();
         let text = |jour: Option<Jour>| jour.map(|jour| jour.to_string());
-        tx.prepare_cached("INSERT INTO faits VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)")?.execute(
-            rusqlite::params![
+        tx.prepare_cached("INSERT INTO faits VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)")?
+            .execute(rusqlite::params![
                 &id_text,
                 leaf.index(),
                 self.genre,
@@ -203,23 +196,30 @@ impl<'a> Fait<'a> {
                 self.portee,
                 self.mode,
                 text(self.jusqu_au),
-            ],
-        )?;
+            ])?;
         pieces::cite(tx, leaf.index(), event)?;
-        if self.genre == PUBLICATION {
-            // An act of which this is all that is known: those that need no transmission are published only (CGCT L2131-3).
-            tx.prepare_cached(
-                "INSERT INTO actes VALUES (?1, ?2, ?3, ?4, NULL, ?5, NULL, NULL, 'publie', NULL, 0)
-                 ON CONFLICT(id) DO NOTHING",
-            )?
-            .execute((leaf.index(), &id_text, id.siren.as_str(), id.departement.as_str(), id.nature.as_str()))?;
-            return Ok(());
-        }
-        settle(tx, &id_text)
+        let etat = match self.genre {
+            ACCUSE => "UPDATE actes SET etat = 'recu' WHERE id = ?1 AND etat IN ('transmis', 'anomalie')",
+            ANOMALIE => "UPDATE actes SET etat = 'anomalie' WHERE id = ?1 AND etat = 'transmis'",
+            ANNULATION_DEMANDEE => {
+                "UPDATE actes SET etat = 'annulation-demandee' WHERE id = ?1 AND etat NOT IN ('publie', 'annule')"
+            }
+            ANNULATION_ACQUITTEE => "UPDATE actes SET etat = 'annule' WHERE id = ?1 AND etat <> 'publie'",
+            _ => {
+                // An act of which this is all that is known: those that need no transmission are published only (CGCT L2131-3).
+                let sql = "INSERT INTO actes VALUES (?1, ?2, ?3, ?4, NULL, ?5, NULL, NULL, 'publie', NULL, 0)
+                     ON CONFLICT(id) DO NOTHING";
+                let place = (id.siren.as_str(), id.departement.as_str(), id.nature.as_str());
+                tx.prepare_cached(sql)?.execute((leaf.index(), &id_text, place.0, place.1, place.2))?;
+                return Ok(());
+            }
+        };
+        tx.prepare_cached(etat)?.execute([&id_text])?;
+        Ok(())
     }
 }
 
-/// Brings the state of an act to what was said about it.
+/// Brings the state of an act that was transmitted to what had been said about it before.
 fn settle(tx: &Transaction<'_>, id: &str) -> Result<(), ApplyError> {
     let acte = tx
         .prepare_cached("SELECT idx, etat FROM actes WHERE id = ?1 AND transmissions > 0")?

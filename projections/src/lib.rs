@@ -49,6 +49,6 @@ pub use digest::Digest;
 pub use log::{Log, LogError, Recent};
 pub use pieces::PieceRow;
 pub use projection::{ApplyError, Projection};
-pub use recorded::Recorded;
 pub use reader::{ReadError, ViewReader, WaitError};
+pub use recorded::Recorded;
 pub use runner::{Failure, RunError, Runner, Status};

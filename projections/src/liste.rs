@@ -73,11 +73,13 @@ pub(crate) struct Liste {
 macro_rules! liste {
     ($table:literal, $condition:literal) => {
         $crate::liste::Liste {
-            tout: concat!(
-                "SELECT idx, ", $condition, " FROM ", $table, " WHERE idx < ?1 ORDER BY idx DESC LIMIT ?2"
-            ),
+            tout: concat!("SELECT idx, ", $condition, " FROM ", $table, " WHERE idx < ?1 ORDER BY idx DESC LIMIT ?2"),
             de: concat!(
-                "SELECT v.idx, (SELECT ", $condition, " FROM ", $table, " t WHERE t.idx = v.idx)
+                "SELECT v.idx, (SELECT ",
+                $condition,
+                " FROM ",
+                $table,
+                " t WHERE t.idx = v.idx)
                  FROM visibles v WHERE v.qui = ?3 AND v.idx < ?1 ORDER BY v.idx DESC LIMIT ?2"
             ),
         }

@@ -101,10 +101,16 @@ mod tests {
             }
             leaves.len()
         };
-        assert_eq!((read(0, 100), read(0, 100), *fetched.lock().unwrap()), (100, 100, 1), "the second view fetches nothing");
+        assert_eq!(
+            (read(0, 100), read(0, 100), *fetched.lock().unwrap()),
+            (100, 100, 1),
+            "the second view fetches nothing"
+        );
         // The rest of what is kept, then what follows, far ahead, behind again, and past the bound.
         assert_eq!(read(90, 100), 10);
-        for (from, max) in [(100, 50), (5_000, 10), (120, 10), (5_005, 10), (5_010, 9_990), (15_000, 5_000), (5_000, 10)] {
+        for (from, max) in
+            [(100, 50), (5_000, 10), (120, 10), (5_005, 10), (5_010, 9_990), (15_000, 5_000), (5_000, 10)]
+        {
             read(from, max);
         }
         let kept = recent.kept.lock().unwrap();

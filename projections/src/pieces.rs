@@ -126,14 +126,13 @@ pub(crate) fn read(conn: &Connection, index: u64) -> rusqlite::Result<Vec<PieceR
     let mut rows = select.query([index])?;
     let Some(row) = rows.next()? else { return Ok(Vec::new()) };
     let organisation = row.get_ref(0)?.as_str()?;
-    let cited: Vec<Citee<'_>> = serde_json::from_str(row.get_ref(1)?.as_str()?)
-        .map_err(|error| is_unreadable(1, error))?;
+    let cited: Vec<Citee<'_>> =
+        serde_json::from_str(row.get_ref(1)?.as_str()?).map_err(|error| is_unreadable(1, error))?;
     let mut erased = conn.prepare_cached(ERASED)?;
     cited
         .into_iter()
         .map(|piece| {
-            let effacee_index =
-                erased.query_row((piece.reference.0, organisation), |row| row.get(0)).optional()?;
+            let effacee_index = erased.query_row((piece.reference.0, organisation), |row| row.get(0)).optional()?;
             Ok(PieceRow {
                 role: piece.role.into_owned(),
                 finalite: piece.finalite.map(Cow::into_owned),

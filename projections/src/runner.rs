@@ -95,6 +95,12 @@ pub enum RunError {
     /// The view could not be opened again after a swap; the next catching up tries.
     #[error("the view is not open")]
     NotOpen,
+    /// Another process moved the view meanwhile; the next catching up goes on from where it is.
+    #[error("another process moved the view from {position}")]
+    Moved {
+        /// Where this process had left it.
+        position: u64,
+    },
     /// Another process has a file open that was to be swapped.
     #[error("{path} exists: another process has the view open")]
     OpenElsewhere {
@@ -198,6 +204,11 @@ impl Runner {
                 self.start_over()?;
                 self.advance(log, head, &mut progress)?;
             }
+            Err(moved @ RunError::Moved { .. }) => {
+                // Opened again, it says where it is.
+                self.conn = None;
+                return Err(moved);
+            }
             other => other?,
         }
         Ok(self.status())
@@ -281,8 +292,7 @@ impl Runner {
         progress: &mut impl FnMut(&Status) -> ControlFlow<()>,
     ) -> Result<(), RunError> {
         let mut conn = file::create(new, self.projection.as_ref())?;
-        file::set_building(&conn)
-            .map_err(|source| RunError::Sqlite { doing: "preparing the rebuilt view", source })?;
+        file::set_building(&conn).map_err(|source| RunError::Sqlite { doing: "preparing the rebuilt view", source })?;
         let mut position = Position::START;
         loop {
             let head = log.head()?;
@@ -325,6 +335,7 @@ impl Runner {
             self.conn = Some(conn);
             self.position = position;
             self.verified = false;
+            self.shared.set_status(|status| status.position = position.leaves);
         }
         Ok(())
     }

@@ -179,10 +179,12 @@ macro_rules! adherent {
     };
 }
 
-const CLES: &str = "SELECT idx, cle, roles, enrolee_le_ms, valable_du_ms, valable_jusqu_ms, en_vigueur_ms, fin, fin_index,
+const CLES: &str =
+    "SELECT idx, cle, roles, enrolee_le_ms, valable_du_ms, valable_jusqu_ms, en_vigueur_ms, fin, fin_index,
      fin_le_ms, motif, compromise_index, compromise_depuis_ms FROM cles WHERE organisation = ?1 ORDER BY idx";
 
-const DELEGATIONS: &str = "SELECT idx, organisation, delegataire, familles, accordee_le_ms, jusqu_ms, par_mandat, fin, fin_index,
+const DELEGATIONS: &str =
+    "SELECT idx, organisation, delegataire, familles, accordee_le_ms, jusqu_ms, par_mandat, fin, fin_index,
      fin_le_ms FROM delegations WHERE organisation = ?1";
 
 const HISTORIQUE: &str = "SELECT idx, type, source, enregistre_le_ms, cle, delegataire FROM historique
@@ -192,7 +194,12 @@ const DELEGANTS: &str = "SELECT organisation, familles FROM delegations
      WHERE delegataire = ?1 AND fin IS NULL AND jusqu_ms > ?2";
 
 /// A page of members, those admitted last first.
-pub fn list(conn: &Connection, acces: &Acces, filtre: &Filtre, tranche: Tranche) -> rusqlite::Result<Page<AdherentRow>> {
+pub fn list(
+    conn: &Connection,
+    acces: &Acces,
+    filtre: &Filtre,
+    tranche: Tranche,
+) -> rusqlite::Result<Page<AdherentRow>> {
     let filtres: [&dyn ToSql; 3] = [&filtre.categorie, &filtre.departement, &filtre.membre];
     ADHERENTS.page(conn, acces, &filtres, tranche, |index| {
         conn.prepare_cached(adherent!("idx = ?1"))?.query_row([index], read)
@@ -218,9 +225,8 @@ pub fn find(
     let recovered = keys.iter().filter(|key| key.has_recovered(now_ms)).map(|key| key.row.index).max();
     member.cles = Some(keys.into_iter().map(|key| key.at(now_ms, recovered)).collect());
     let mut select = conn.prepare_cached(DELEGATIONS)?;
-    let mut delegations = select
-        .query_map([organisation], |row| read_delegation(row, now_ms))?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut delegations =
+        select.query_map([organisation], |row| read_delegation(row, now_ms))?.collect::<rusqlite::Result<Vec<_>>>()?;
     delegations.sort_by_key(|delegation| delegation.index);
     for delegation in &mut delegations {
         delegation.pieces = pieces::read(conn, delegation.index)?;
@@ -373,7 +379,16 @@ mod tests {
     fn no_query_scans_a_table() {
         let conn = Connection::open_in_memory().unwrap();
         crate::Projection::create_tables(&super::super::Adherents, &conn).unwrap();
-        for sql in [ADHERENTS.tout, ADHERENTS.de, adherent!("idx = ?1"), adherent!("organisation = ?1"), CLES, DELEGATIONS, HISTORIQUE, DELEGANTS] {
+        for sql in [
+            ADHERENTS.tout,
+            ADHERENTS.de,
+            adherent!("idx = ?1"),
+            adherent!("organisation = ?1"),
+            CLES,
+            DELEGATIONS,
+            HISTORIQUE,
+            DELEGANTS,
+        ] {
             assert_searches(&conn, sql);
         }
     }

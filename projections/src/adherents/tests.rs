@@ -69,7 +69,11 @@ fn a_key_is_shown_with_all_that_happened_to_it() {
     let member = commune(&view, NOW_MS);
     let first = &member.cles.unwrap()[0];
     let end = first.fin.as_ref().unwrap();
-    assert_eq!((end.par.as_str(), end.index, end.motif.as_deref()), (REVOQUEE, revoquee, Some("vol")), "the first end counts");
+    assert_eq!(
+        (end.par.as_str(), end.index, end.motif.as_deref()),
+        (REVOQUEE, revoquee, Some("vol")),
+        "the first end counts"
+    );
     assert_eq!(first.compromise_depuis.as_deref(), Some("2026-11-19T00:00:00Z"), "the earliest");
     assert_eq!((first.compromise_index, first.roles.len()), (Some(compromise), 2));
     assert_eq!(member.historique.unwrap().len(), 7);
@@ -119,7 +123,11 @@ fn a_delegation_ends_by_time_by_withdrawal_by_the_next_or_with_either_side() {
     };
     for siren in [COMMUNE, PASSERELLE] {
         let view = gone(siren, &story);
-        assert_eq!((ends(&view, NOW_MS)[1].clone(), delegators(&view, NOW_MS)), (by(SORTIE), 0), "a return revives nothing");
+        assert_eq!(
+            (ends(&view, NOW_MS)[1].clone(), delegators(&view, NOW_MS)),
+            (by(SORTIE), 0),
+            "a return revives nothing"
+        );
     }
     let data = json!({ "organisation": organisation(COMMUNE), "delegataire": organisation(PASSERELLE) });
     story.dit(COMMUNE, "delegation.retiree", &dossier(COMMUNE), &data);

@@ -421,9 +421,19 @@ mod tests {
     fn no_query_scans_a_table() {
         let conn = Connection::open_in_memory().unwrap();
         crate::Projection::create_tables(&super::super::Comptabilite, &conn).unwrap();
-        for sql in [FLUX.tout, FLUX.de, FACTURES.tout, FACTURES.de, un_flux!("idx = ?1"), un_flux!("id = ?1"),
-            une_facture!("idx = ?1"), une_facture!("id = ?1"), BORDEREAUX, dossiers::CYCLE, dossiers::SUITES]
-        {
+        for sql in [
+            FLUX.tout,
+            FLUX.de,
+            FACTURES.tout,
+            FACTURES.de,
+            un_flux!("idx = ?1"),
+            un_flux!("id = ?1"),
+            une_facture!("idx = ?1"),
+            une_facture!("id = ?1"),
+            BORDEREAUX,
+            dossiers::CYCLE,
+            dossiers::SUITES,
+        ] {
             assert_searches(&conn, sql);
         }
     }

@@ -31,7 +31,8 @@ fn transmis(story: &mut Histoire, id: &str, bordereaux: &[Value]) -> u64 {
 }
 
 fn acquitte(story: &mut Histoire, id: &str, resultat: &str, elements: &Value) -> u64 {
-    let data = json!({ "resultat": resultat, "elements": elements, "justificatifs_acceptes": 0, "justificatifs_rejetes": 0 });
+    let data =
+        json!({ "resultat": resultat, "elements": elements, "justificatifs_acceptes": 0, "justificatifs_rejetes": 0 });
     story.dit(COMPTABLE, "flux.acquitte", &format!("flux/{id}"), &data)
 }
 
@@ -78,7 +79,10 @@ fn a_flow_is_shown_with_what_acquits_say_of_each_bordereau() {
     let again = transmis(&mut story, &id, &[bordereau(9, 2026, "1.00")]);
     let view = Vue::of(Comptabilite, &story);
     let row = shown(&view, &id);
-    assert_eq!((row.index, row.transmis_index, row.transmissions, row.etat.as_str()), (opened, Some(again), 2, "transmis"));
+    assert_eq!(
+        (row.index, row.transmis_index, row.transmissions, row.etat.as_str()),
+        (opened, Some(again), 2, "transmis")
+    );
     assert_eq!(row.bordereaux.len(), 1);
     assert_eq!(row.evenements.unwrap().len(), 3);
 }
@@ -96,9 +100,23 @@ fn totals_are_exact_and_of_what_the_reader_sees() {
     let totals = |acces: &Acces, budget: &str| view.read(|conn| totaux_flux(conn, acces, budget));
     let of = |siren: &str| Acces::De(vec![organisation(siren).to_string()]);
     let all = totals(&Acces::Tout, COMMUNE);
-    let amounts: Vec<_> = all.iter().map(|total| (total.budget.as_str(), total.exercice, total.bordereaux, total.montant_ht.as_str())).collect();
-    assert_eq!(amounts, [(BUDGET, 2025, 10, "1.00"), (BUDGET, 2026, 10, "1.00"), (OTHER_BUDGET, 2025, 5, "0.50"), (OTHER_BUDGET, 2026, 5, "0.50")]);
-    assert_eq!((all[1].accepte_ht.as_str(), all[1].rejete_ht.as_str(), all[1].montant_tva.as_str()), ("0.10", "0.00", "1.00"));
+    let amounts: Vec<_> = all
+        .iter()
+        .map(|total| (total.budget.as_str(), total.exercice, total.bordereaux, total.montant_ht.as_str()))
+        .collect();
+    assert_eq!(
+        amounts,
+        [
+            (BUDGET, 2025, 10, "1.00"),
+            (BUDGET, 2026, 10, "1.00"),
+            (OTHER_BUDGET, 2025, 5, "0.50"),
+            (OTHER_BUDGET, 2026, 5, "0.50")
+        ]
+    );
+    assert_eq!(
+        (all[1].accepte_ht.as_str(), all[1].rejete_ht.as_str(), all[1].montant_tva.as_str()),
+        ("0.10", "0.00", "1.00")
+    );
     assert_eq!(totals(&Acces::Tout, OTHER_BUDGET).len(), 2);
     assert_eq!(totals(&of(COMMUNE), COMMUNE), all);
     assert_eq!(totals(&of(COMPTABLE), COMMUNE), all, "the accountant that is named");
@@ -165,7 +183,11 @@ fn an_invoice_follows_its_statuses_and_its_payments() {
     assert_eq!((invoice(&story).etat.as_str(), invoice(&story).depot_constate), ("sans-statut", Some(true)));
     let own = deposee(&mut story, FOURNISSEUR, "121.00");
     let row = invoice(&story);
-    assert_eq!((row.deposee_index, row.montant_ttc.as_deref()), (Some(own), Some("121.00")), "the seller's own word first");
+    assert_eq!(
+        (row.deposee_index, row.montant_ttc.as_deref()),
+        (Some(own), Some("121.00")),
+        "the seller's own word first"
+    );
     statut(&mut story, "SERVICE_FAIT", "2026-11-12T08:00:00Z", &json!({ "comptable": organisation(COMPTABLE) }));
     assert_eq!(invoice(&story).etat, "service-fait");
     statut(&mut story, "SUSPENDUE", "2026-11-13T08:00:00Z", &json!({ "motifs": ["JUSTIF_ABS"] }));
@@ -186,6 +208,9 @@ fn an_invoice_follows_its_statuses_and_its_payments() {
         assert_eq!(view.read(|conn| facture(conn, &acces, &facture_id())).is_some(), sees, "{siren}");
         let totals = view.read(|conn| totaux_factures(conn, &acces, &organisation(COMMUNE).to_string()));
         let expected = if sees { vec![(1, "121.00".to_owned(), "120.50".to_owned())] } else { vec![] };
-        assert_eq!(totals.into_iter().map(|t| (t.factures, t.montant_ttc, t.montant_paye)).collect::<Vec<_>>(), expected);
+        assert_eq!(
+            totals.into_iter().map(|t| (t.factures, t.montant_ttc, t.montant_paye)).collect::<Vec<_>>(),
+            expected
+        );
     }
 }

@@ -3,7 +3,8 @@
 //! A page is merged from *strands*: the acts of one SIREN or département, of one nature, in one state; where nothing is asked
 //! for and nothing hidden, all acts are one. Each is in the order of the log, read from where the page starts for no more
 //! rows than the page still lacks. So no filter, however rare what it asks for, and no list of rights makes a page read more
-//! than `strands × limite` index entries, and SQLite never sorts. Every value is a parameter.
+//! than `strands × limite` index entries, or all acts of the collectivités that are asked for; SQLite never sorts. Every value
+//! is a parameter.
 //!
 //! The statements of one call belong together: call within one read transaction, as `ViewReader::read` gives.
 
@@ -68,10 +69,14 @@ pub fn list(conn: &Connection, filtre: &Filtre) -> rusqlite::Result<Vec<ActeRow>
     let before = filtre.apres.map_or(i64::MAX, |index| i64::try_from(index).unwrap_or(i64::MAX));
     let natures =
         filtre.nature.as_deref().map_or(Nature::ALL.iter().map(Nature::as_str).collect(), |nature| vec![nature]);
-    let etats = filtre.etat.as_deref().map_or(Etat::ALL.map(Etat::as_str).to_vec(), |etat| vec![etat]);
+    let each_etat = filtre.etat.as_deref().map_or(Etat::ALL.map(Etat::as_str).to_vec(), |etat| vec![etat]);
+    let each_etat: Vec<Option<&str>> = each_etat.into_iter().map(Some).collect();
+    let any_etat = [filtre.etat.as_deref()];
     let mut page = BTreeSet::new();
     for place in places(conn, filtre)? {
         let mut select = conn.prepare_cached(place.sql())?;
+        // The index of a collectivité holds its states together.
+        let etats = if place.siren.is_some() { &any_etat[..] } else { &each_etat };
         let kinds = natures.iter().flat_map(|nature| etats.iter().map(move |etat| (*nature, *etat)));
         // Where all acts are one strand, it is read once.
         let once = if place == Place::default() { 1 } else { usize::MAX };
@@ -147,13 +152,15 @@ fn known_departements(conn: &Connection) -> rusqlite::Result<Vec<String>> {
 
 /// One strand: `?1` siren, `?2` département, `?3` nature, `?4` état, `?5` and `?6` from and before which leaf, `?7` limit.
 macro_rules! strand {
-    ($index:literal, $place:literal) => {
+    ($index:literal, $place:literal, $etat:literal) => {
         concat!(
             "SELECT idx FROM actes INDEXED BY ",
             $index,
             " WHERE ",
             $place,
-            " AND nature = ?3 AND etat = ?4 AND idx >= ?5 AND idx < ?6 ORDER BY idx DESC LIMIT ?7"
+            " AND nature = ?3 AND ",
+            $etat,
+            " AND idx >= ?5 AND idx < ?6 ORDER BY idx DESC LIMIT ?7"
         )
     };
 }
@@ -165,8 +172,12 @@ impl Place {
     fn sql(&self) -> &'static str {
         match (&self.siren, &self.departement) {
             // A collectivité lies in one département; asking for both filters little.
-            (Some(_), _) => strand!("actes_par_siren", "siren = ?1 AND (?2 IS NULL OR departement = ?2)"),
-            (None, Some(_)) => strand!("actes_par_departement", "departement = ?2"),
+            (Some(_), _) => strand!(
+                "actes_par_siren",
+                "siren = ?1 AND (?2 IS NULL OR departement = ?2)",
+                "(?4 IS NULL OR etat = ?4)"
+            ),
+            (None, Some(_)) => strand!("actes_par_departement", "departement = ?2", "etat = ?4"),
             (None, None) => ALL,
         }
     }

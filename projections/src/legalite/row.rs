@@ -169,7 +169,8 @@ pub struct AuteurRow {
     pub arrondissement: Option<u8>,
 }
 
-pub(super) const ACTE: &str = "SELECT id, siren, departement, arrondissement, nature, matiere, classification, etat, idx,
+pub(super) const ACTE: &str =
+    "SELECT id, siren, departement, arrondissement, nature, matiere, classification, etat, idx,
      transmis_le_ms, transmissions FROM actes WHERE ";
 
 pub(super) const FAITS: &str = "SELECT genre, idx, enregistre_le_ms, date, organisation, qualite, departement,

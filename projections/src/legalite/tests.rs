@@ -14,8 +14,8 @@ use greffe_events::piece::Empreinte;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::essais::{Histoire, Vue, assert_rebuildable, hex, organisation};
 use crate::Failure;
+use crate::essais::{Histoire, Vue, assert_rebuildable, hex, organisation};
 
 const COMMUNE: &str = "214502494";
 const OTHER_COMMUNE: &str = "210703385";
@@ -216,7 +216,11 @@ fn what_admission_forbids_is_kept_and_stops_nothing() {
     story.signed(ACTE, "2017-07-20");
     story.signed(ACTE, "2017-07-19");
     let acte = story.view().acte(ACTE);
-    assert_eq!((acte.transmis_index, acte.date_reception.as_deref()), (Some(1), Some("2017-07-20")), "the first of each");
+    assert_eq!(
+        (acte.transmis_index, acte.date_reception.as_deref()),
+        (Some(1), Some("2017-07-20")),
+        "the first of each"
+    );
     assert_eq!(acte.accuses.iter().map(|accuse| accuse.index).collect::<Vec<_>>(), [0, 3, 4]);
     assert_eq!(acte.pieces.iter().map(|piece| piece.index).collect::<Vec<_>>(), [1, 0]);
 }
@@ -316,7 +320,13 @@ fn the_state_of_an_act_is_what_was_said_last_of_what_counts() {
         (&["transmis", "anomalie", "recu"], Etat::Recu, 0, None, Some("2017-09-21")),
         (&["transmis", "recu", "anomalie"], Etat::Recu, 0, None, Some("2017-09-21")),
         (&["transmis", "recu", "transmis"], Etat::Recu, 0, None, Some("2017-09-21")),
-        (&["transmis", "recu", "publie", "demande"], Etat::AnnulationDemandee, 0, Some("2017-07-21"), Some("2017-09-21")),
+        (
+            &["transmis", "recu", "publie", "demande"],
+            Etat::AnnulationDemandee,
+            0,
+            Some("2017-07-21"),
+            Some("2017-09-21"),
+        ),
         (&["transmis", "recu", "publie", "demande", "annule"], Etat::Annule, 0, None, None),
     ] {
         let mut story = Story::default();
@@ -324,7 +334,8 @@ fn the_state_of_an_act_is_what_was_said_last_of_what_counts() {
             said(&mut story, what);
         }
         let acte = story.view().acte(ACTE);
-        let (le, last) = (acte.executoire.le.as_deref(), acte.defere.as_ref().map(|defere| defere.au_plus_tot.as_str()));
+        let (le, last) =
+            (acte.executoire.le.as_deref(), acte.defere.as_ref().map(|defere| defere.au_plus_tot.as_str()));
         assert_eq!((acte.etat, acte.index, le, last), (etat, index, executoire, defere), "{events:?}");
         let count = |what: &str| events.iter().filter(|event| event.starts_with(what)).count();
         assert_eq!(acte.anomalies.len(), count("anomalie"), "{events:?}");

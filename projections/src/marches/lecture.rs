@@ -199,9 +199,7 @@ pub fn find(conn: &Connection, acces: &Acces, id: &str) -> rusqlite::Result<Opti
     let mut said = dossiers::suites(conn, &format!("consultation/{id}"))?;
     if !is_buyer(acces, &row.acheteur) {
         let own = |by: &Option<String>| by.as_ref().is_some_and(|by| is_one_of(acces, by));
-        said.retain(|suite| {
-            PUBLICS.iter().any(|public| public.as_str() == suite.event_type) || own(&suite.signe_par)
-        });
+        said.retain(|suite| PUBLICS.iter().any(|public| public.as_str() == suite.event_type) || own(&suite.signe_par));
     }
     row.evenements = Some(said);
     Ok(Some(row))
@@ -376,7 +374,14 @@ mod tests {
     fn no_query_scans_a_table() {
         let conn = Connection::open_in_memory().unwrap();
         crate::Projection::create_tables(&super::super::Marches, &conn).unwrap();
-        for sql in [CONSULTATIONS.tout, CONSULTATIONS.de, consultation!("idx = ?1"), consultation!("id = ?1"), PLIS_COUNT, RETRAITS] {
+        for sql in [
+            CONSULTATIONS.tout,
+            CONSULTATIONS.de,
+            consultation!("idx = ?1"),
+            consultation!("id = ?1"),
+            PLIS_COUNT,
+            RETRAITS,
+        ] {
             assert_searches(&conn, sql);
         }
     }

@@ -43,7 +43,8 @@ fn pli_id(siren: &str) -> String {
 }
 
 fn depose(story: &mut Histoire, siren: &str) -> u64 {
-    let piece = json!({ "role": "pli", "type": "application/octet-stream", "taille": 123_457, "engagement": hex("cd") });
+    let piece =
+        json!({ "role": "pli", "type": "application/octet-stream", "taille": 123_457, "engagement": hex("cd") });
     let data = json!({ "phase": 1, "lots": [2], "intention": "nouveau",
         "fichiers": [{ "piece": hex("cd"), "enveloppe": "unique", "empreinte": hex("ce") }], "pieces": [piece] });
     story.dit(siren, "pli.depose", &format!("pli/{}", pli_id(siren)), &data)
@@ -81,7 +82,12 @@ fn before_the_opening_nobody_but_the_bidder_reads_anything_of_a_submission() {
     assert_eq!(own[0].contenu.as_ref().unwrap().id, pli_id(FOURNISSEUR));
 
     for _ in 0..15 {
-        dit(&mut story, ACHETEUR, "consultation.avis-publie", &json!({ "nature": "initial", "support": "boamp", "date": "2026-11-20" }));
+        dit(
+            &mut story,
+            ACHETEUR,
+            "consultation.avis-publie",
+            &json!({ "nature": "initial", "support": "boamp", "date": "2026-11-20" }),
+        );
     }
     let seance = dit(&mut story, ACHETEUR, "consultation.seance-ouverte", &json!({ "phase": 1, "objet": "offres" }));
     let ouvert = json!({ "seance": format!("01935a4c-0000-7000-8000-{seance:012x}") });

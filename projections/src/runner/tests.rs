@@ -466,3 +466,36 @@ fn a_rest_ends_when_a_reader_waits_for_an_event() {
     runner.rest(brief);
     assert!(start.elapsed() >= brief);
 }
+
+#[test]
+fn two_writers_of_one_view_apply_nothing_twice() {
+    let log = Leaves::of(100);
+    let (dir, mut first) = built(&log);
+    let mut second = open(&dir, SICK);
+    log.push("next");
+    assert_eq!(second.catch_up(&log, on).unwrap().position, 101);
+    log.push("later");
+    let moved = first.catch_up(&log, on).unwrap_err();
+    assert!(matches!(moved, RunError::Moved { position: 100 }), "{moved}");
+    assert_eq!(first.catch_up(&log, on).unwrap(), Status { position: 102, lag: 0, failure: None });
+    assert_eq!(first.digest().unwrap(), built(&log).1.digest().unwrap());
+}
+
+#[test]
+fn files_of_earlier_versions_and_of_views_that_are_no_more_are_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in [
+        "words-v1.sqlite",
+        "words-v1.sqlite-wal",
+        "words-v10.sqlite",
+        "actes-v2.sqlite",
+        "actes-v2.sqlite-shm",
+        "notes.txt",
+    ] {
+        fs::write(dir.path().join(name), "").unwrap();
+    }
+    file::remove_others(dir.path(), &[Box::new(SICK)]).unwrap();
+    let mut left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["notes.txt", "words-v1.sqlite", "words-v1.sqlite-wal"]);
+}

@@ -2,8 +2,11 @@
 //!
 //! ```text
 //! Ledger::subscribe ──► thread "vue-<name>" ──► Runner::catch_up ──► ViewReader (pages, lists)
-//!                                           └─► Health            (is it following? if not, why)
+//!         StoreLog ─────────┘  (each leaf read once for all)     └─► Health     (is it following? if not, why)
 //! ```
+//!
+//! A view applies what comes after a quiet moment at once, and then rests ([`REST`]): what a busy log records meanwhile is
+//! one transaction. A reader that waits for its own event (`?at_least=`) ends the rest.
 //!
 //! The thread holds the store, not the ledger: a ledger that closes ends it, and so does dropping the [`Follower`].
 //! An event that a view can't apply stops that view only (its `Status` says so); a log that can't be read, or a full
@@ -17,8 +20,13 @@ use std::time::Duration;
 
 use greffe_events::ident::Organisation;
 use greffe_events::piece::Empreinte;
-use greffe_projections::actes::{Actes, OBJET_PIECE_BYTES_MAX, PieceSource, PieceUnreadable};
-use greffe_projections::{Log, LogError, Projection, RunError, Runner, ViewReader};
+use greffe_projections::adherents::Adherents;
+use greffe_projections::comptabilite::Comptabilite;
+use greffe_projections::file;
+use greffe_projections::journal::Journal;
+use greffe_projections::legalite::{Legalite, OBJET_PIECE_BYTES_MAX, PieceSource, PieceUnreadable};
+use greffe_projections::marches::Marches;
+use greffe_projections::{Log, LogError, Projection, Recent, Recorded, RunError, Runner, Status, ViewReader};
 use thiserror::Error;
 use tokio::sync::watch;
 
@@ -29,6 +37,10 @@ use crate::store::EventStore;
 
 /// How long a view waits before it tries again after something failed.
 pub const RETRY: Duration = Duration::from_secs(1);
+
+/// How long a view rests after it caught up. Each transaction writes whole pages, which many events share: a few a second cost
+/// little beside a busy log, and who looks does not notice.
+pub const REST: Duration = Duration::from_millis(250);
 
 /// Why a view can't be followed.
 #[derive(Debug, Error)]
@@ -46,17 +58,27 @@ pub enum FollowError {
     },
 }
 
-/// The store, as projections read it.
+/// The store, as projections read it. Clones share the leaves read last.
 #[derive(Clone)]
-pub struct StoreLog(pub Arc<dyn EventStore>);
+pub struct StoreLog {
+    store: Arc<dyn EventStore>,
+    recent: Arc<Recent>,
+}
+
+impl StoreLog {
+    /// The log in this store.
+    pub fn new(store: Arc<dyn EventStore>) -> Self {
+        Self { store, recent: Arc::default() }
+    }
+}
 
 impl Log for StoreLog {
     fn head(&self) -> Result<u64, LogError> {
-        self.0.head().map_err(|error| LogError(error.into()))
+        self.store.head().map_err(|error| LogError(error.into()))
     }
 
-    fn read(&self, from: u64, max: usize) -> Result<Vec<Vec<u8>>, LogError> {
-        self.0.read(from, max).map_err(|error| LogError(error.into()))
+    fn read(&self, from: u64, max: usize) -> Result<Vec<Arc<Recorded>>, LogError> {
+        self.recent.read(from, max, |from, max| self.store.read(from, max).map_err(|error| LogError(error.into())))
     }
 }
 
@@ -70,10 +92,84 @@ impl PieceSource for StorePieces {
     }
 }
 
+/// Every view of a node.
+pub fn toutes() -> [Box<dyn Projection>; 5] {
+    [Box::new(Legalite), Box::new(Adherents), Box::new(Comptabilite), Box::new(Marches), Box::new(Journal)]
+}
+
+/// The views of a node, each followed by a thread of its own, until they are dropped.
+pub struct Vues {
+    followers: Vec<Follower>,
+    lecteurs: Lecteurs,
+}
+
+/// Reads the views. Clones share their connections.
+#[derive(Clone)]
+pub struct Lecteurs {
+    /// Acts.
+    pub legalite: ViewReader,
+    /// Members.
+    pub adherents: ViewReader,
+    /// Flows and invoices.
+    pub comptabilite: ViewReader,
+    /// Tenders and submissions.
+    pub marches: ViewReader,
+    /// Every event.
+    pub journal: ViewReader,
+    /// Whether each follows the log.
+    pub health: Vec<Health>,
+}
+
+impl Vues {
+    /// Opens the views in `dir`, which is made, and follows the ledger from where each is.
+    pub fn start(dir: &Path, ledger: &Ledger) -> Result<Self, FollowError> {
+        Self::start_these(dir, toutes(), ledger)
+    }
+
+    /// The same with these projections, in the order of [`toutes`].
+    pub fn start_these(
+        dir: &Path,
+        projections: [Box<dyn Projection>; 5],
+        ledger: &Ledger,
+    ) -> Result<Self, FollowError> {
+        std::fs::create_dir_all(dir).map_err(|source| FollowError::System { view: "vues", source })?;
+        file::remove_others(dir, &projections)?;
+        let log = StoreLog::new(Arc::clone(ledger.store()));
+        let follow = |projection| Follower::follow(dir, projection, log.clone(), ledger.subscribe());
+        let [legalite, adherents, comptabilite, marches, journal] = projections;
+        let [legalite, adherents, comptabilite, marches, journal] =
+            [follow(legalite)?, follow(adherents)?, follow(comptabilite)?, follow(marches)?, follow(journal)?];
+        let lecteurs = Lecteurs {
+            legalite: legalite.reader(),
+            adherents: adherents.reader(),
+            comptabilite: comptabilite.reader(),
+            marches: marches.reader(),
+            journal: journal.reader(),
+            health: [&legalite, &adherents, &comptabilite, &marches, &journal].map(Follower::health).to_vec(),
+        };
+        Ok(Self { followers: vec![legalite, adherents, comptabilite, marches, journal], lecteurs })
+    }
+
+    /// Reads them.
+    pub fn lecteurs(&self) -> Lecteurs {
+        self.lecteurs.clone()
+    }
+}
+
+impl Drop for Vues {
+    fn drop(&mut self) {
+        // All are told before the first is waited for.
+        for follower in &mut self.followers {
+            drop(follower.stop.take());
+        }
+    }
+}
+
 /// Whether a view follows the log. Clones tell the same.
 #[derive(Clone)]
 pub struct Health {
     view: &'static str,
+    reader: ViewReader,
     trouble: Arc<Mutex<Option<&'static str>>>,
 }
 
@@ -81,6 +177,11 @@ impl Health {
     /// The view's name.
     pub fn view(&self) -> &'static str {
         self.view
+    }
+
+    /// Where the view is, and at which event it is stopped if it is.
+    pub fn status(&self) -> Status {
+        self.reader.status()
     }
 
     /// Why the view does not follow the log now; none where it does, or where it is stopped at an event. For anybody to
@@ -104,11 +205,7 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Opens the view in `dir`, which is made, and follows the ledger from where the view is.
-    pub fn start(dir: &Path, projection: Box<dyn Projection>, ledger: &Ledger) -> Result<Self, FollowError> {
-        Self::follow(dir, projection, StoreLog(Arc::clone(ledger.store())), ledger.subscribe())
-    }
-
+    /// Opens the view in `dir`, which is made, and follows the log from where the view is.
     fn follow(
         dir: &Path,
         projection: Box<dyn Projection>,
@@ -117,10 +214,9 @@ impl Follower {
     ) -> Result<Self, FollowError> {
         let view = projection.name();
         let system = |source| FollowError::System { view, source };
-        std::fs::create_dir_all(dir).map_err(system)?;
         let runner = Runner::open(dir, projection)?;
         let reader = runner.reader();
-        let health = Health { view, trouble: Arc::default() };
+        let health = Health { view, reader: reader.clone(), trouble: Arc::default() };
         let (stop, stopped) = watch::channel(());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(system)?;
         let following = Following { runner, log, head, stopped, health: health.clone() };
@@ -129,11 +225,6 @@ impl Follower {
             .spawn(move || runtime.block_on(following.run()))
             .map_err(system)?;
         Ok(Self { reader, health, stop: Some(stop), thread: Some(thread) })
-    }
-
-    /// Follows with the view of acts.
-    pub fn actes(dir: &Path, ledger: &Ledger) -> Result<Self, FollowError> {
-        Self::start(dir, Box::new(Actes::new(Box::new(StorePieces(ledger.pieces().clone())))), ledger)
     }
 
     /// Reads the view.
@@ -173,6 +264,9 @@ impl Following {
         loop {
             self.head.mark_unchanged();
             let is_behind = self.catch_up();
+            if !is_behind {
+                self.runner.rest(REST);
+            }
             tokio::select! {
                 _ = self.stopped.changed() => return,
                 () = tokio::time::sleep(RETRY), if is_behind => {}
@@ -215,10 +309,9 @@ impl Drop for Following {
 fn in_short(error: &RunError) -> &'static str {
     match error {
         RunError::Log(_) | RunError::Hole { .. } => "the log can't be read",
-        RunError::Piece(_) => "a piece can't be read",
         RunError::Diverged { .. } => "it has applied other leaves than the log's; rebuild it",
         RunError::UndeclaredTable { .. } => "its tables are not those it declares",
-        RunError::ReadersBusy | RunError::OpenElsewhere { .. } => "its file is in use",
+        RunError::ReadersBusy | RunError::OpenElsewhere { .. } | RunError::Moved { .. } => "its file is in use",
         RunError::Rebuild(_)
         | RunError::Interrupted { .. }
         | RunError::NotOpen

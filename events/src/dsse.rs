@@ -94,7 +94,7 @@ impl Envelope {
     }
 
     /// The same for a payload that was checked.
-    fn assemble(payload: Vec<u8>, signatures: Vec<(KeyId, Signature)>) -> Result<Self, Refusal> {
+    pub(crate) fn assemble(payload: Vec<u8>, signatures: Vec<(KeyId, Signature)>) -> Result<Self, Refusal> {
         if signatures.is_empty() {
             return Err(Refusal::new(Code::SignatureMissing, "the envelope holds no signature").at("signatures"));
         }

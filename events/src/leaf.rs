@@ -104,6 +104,19 @@ impl Leaf {
 
     /// Reads the bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, LeafError> {
+        Self::read(bytes, Envelope::new)
+    }
+
+    /// The same, for bytes that our own log holds: that the payload is I-JSON was checked when it was admitted, and is not
+    /// checked again.
+    pub fn decode_recorded(bytes: &[u8]) -> Result<Self, LeafError> {
+        Self::read(bytes, Envelope::assemble)
+    }
+
+    fn read(
+        bytes: &[u8],
+        envelope: impl FnOnce(Vec<u8>, Vec<(KeyId, Signature)>) -> Result<Envelope, Refusal>,
+    ) -> Result<Self, LeafError> {
         if bytes.len() > LEAF_BYTES_MAX {
             return Err(LeafError::TooLong(bytes.len()));
         }
@@ -128,7 +141,7 @@ impl Leaf {
             }
             signatures.push((KeyId(rest.take()?), Signature(rest.take()?)));
         }
-        let envelope = Envelope::new(rest.bytes.to_vec(), signatures).map_err(LeafError::Envelope)?;
+        let envelope = envelope(rest.bytes.to_vec(), signatures).map_err(LeafError::Envelope)?;
         Ok(Self { recorded_at_ms, received_at_ms, previous, rank, envelope })
     }
 }

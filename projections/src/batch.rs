@@ -3,17 +3,20 @@
 //! Pure but for the connection it is given. It decides what stops a view (an event) and what does not (the machine); it
 //! keeps no status and chooses no file: the runner does.
 
+use std::sync::Arc;
+
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 
 use crate::file::Position;
 use crate::log::Log;
 use crate::projection::{ApplyError, Projection};
+use crate::recorded::Recorded;
 use crate::runner::{Failure, RunError};
 
 /// Most leaves applied in one transaction: enough to make its cost vanish, few enough that readers of the view see it
 /// move, and that a failing event costs little to come back to.
-pub const BATCH_LEAVES_MAX: usize = 1_000;
+pub const BATCH_LEAVES_MAX: usize = 4_000;
 
 /// Is the view one of this log?
 pub(crate) fn verify(log: &dyn Log, head: u64, position: Position) -> Result<(), RunError> {
@@ -23,7 +26,7 @@ pub(crate) fn verify(log: &dyn Log, head: u64, position: Position) -> Result<(),
         return Err(diverged);
     }
     let leaf = log.read(last, 1)?.into_iter().next().ok_or(RunError::Hole { position: last, head })?;
-    if Sha256::digest(&leaf)[..] == position.last { Ok(()) } else { Err(diverged) }
+    if Sha256::digest(leaf.bytes())[..] == position.last { Ok(()) } else { Err(diverged) }
 }
 
 /// Applies one batch; returns the position that is now on disk, and what stopped the batch short if anything did.
@@ -56,8 +59,8 @@ pub(crate) fn step(
     }
 }
 
-fn after(from: Position, leaves: &[Vec<u8>]) -> Position {
-    let last = leaves.last().map_or(from.last, |leaf| Sha256::digest(leaf).into());
+fn after(from: Position, leaves: &[Arc<Recorded>]) -> Position {
+    let last = leaves.last().map_or(from.last, |leaf| Sha256::digest(leaf.bytes()).into());
     Position { leaves: from.leaves + leaves.len() as u64, last }
 }
 
@@ -67,16 +70,19 @@ fn apply(
     conn: &mut Connection,
     projection: &dyn Projection,
     from: Position,
-    leaves: &[Vec<u8>],
+    leaves: &[Arc<Recorded>],
 ) -> Result<Result<(), (u64, ApplyError)>, RunError> {
     let fails = |source| RunError::Sqlite { doing: "applying events", source };
     let tx = conn.transaction().map_err(fails)?;
-    for (index, leaf) in (from.leaves..).zip(leaves) {
-        match projection.apply(&tx, index, leaf) {
+    // Two writers would apply events twice: whoever finds the view elsewhere than it left it stands back.
+    if Position::read(&tx).map_err(fails)? != from {
+        return Err(RunError::Moved { position: from.leaves });
+    }
+    for leaf in leaves {
+        match projection.apply(&tx, leaf) {
             Ok(()) => {}
             Err(ApplyError::Sqlite(source)) if ApplyError::is_machine_fault(&source) => return Err(fails(source)),
-            Err(ApplyError::Piece(unreadable)) => return Err(unreadable.into()),
-            Err(cause) => return Ok(Err((index, cause))),
+            Err(cause) => return Ok(Err((leaf.index(), cause))),
         }
     }
     after(from, leaves).write(&tx).map_err(fails)?;

@@ -28,6 +28,15 @@ pub const APPLICATION_ID: i32 = 0x4752_5657;
 /// Longest wait for a lock: only a shell of the operator's could hold one.
 pub const BUSY_WAIT_MAX: Duration = Duration::from_secs(5);
 
+/// Statements that a writing connection keeps prepared: more than any view has.
+const STATEMENTS_MAX: usize = 64;
+/// Page cache of the writing connection, in KiB: the pages that a busy log changes again and again.
+const CACHE_KIB: i32 = 32 * 1024;
+/// The same while a view is built again, from nothing and for nobody yet.
+const BUILDING_CACHE_KIB: i32 = 256 * 1024;
+/// Pages of 4 KiB in the write-ahead log before they are moved into the file: each page that changed many times moves once.
+const WAL_PAGES: u32 = 8_192;
+
 /// Where the view's file is.
 pub fn path(dir: &Path, projection: &dyn Projection) -> PathBuf {
     dir.join(format!("{}-v{}.sqlite", projection.name(), projection.version()))
@@ -49,7 +58,7 @@ pub(crate) enum Found {
 }
 
 /// How far a view has come.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Position {
     /// Leaves applied.
     pub leaves: u64,
@@ -134,6 +143,14 @@ pub(crate) fn create(path: &Path, projection: &dyn Projection) -> Result<Connect
     }
 }
 
+/// For a file that nobody reads before it is whole, and that is thrown away if it does not become so: nothing has to survive
+/// a crash. A transaction is still all or nothing.
+pub(crate) fn set_building(conn: &Connection) -> rusqlite::Result<()> {
+    conn.pragma_update_and_check(None, "journal_mode", "MEMORY", |_| Ok(()))?;
+    conn.pragma_update(None, "synchronous", "OFF")?;
+    conn.pragma_update(None, "cache_size", -BUILDING_CACHE_KIB)
+}
+
 fn create_tables(conn: &Connection, projection: &dyn Projection) -> rusqlite::Result<()> {
     conn.execute_batch(
         "CREATE TABLE greffe_view(id INTEGER PRIMARY KEY CHECK (id = 1), position INTEGER NOT NULL, last BLOB NOT NULL) STRICT;
@@ -160,13 +177,32 @@ fn schema(conn: &Connection) -> rusqlite::Result<Vec<(String, Option<String>)>> 
 }
 
 fn set_pragmas(conn: &Connection) -> rusqlite::Result<()> {
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     conn.busy_timeout(BUSY_WAIT_MAX)?;
     conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     conn.pragma_update(None, "synchronous", "NORMAL")?;
-    // What an erasure takes out of a view must not stay in the file's free pages.
-    conn.pragma_update(None, "secure_delete", true)?;
+    conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    conn.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
     conn.pragma_update(None, "mmap_size", 0)?;
     conn.pragma_update(None, "cell_size_check", true)
+}
+
+/// Removes from `dir` the files of views, or of their earlier versions, that are none of these: nobody keeps them up to date, and
+/// what an erasure would take out of them stays in.
+pub fn remove_others(dir: &Path, projections: &[Box<dyn Projection>]) -> Result<(), RunError> {
+    let io = |doing, path: &Path| {
+        let path = path.to_owned();
+        move |source| RunError::Io { doing, path, source }
+    };
+    let kept: Vec<String> = projections.iter().map(|view| format!("{}-v{}.", view.name(), view.version())).collect();
+    for entry in std::fs::read_dir(dir).map_err(io("listing", dir))? {
+        let path = entry.map_err(io("listing", dir))?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.contains(".sqlite") && !kept.iter().any(|view| name.starts_with(view)) {
+            std::fs::remove_file(&path).map_err(io("removing", &path))?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes a view's file and what SQLite keeps beside it, the log first: it must never meet another main file.

@@ -13,22 +13,42 @@
 //! | [`mod@file`] | the SQLite file of a view: making, recognising, replacing |
 //! | [`digest`] | one hash over all rows, to compare two buildings of a view |
 //! | [`reader`] | reading connections, and waiting until the view has caught up |
-//! | [`actes`] | the view of acts sent to the prefecture |
+//! | [`recorded`] | one leaf, read at most once for all views |
+//! | [`pieces`] | the files that events cite, in every view |
+//! | [`liste`] | pages of a view: who sees which row, filters, cursors, a bounded walk |
+//! | [`adherents`] | the view of members, their keys and delegations |
+//! | [`dossiers`] | dossiers as their life cycle has them, in the views of exchanges |
+//! | [`comptabilite`] | the view of accounting flows and invoices |
+//! | [`marches`] | the view of tenders, their registers and submissions |
+//! | [`journal`] | the view of every event: who said what, with which key, for whom |
+//! | [`legalite`] | the view of acts: how far each has come, and what follows in law |
 //!
 //! A view is disposable (DESIGN, promise 8): whatever is wrong with its file, the answer is to build it again.
 //! Nothing here writes events.
 
-pub mod actes;
+pub mod adherents;
 pub mod batch;
+pub mod comptabilite;
 pub mod digest;
+pub mod dossiers;
+#[cfg(test)]
+mod essais;
 pub mod file;
+pub mod journal;
+pub mod legalite;
+pub mod liste;
 pub mod log;
+pub mod marches;
+pub mod pieces;
 pub mod projection;
 pub mod reader;
+pub mod recorded;
 pub mod runner;
 
 pub use digest::Digest;
-pub use log::{Log, LogError};
+pub use log::{Log, LogError, Recent};
+pub use pieces::PieceRow;
 pub use projection::{ApplyError, Projection};
 pub use reader::{ReadError, ViewReader, WaitError};
+pub use recorded::Recorded;
 pub use runner::{Failure, RunError, Runner, Status};

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, ErrorCode, Transaction};
 use thiserror::Error;
 
-use crate::actes::PieceUnreadable;
+use crate::recorded::Recorded;
 
 /// A read model: tables, and what each event does to them.
 ///
@@ -24,8 +24,8 @@ pub trait Projection: Send + Sync {
     /// out, if they hold nothing that these do not.
     fn tables(&self) -> &'static [&'static str];
 
-    /// Brings the tables from before the leaf at `index` to after it.
-    fn apply(&self, tx: &Transaction<'_>, index: u64, leaf: &[u8]) -> Result<(), ApplyError>;
+    /// Brings the tables from before the leaf to after it.
+    fn apply(&self, tx: &Transaction<'_>, leaf: &Recorded) -> Result<(), ApplyError>;
 }
 
 /// Why an event could not be applied.
@@ -37,9 +37,11 @@ pub enum ApplyError {
     /// A statement failed: a constraint, a type, or the disk.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
-    /// A piece could not be read: the machine is at fault, not the event.
-    #[error(transparent)]
-    Piece(#[from] PieceUnreadable),
+}
+
+/// A column that the view itself wrote does not read: the file is damaged.
+pub(crate) fn is_unreadable(column: usize, error: serde_json::Error) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, error.into())
 }
 
 impl ApplyError {

@@ -63,10 +63,18 @@ pub(crate) struct Shared {
     pool: Mutex<Pool>,
     /// Notified whenever a connection comes back or the pool opens again.
     pool_changed: Condvar,
-    /// Written by the runner alone, after each commit.
-    status: Mutex<Status>,
-    /// Notified with every change of `status`.
+    state: Mutex<State>,
+    /// Notified with every change of the status.
     moved: Condvar,
+    /// Notified when a reader begins to wait for an event.
+    asked: Condvar,
+}
+
+struct State {
+    /// Written by the runner alone, after each commit.
+    status: Status,
+    /// Readers that wait for an event.
+    waiting: u32,
 }
 
 #[derive(Default)]
@@ -98,10 +106,16 @@ impl ViewReader {
     /// Waits until the event at `index` has been applied (`?at_least=`), at most `wait_max` and [`WAIT_MAX`]; returns the
     /// position.
     pub fn wait_for(&self, index: u64, wait_max: Duration) -> Result<u64, WaitError> {
-        let waiting = |status: &mut Status| status.position <= index && status.failure.is_none();
-        let status = lock(&self.shared.status);
-        let waited = self.shared.moved.wait_timeout_while(status, wait_max.min(WAIT_MAX), waiting);
-        let status = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let is_missing = |state: &mut State| state.status.position <= index && state.status.failure.is_none();
+        let mut state = lock(&self.shared.state);
+        if is_missing(&mut state) {
+            state.waiting += 1;
+            self.shared.asked.notify_all();
+            let waited = self.shared.moved.wait_timeout_while(state, wait_max.min(WAIT_MAX), is_missing);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state.waiting -= 1;
+        }
+        let status = &state.status;
         match &status.failure {
             _ if status.position > index => Ok(status.position),
             Some(failure) => Err(WaitError::Stopped(failure.clone())),
@@ -111,7 +125,7 @@ impl ViewReader {
 
     /// Where the view is, how far behind, and whether it is stopped.
     pub fn status(&self) -> Status {
-        lock(&self.shared.status).clone()
+        self.shared.status()
     }
 }
 
@@ -121,18 +135,26 @@ impl Shared {
             path,
             pool: Mutex::default(),
             pool_changed: Condvar::new(),
-            status: Mutex::new(status),
+            state: Mutex::new(State { status, waiting: 0 }),
             moved: Condvar::new(),
+            asked: Condvar::new(),
         }
     }
 
     pub(crate) fn set_status(&self, change: impl FnOnce(&mut Status)) {
-        change(&mut lock(&self.status));
+        change(&mut lock(&self.state).status);
         self.moved.notify_all();
     }
 
     pub(crate) fn status(&self) -> Status {
-        lock(&self.status).clone()
+        lock(&self.state).status.clone()
+    }
+
+    /// Waits, unless a reader does.
+    pub(crate) fn rest(&self, rest_max: Duration) {
+        let nobody_waits = |state: &mut State| state.waiting == 0;
+        // Whichever ends it.
+        let _ = self.asked.wait_timeout_while(lock(&self.state), rest_max, nobody_waits);
     }
 
     fn lend(&self) -> Result<Lent<'_>, ReadError> {

@@ -18,12 +18,12 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use thiserror::Error;
 use tracing::{error, info, warn};
 
-use crate::actes::PieceUnreadable;
 use crate::batch::{step, verify};
 use crate::digest::{self, Digest};
 use crate::file::{self, Found, Position};
@@ -63,9 +63,6 @@ pub enum RunError {
     /// The log could not be read.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// A piece could not be read.
-    #[error(transparent)]
-    Piece(#[from] PieceUnreadable),
     /// The log gave no leaf below its own head.
     #[error("the log has {head} leaves but gives none at {position}")]
     Hole {
@@ -98,6 +95,12 @@ pub enum RunError {
     /// The view could not be opened again after a swap; the next catching up tries.
     #[error("the view is not open")]
     NotOpen,
+    /// Another process moved the view meanwhile; the next catching up goes on from where it is.
+    #[error("another process moved the view from {position}")]
+    Moved {
+        /// Where this process had left it.
+        position: u64,
+    },
     /// Another process has a file open that was to be swapped.
     #[error("{path} exists: another process has the view open")]
     OpenElsewhere {
@@ -171,6 +174,12 @@ impl Runner {
         self.shared.status()
     }
 
+    /// Waits for `rest_max`, or until a reader waits for an event ([`ViewReader::wait_for`]): between two catchings up, so that
+    /// what a busy log records meanwhile is applied in one transaction.
+    pub fn rest(&self, rest_max: Duration) {
+        self.shared.rest(rest_max);
+    }
+
     /// Lets a stopped view try its event again at the next catching up.
     pub fn retry(&mut self) {
         self.shared.set_status(|status| status.failure = None);
@@ -194,6 +203,11 @@ impl Runner {
                 warn!(view = self.projection.name(), %source, doing, "the view is damaged; building it again from the log");
                 self.start_over()?;
                 self.advance(log, head, &mut progress)?;
+            }
+            Err(moved @ RunError::Moved { .. }) => {
+                // Opened again, it says where it is.
+                self.conn = None;
+                return Err(moved);
             }
             other => other?,
         }
@@ -278,6 +292,7 @@ impl Runner {
         progress: &mut impl FnMut(&Status) -> ControlFlow<()>,
     ) -> Result<(), RunError> {
         let mut conn = file::create(new, self.projection.as_ref())?;
+        file::set_building(&conn).map_err(|source| RunError::Sqlite { doing: "preparing the rebuilt view", source })?;
         let mut position = Position::START;
         loop {
             let head = log.head()?;
@@ -320,6 +335,7 @@ impl Runner {
             self.conn = Some(conn);
             self.position = position;
             self.verified = false;
+            self.shared.set_status(|status| status.position = position.leaves);
         }
         Ok(())
     }

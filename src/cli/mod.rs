@@ -16,6 +16,7 @@ mod post;
 mod serve;
 mod token;
 mod verify;
+mod views;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -59,6 +60,9 @@ enum Command {
     /// Événements, hors ligne.
     #[command(subcommand)]
     Event(event::Command),
+    /// Vues d'un registre dont le nœud est arrêté : leur empreinte, leur reconstruction.
+    #[command(subcommand)]
+    Views(views::Command),
     /// Vérifie un registre entier ou un reçu, sans faire confiance à personne.
     Verify(verify::Args),
 }
@@ -81,6 +85,7 @@ pub fn run() -> ExitCode {
         Command::Actes(command) => actes::run(&command),
         Command::Event(command) => event::run(&command),
         Command::Verify(args) => verify::run(&args),
+        Command::Views(command) => views::run(&command),
     };
     outcome.unwrap_or_else(|error| {
         say(format_args!("greffe : {}", chain(&error)));

@@ -16,7 +16,7 @@ use crate::ledger::folder::Folder;
 use crate::ledger::pieces::Quota;
 use crate::ledger::pieces::accounts::QUOTA_PIECES;
 use crate::ledger::{Ledger, Options};
-use crate::vues::Follower;
+use crate::vues::Vues;
 
 /// How often the node looks whether its sequencer still works.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
@@ -77,7 +77,7 @@ pub struct Node {
     served: tokio::task::JoinHandle<std::io::Result<()>>,
     stop: watch::Sender<bool>,
     ledger: Arc<Ledger>,
-    actes: Follower,
+    vues: Vues,
     url: String,
 }
 
@@ -94,8 +94,8 @@ pub fn start(options: &Options, listen: SocketAddr) -> anyhow::Result<Node> {
     })?;
     bar.finish_and_clear();
     let ledger = Arc::new(ledger);
-    let actes = Follower::actes(&options.folder.views(), &ledger)?;
-    let app = App { ledger: Arc::clone(&ledger), actes: actes.reader(), vues: actes.health() };
+    let vues = Vues::start(&options.folder.views(), &ledger)?;
+    let app = App { ledger: Arc::clone(&ledger), vues: vues.lecteurs() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("tokio")?;
     let listener = runtime.block_on(TcpListener::bind(listen)).with_context(|| format!("écoute sur {listen}"))?;
     let url = format!("http://{}", listener.local_addr()?);
@@ -115,7 +115,7 @@ pub fn start(options: &Options, listen: SocketAddr) -> anyhow::Result<Node> {
         };
         http::serve(listener, app, told_to_stop).await
     });
-    Ok(Node { runtime, served, stop, ledger, actes, url })
+    Ok(Node { runtime, served, stop, ledger, vues, url })
 }
 
 impl Node {
@@ -146,7 +146,7 @@ impl Node {
     pub fn stop(self) -> anyhow::Result<()> {
         self.stop.send_replace(true);
         self.runtime.block_on(self.served).context("le service HTTP s'est arrêté")??;
-        drop(self.actes);
+        drop(self.vues);
         self.ledger.close()?;
         Ok(())
     }

@@ -5,7 +5,8 @@
 //! | role `operateur`, `auditeur:*` | everything |
 //! | any key of an organisation | events of that source, the dossiers it owns with their pieces, its member dossier |
 //! | `auditeur:<siren>` | the same of that organisation |
-//! | `prefecture:<dep>`, `auditeur:<dep>` | acts of that département with their pieces |
+//! | `prefecture:<dep>`, `auditeur:<dep>` | acts of that département with their pieces; in views its members too |
+//! | `transmetteur` | in views, exchanges of members that let it sign them, while they do |
 //! | whoever signed an event, a gateway for instance | that event and its receipt |
 //! | a refused one | the leaf that records its refusal |
 //!
@@ -26,22 +27,9 @@ pub struct Reader {
     organisation: Organisation,
     reads_everything: bool,
     may_deposit: bool,
+    is_gateway: bool,
     audited: Vec<Siren>,
     departements: Vec<Departement>,
-}
-
-/// The acts that a reader may list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ActesLisibles {
-    /// All of them.
-    Tous,
-    /// Those of these collectivités or of these départements.
-    De {
-        /// Collectivités.
-        sirens: Vec<Siren>,
-        /// Départements.
-        departements: Vec<Departement>,
-    },
 }
 
 impl Reader {
@@ -51,6 +39,7 @@ impl Reader {
             organisation: record.organisation.clone(),
             reads_everything: false,
             may_deposit: false,
+            is_gateway: false,
             audited: Vec::new(),
             departements: Vec::new(),
         };
@@ -61,8 +50,8 @@ impl Reader {
                 Role::Prefecture(departement) | Role::Auditeur(Portee::Departement(departement)) => {
                     reader.departements.push(*departement);
                 }
+                Role::Transmetteur => reader.is_gateway = true,
                 Role::Registre
-                | Role::Transmetteur
                 | Role::Collectivite
                 | Role::Comptable
                 | Role::Fournisseur
@@ -88,6 +77,16 @@ impl Reader {
     pub fn organisations(&self) -> Option<Vec<Organisation>> {
         let audited = self.audited.iter().map(|siren| Organisation::Siren(*siren));
         (!self.reads_everything).then(|| audited.chain([self.organisation.clone()]).collect())
+    }
+
+    /// Whether it is a gateway: it reads what delegations let it sign.
+    pub fn is_gateway(&self) -> bool {
+        self.is_gateway
+    }
+
+    /// The départements whose acts and members it reads.
+    pub fn departements(&self) -> &[Departement] {
+        &self.departements
     }
 
     /// Whether it may deposit pieces: its key signs events that cite some.
@@ -134,16 +133,6 @@ impl Reader {
             return Ok(true);
         }
         Ok(organisation_of(&refus.cle)?.is_some_and(|organisation| self.reads_organisation(&organisation)))
-    }
-
-    /// The acts it may list: those for which [`reads_acte`](Self::reads_acte) holds.
-    pub fn actes(&self) -> ActesLisibles {
-        if self.reads_everything {
-            return ActesLisibles::Tous;
-        }
-        // A body without SIREN owns no act.
-        let sirens = self.audited.iter().copied().chain(self.organisation.siren()).collect();
-        ActesLisibles::De { sirens, departements: self.departements.clone() }
     }
 }
 

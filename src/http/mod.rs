@@ -7,6 +7,12 @@
 //! | [`refus`] | `GET /v1/refus`, `GET /v1/refus/{index}` |
 //! | [`pieces`] | `PUT /v1/pieces/{sha256}`, `GET /v1/pieces/{reference}` |
 //! | [`actes`] | `GET /v1/actes`, `GET /v1/actes/{id}` |
+//! | [`adherents`] | `GET /v1/adherents`, `GET /v1/adherents/{organisation}` |
+//! | [`flux`] | `GET /v1/flux`, `GET /v1/flux/totaux`, `GET /v1/flux/{id}` |
+//! | [`factures`] | `GET /v1/factures`, `GET /v1/factures/totaux`, `GET /v1/factures/{id}` |
+//! | [`consultations`] | `GET /v1/consultations`, `GET /v1/consultations/{id}`, its `retraits` and `plis` |
+//! | [`journal`] | `GET /v1/journal`, `GET /v1/journal/{index}` |
+//! | `vues` | what the endpoints over views share |
 //! | [`tiles`] | `GET /checkpoint`, `GET /tile/…` (C2SP tlog-tiles) |
 //! | [`proofs`] | `GET /v1/proof/inclusion`, `GET /v1/proof/consistency` |
 //! | [`node`] | `GET /.well-known/greffe.json`, `GET /health/live`, `GET /health/ready` |
@@ -22,10 +28,15 @@
 
 pub mod access;
 pub mod actes;
+pub mod adherents;
 pub mod auth;
 pub mod bounds;
 mod connexion;
+pub mod consultations;
 pub mod events;
+pub mod factures;
+pub mod flux;
+pub mod journal;
 pub mod lots;
 pub mod metrics;
 pub mod node;
@@ -37,6 +48,7 @@ pub mod refus;
 pub mod request;
 pub mod serve;
 pub mod tiles;
+mod vues;
 
 use std::sync::Arc;
 
@@ -44,13 +56,12 @@ use axum::Router;
 use axum::http::{Method, Uri};
 use axum::middleware;
 use axum::routing::{get, post};
-use greffe_projections::ViewReader;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::bounds::Limits;
 use self::problem::{Cause, Problem};
 use crate::ledger::Ledger;
-use crate::vues::Health;
+use crate::vues::Lecteurs;
 
 pub use self::serve::serve;
 
@@ -59,10 +70,8 @@ pub use self::serve::serve;
 pub struct App {
     /// The ledger, open for writing.
     pub ledger: Arc<Ledger>,
-    /// The view of acts.
-    pub actes: ViewReader,
-    /// Whether views follow the log.
-    pub vues: Health,
+    /// The views, and whether they follow the log.
+    pub vues: Lecteurs,
 }
 
 /// The state behind the endpoints: what is served, and what is left of the limits.
@@ -83,6 +92,20 @@ pub fn router(app: App) -> Router {
         .route("/v1/pieces/{reference}", get(pieces::get).put(pieces::put))
         .route("/v1/actes", get(actes::list))
         .route("/v1/actes/{id}", get(actes::find))
+        .route("/v1/adherents", get(adherents::list))
+        .route("/v1/adherents/{organisation}", get(adherents::find))
+        .route("/v1/flux", get(flux::list))
+        .route("/v1/flux/totaux", get(flux::totaux))
+        .route("/v1/flux/{id}", get(flux::find))
+        .route("/v1/factures", get(factures::list))
+        .route("/v1/factures/totaux", get(factures::totaux))
+        .route("/v1/factures/{id}", get(factures::find))
+        .route("/v1/consultations", get(consultations::list))
+        .route("/v1/consultations/{id}", get(consultations::find))
+        .route("/v1/consultations/{id}/retraits", get(consultations::retraits))
+        .route("/v1/consultations/{id}/plis", get(consultations::plis))
+        .route("/v1/journal", get(journal::list))
+        .route("/v1/journal/{index}", get(journal::find))
         .route("/checkpoint", get(tiles::checkpoint))
         .route("/tile/{*path}", get(tiles::tile))
         .route("/v1/proof/inclusion", get(proofs::inclusion))

@@ -71,11 +71,13 @@ pub(super) async fn ready(State(node): State<Node>) -> Result<Json<Healthy>, Pro
     if !app.ledger.is_guarded() {
         wrong.push("garde: the rollback guard can't be written, so nothing is recorded".to_owned());
     }
-    if let Some(failure) = app.actes.status().failure {
-        // The cause may quote the event, or name a path: it stands in the node's log.
-        wrong.push(format!("vue actes: stopped at event {}", failure.index));
+    for health in &app.vues.health {
+        if let Some(failure) = health.status().failure {
+            // The cause may quote the event, or name a path: it stands in the node's log.
+            wrong.push(format!("vue {}: stopped at event {}", health.view(), failure.index));
+        }
+        wrong.extend(health.trouble().map(|trouble| format!("vue {}: {trouble}", health.view())));
     }
-    wrong.extend(app.vues.trouble().map(|trouble| format!("vue {}: {trouble}", app.vues.view())));
     if wrong.is_empty() {
         return Ok(Json(Healthy { status: "ready" }));
     }

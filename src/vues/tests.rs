@@ -33,9 +33,9 @@ impl Projection for Compte {
         &["feuilles"]
     }
 
-    fn apply(&self, tx: &Transaction<'_>, index: u64, leaf: &[u8]) -> Result<(), ApplyError> {
-        assert!(leaf != b"panic", "a projection panics");
-        tx.execute("INSERT INTO feuilles VALUES (?1)", [index])?;
+    fn apply(&self, tx: &Transaction<'_>, leaf: &Recorded) -> Result<(), ApplyError> {
+        assert!(leaf.bytes() != b"panic", "a projection panics");
+        tx.execute("INSERT INTO feuilles VALUES (?1)", [leaf.index()])?;
         Ok(())
     }
 }
@@ -88,7 +88,7 @@ fn follow(dir: &Path) -> (Follower, Arc<Leaves>, watch::Sender<Arc<Head>>) {
     let leaves = Arc::new(Leaves::default());
     let (sender, receiver) = watch::channel(head(0));
     let follower =
-        Follower::follow(dir, Box::new(Compte), StoreLog(Arc::clone(&leaves) as Arc<dyn EventStore>), receiver);
+        Follower::follow(dir, Box::new(Compte), StoreLog::new(Arc::clone(&leaves) as Arc<dyn EventStore>), receiver);
     (follower.unwrap(), leaves, sender)
 }
 

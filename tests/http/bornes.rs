@@ -4,9 +4,9 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use greffe::vues::Follower;
+use greffe::vues::toutes;
 use greffe_events::piece::{Empreinte, PIECE_BYTES_MAX};
-use greffe_projections::{ApplyError, Projection};
+use greffe_projections::{ApplyError, Projection, Recorded};
 use rusqlite::{Connection, Transaction};
 use serde_json::json;
 
@@ -200,7 +200,7 @@ struct Broken;
 
 impl Projection for Broken {
     fn name(&self) -> &'static str {
-        "actes"
+        "legalite"
     }
 
     fn version(&self) -> u32 {
@@ -215,21 +215,23 @@ impl Projection for Broken {
         &["rien"]
     }
 
-    fn apply(&self, _: &Transaction<'_>, index: u64, _: &[u8]) -> Result<(), ApplyError> {
-        if index == 1 { Err(ApplyError::leaf("/srv/greffe is no member")) } else { Ok(()) }
+    fn apply(&self, _: &Transaction<'_>, leaf: &Recorded) -> Result<(), ApplyError> {
+        if leaf.index() == 1 { Err(ApplyError::leaf("/srv/greffe is no member")) } else { Ok(()) }
     }
 }
 
 #[test]
 fn a_view_that_is_stopped_shows_in_health_and_nothing_else_stops() {
-    let node = Node::with_view(|ledger, views| Follower::start(views, Box::new(Broken), ledger).unwrap());
+    let [_, adherents, comptabilite, marches, journal] = toutes();
+    let node = Node::with_views([Box::new(Broken), adherents, comptabilite, marches, journal]);
     node.get("/health/ready").expect(200);
     node.post(&member(COMMUNE, "commune"), &[OPERATOR_KEY]).expect(201);
     let stopped = node.get_as(OPERATOR_KEY, "/v1/actes?at_least=1");
     assert_eq!(stopped.problem(), (503, "view-stopped".to_owned()));
     let not_ready = node.get("/health/ready");
     assert_eq!(not_ready.problem(), (503, "not-ready".to_owned()));
-    assert_eq!(not_ready.json()["detail"], "vue actes: stopped at event 1");
+    assert_eq!(not_ready.json()["detail"], "vue legalite: stopped at event 1");
+    node.get_as(OPERATOR_KEY, "/v1/adherents?at_least=1").expect(200);
     node.post(&enrolment(COMMUNE, COMMUNE_KEY, &["collectivite"]), &[OPERATOR_KEY, COMMUNE_KEY]).expect(201);
 }
 

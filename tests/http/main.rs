@@ -11,3 +11,4 @@ mod lots;
 mod monde;
 mod pieces;
 mod refus;
+mod vues;

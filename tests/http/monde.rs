@@ -1,6 +1,5 @@
 //! The world of the tests: a node that listens, the organisations around it, and what they send.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -12,13 +11,14 @@ use greffe::ledger::opening::NewLedger;
 use greffe::ledger::pieces::Quota;
 use greffe::ledger::{Ledger, Options};
 use greffe::tlog::Verifier;
-use greffe::vues::Follower;
+use greffe::vues::{Vues, toutes};
 use greffe_events::Uuid;
 use greffe_events::dsse::Envelope;
 use greffe_events::horodatage::Horodatage;
 use greffe_events::ident::{IdActe, Origin};
 use greffe_events::key::SecretKey;
 use greffe_events::piece::Empreinte;
+use greffe_projections::Projection;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use ureq::http::{HeaderMap, Method, Request};
@@ -107,18 +107,18 @@ pub struct Node {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
     agent: ureq::Agent,
-    _follower: Follower,
+    _vues: Vues,
     dir: Arc<tempfile::TempDir>,
 }
 
 impl Node {
     /// A node whose log holds nothing but its opening.
     pub fn fresh() -> Self {
-        Self::with_view(|ledger, views| Follower::actes(views, ledger).unwrap())
+        Self::with_views(toutes())
     }
 
-    /// The same, with another view in the place of that of acts.
-    pub fn with_view(follow: impl FnOnce(&Ledger, &Path) -> Follower) -> Self {
+    /// The same, with these projections in the place of its views.
+    pub fn with_views(projections: [Box<dyn Projection>; 5]) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         let folder = Folder::new(dir.path().join("registre"));
         let guard = folder.default_guard();
@@ -133,19 +133,19 @@ impl Node {
         }
         .create()
         .unwrap();
-        Self::serving(dir, folder, Quota::default(), follow)
+        Self::serving(dir, folder, Quota::default(), projections)
     }
 
     fn serving(
         dir: Arc<tempfile::TempDir>,
         folder: Folder,
         quota: Quota,
-        follow: impl FnOnce(&Ledger, &Path) -> Follower,
+        projections: [Box<dyn Projection>; 5],
     ) -> Self {
         let options = Options { folder: folder.clone(), guard: None, accept_store: false, quota };
         let ledger = Arc::new(Ledger::open(&options, &mut |_, _| ()).unwrap());
-        let follower = follow(&ledger, &folder.views());
-        let app = App { ledger: Arc::clone(&ledger), actes: follower.reader(), vues: follower.health() };
+        let vues = Vues::start_these(&folder.views(), projections, &ledger).unwrap();
+        let app = App { ledger: Arc::clone(&ledger), vues: vues.lecteurs() };
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -161,7 +161,7 @@ impl Node {
             });
         });
         let agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        Self { ledger, address, folder, stop: Some(stop), thread: Some(thread), agent, _follower: follower, dir }
+        Self { ledger, address, folder, stop: Some(stop), thread: Some(thread), agent, _vues: vues, dir }
     }
 
     /// Stops the node and starts another over the same folder.
@@ -174,7 +174,7 @@ impl Node {
         let (dir, folder) = (Arc::clone(&self.dir), self.folder.clone());
         drop(self);
         meanwhile(&folder);
-        Self::serving(dir, folder, quota, |ledger, views| Follower::actes(views, ledger).unwrap())
+        Self::serving(dir, folder, quota, toutes())
     }
 
     /// A node with all organisations and their keys enrolled, over HTTP.

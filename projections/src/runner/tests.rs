@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::projection::ApplyError;
 use crate::reader::{ReadError, WaitError};
+use crate::recorded::Recorded;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -33,10 +34,11 @@ impl Log for Leaves {
         Ok(self.0.lock().unwrap().len() as u64)
     }
 
-    fn read(&self, from: u64, max: usize) -> Result<Vec<Vec<u8>>, LogError> {
-        let from = usize::try_from(from).unwrap();
+    fn read(&self, from: u64, max: usize) -> Result<Vec<Arc<Recorded>>, LogError> {
         // Short pages, as a store bounded in bytes gives.
-        Ok(self.0.lock().unwrap().iter().skip(from).take(max.min(300)).cloned().collect())
+        let leaves = self.0.lock().unwrap();
+        let leaves = leaves.iter().skip(usize::try_from(from).unwrap()).take(max.min(300));
+        Ok((from..).zip(leaves).map(|(index, leaf)| Arc::new(Recorded::new(index, leaf.clone()))).collect())
     }
 }
 
@@ -69,15 +71,15 @@ impl Projection for Words {
         &["words", "seen"]
     }
 
-    fn apply(&self, tx: &Transaction<'_>, index: u64, leaf: &[u8]) -> Result<(), ApplyError> {
-        let word = std::str::from_utf8(leaf).map_err(ApplyError::leaf)?;
+    fn apply(&self, tx: &Transaction<'_>, leaf: &Recorded) -> Result<(), ApplyError> {
+        let word = std::str::from_utf8(leaf.bytes()).map_err(ApplyError::leaf)?;
         // Written before the failure, so that a rollback is needed.
         tx.prepare_cached("INSERT INTO words VALUES (?1, 1) ON CONFLICT DO UPDATE SET n = n + 1")?.execute([word])?;
         if word.starts_with("poison") && !self.cured {
             return Err(ApplyError::leaf("poisoned"));
         }
         // A second application of the same event would break the key.
-        tx.prepare_cached("INSERT INTO seen VALUES (?1, ?2)")?.execute((index.cast_signed(), word))?;
+        tx.prepare_cached("INSERT INTO seen VALUES (?1, ?2)")?.execute((leaf.index(), word))?;
         Ok(())
     }
 }
@@ -138,7 +140,7 @@ fn a_crash_within_a_batch_loses_rows_and_position_together() {
         // As `apply` does it, cut off before the commit.
         let tx = runner.conn.as_mut().unwrap().transaction().unwrap();
         for index in 900..950 {
-            SICK.apply(&tx, index, b"lost").unwrap();
+            SICK.apply(&tx, &Recorded::new(index, b"lost".to_vec())).unwrap();
         }
         Position { leaves: 950, last: [1; 32] }.write(&tx).unwrap();
     }
@@ -393,7 +395,7 @@ fn an_undeclared_table_is_refused() {
         fn tables(&self) -> &'static [&'static str] {
             &["told"]
         }
-        fn apply(&self, _: &Transaction<'_>, _: u64, _: &[u8]) -> Result<(), ApplyError> {
+        fn apply(&self, _: &Transaction<'_>, _: &Recorded) -> Result<(), ApplyError> {
             Ok(())
         }
     }
@@ -438,4 +440,62 @@ fn a_failed_query_gives_its_connection_back() {
         assert!(written.is_err(), "a reader can't write");
     }
     assert_eq!(total(&reader), (5, 5));
+}
+
+#[test]
+fn a_rest_ends_when_a_reader_waits_for_an_event() {
+    let log = Leaves::of(5);
+    let (_dir, mut runner) = built(&log);
+    let reader = runner.reader();
+    let brief = Duration::from_millis(20);
+    let start = Instant::now();
+    runner.rest(brief);
+    assert!(start.elapsed() >= brief, "nobody waits");
+    log.push("sixth");
+    let start = Instant::now();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| reader.wait_for(5, PATIENCE));
+        // Whichever comes first, the rest does not last.
+        runner.rest(PATIENCE);
+        runner.catch_up(&log, on).unwrap();
+        assert_eq!(waiting.join().unwrap(), Ok(6));
+    });
+    assert!(start.elapsed() < PATIENCE);
+    // Who stopped waiting holds nobody.
+    let start = Instant::now();
+    runner.rest(brief);
+    assert!(start.elapsed() >= brief);
+}
+
+#[test]
+fn two_writers_of_one_view_apply_nothing_twice() {
+    let log = Leaves::of(100);
+    let (dir, mut first) = built(&log);
+    let mut second = open(&dir, SICK);
+    log.push("next");
+    assert_eq!(second.catch_up(&log, on).unwrap().position, 101);
+    log.push("later");
+    let moved = first.catch_up(&log, on).unwrap_err();
+    assert!(matches!(moved, RunError::Moved { position: 100 }), "{moved}");
+    assert_eq!(first.catch_up(&log, on).unwrap(), Status { position: 102, lag: 0, failure: None });
+    assert_eq!(first.digest().unwrap(), built(&log).1.digest().unwrap());
+}
+
+#[test]
+fn files_of_earlier_versions_and_of_views_that_are_no_more_are_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in [
+        "words-v1.sqlite",
+        "words-v1.sqlite-wal",
+        "words-v10.sqlite",
+        "actes-v2.sqlite",
+        "actes-v2.sqlite-shm",
+        "notes.txt",
+    ] {
+        fs::write(dir.path().join(name), "").unwrap();
+    }
+    file::remove_others(dir.path(), &[Box::new(SICK)]).unwrap();
+    let mut left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["notes.txt", "words-v1.sqlite", "words-v1.sqlite-wal"]);
 }

@@ -117,12 +117,10 @@ fn a_list_shows_the_acts_that_can_be_read_one_by_one() {
         ("urn:iso6523:0060:123", "collectivite"),
     ] {
         let reader = reader(of, &[roles]);
-        let is_listed = match reader.actes() {
-            ActesLisibles::Tous => true,
-            ActesLisibles::De { sirens, departements } => {
-                sirens.contains(&acte.siren) || departements.contains(&acte.departement)
-            }
-        };
+        let is_listed = reader.organisations().is_none_or(|organisations| {
+            organisations.iter().any(|one| one.siren() == Some(acte.siren))
+                || reader.departements().contains(&acte.departement)
+        });
         assert_eq!(is_listed, reader.reads_acte(&acte), "{of} with {roles}");
     }
 }

@@ -5,23 +5,18 @@ mod lists;
 mod objets;
 
 use std::collections::HashMap;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Deref, DerefMut};
 use std::sync::{Arc, Mutex};
 
 use greffe_events::catalogue::{AdherentInscrit, Categorie};
-use greffe_events::dsse::Envelope;
-use greffe_events::event::Event;
-use greffe_events::horodatage::Horodatage;
 use greffe_events::ident::{Organisation, Subject};
-use greffe_events::key::SecretKey;
 use greffe_events::piece::Empreinte;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use super::*;
-use crate::{Digest, Failure, Log, LogError, RunError, Runner};
+use crate::Failure;
+use crate::essais::{Histoire, Vue, assert_rebuildable, hex, organisation};
 
-const NOW_MS: u64 = 1_795_169_730_000;
 const COMMUNE: &str = "214502494";
 const OTHER_COMMUNE: &str = "210703385";
 const PREFECTURE: &str = "214400152";
@@ -31,8 +26,22 @@ const NOM: &str = "045-214502494-20170717-D201717-DE-1-1_1.pdf";
 /// The log, and the pieces beside it.
 #[derive(Clone, Default)]
 struct Story {
-    leaves: Vec<Vec<u8>>,
+    histoire: Histoire,
     pieces: Pieces,
+}
+
+impl Deref for Story {
+    type Target = Histoire;
+
+    fn deref(&self) -> &Histoire {
+        &self.histoire
+    }
+}
+
+impl DerefMut for Story {
+    fn deref_mut(&mut self) -> &mut Histoire {
+        &mut self.histoire
+    }
 }
 
 #[derive(Clone, Default)]
@@ -46,36 +55,7 @@ impl PieceSource for Pieces {
     }
 }
 
-impl Log for Story {
-    fn head(&self) -> Result<u64, LogError> {
-        Ok(self.leaves.len() as u64)
-    }
-
-    fn read(&self, from: u64, max: usize) -> Result<Vec<Vec<u8>>, LogError> {
-        // Short pages: the batches of two buildings differ.
-        Ok(self.leaves.iter().skip(usize::try_from(from).unwrap()).take(max.min(3)).cloned().collect())
-    }
-}
-
 impl Story {
-    fn post(&mut self, source: &str, subject: &Subject, data: &Data) -> u64 {
-        self.post_changed(source, subject, data, "", "")
-    }
-
-    /// Posts the event with one text in it replaced.
-    fn post_changed(&mut self, source: &str, subject: &Subject, data: &Data, from: &str, to: &str) -> u64 {
-        let index = self.leaves.len() as u64;
-        let recorded_at_ms = NOW_MS + 1_000 * index;
-        let id = format!("01935a4c-0000-7000-8000-{index:012x}").parse().unwrap();
-        let time = Horodatage::from_unix_ms(recorded_at_ms);
-        let payload = Event::write(id, &organisation(source), subject, time, &"greffe.example".parse().unwrap(), data);
-        let payload = String::from_utf8(payload).unwrap().replacen(from, to, 1).into_bytes();
-        let envelope = Envelope::sign(payload, &[&SecretKey::from_seed(&[1; 32])]).unwrap();
-        let leaf = Leaf { recorded_at_ms, received_at_ms: recorded_at_ms, previous: None, rank: 0, envelope };
-        self.leaves.push(leaf.encode());
-        index
-    }
-
     /// Transmits an act without objet, by the collectivité that its identifier names.
     fn transmis(&mut self, id: &str) -> u64 {
         self.transmis_with(id, json!([]))
@@ -102,50 +82,43 @@ impl Story {
     }
 
     fn view(&self) -> View {
-        let dir = tempfile::tempdir().unwrap();
-        let runner = Runner::open(dir.path(), Box::new(Actes::new(Box::new(self.pieces.clone())))).unwrap();
-        let mut view = View { dir, runner };
-        view.follow(self);
-        assert_eq!(view.runner.status().failure, None);
-        view
+        View { vue: Vue::of(Legalite, &self.histoire), objets: Objets(self.pieces.clone()) }
     }
 }
 
 struct View {
-    dir: TempDir,
-    runner: Runner,
+    vue: Vue,
+    objets: Objets<Pieces>,
+}
+
+impl Deref for View {
+    type Target = Vue;
+
+    fn deref(&self) -> &Vue {
+        &self.vue
+    }
 }
 
 impl View {
     fn follow(&mut self, story: &Story) {
-        self.runner.catch_up(story, |_| ControlFlow::Continue(())).unwrap();
-    }
-
-    fn digest(&self) -> Digest {
-        self.runner.digest().unwrap()
+        self.vue.follow(&story.histoire);
     }
 
     fn find(&self, id: &str) -> Option<ActeRow> {
-        self.runner.reader().read(|conn, _| find(conn, id, &Acces::Tout)).unwrap()
+        let mut acte = self.read(|conn| find(conn, id, &Acces::Tout))?;
+        self.objets.fill(&mut acte);
+        Some(acte)
     }
 
     fn acte(&self, id: &str) -> ActeRow {
         self.find(id).expect("the act is there")
     }
 
-    /// What a hand in the file, or an erasure, would do.
+    /// What a hand in the file would do.
     fn execute(&self, sql: &str) -> usize {
-        let path = self.dir.path().join("actes-v2.sqlite");
+        let path = self.dir.path().join("legalite-v1.sqlite");
         Connection::open(path).unwrap().execute(sql, []).unwrap()
     }
-}
-
-fn organisation(siren: &str) -> Organisation {
-    format!("urn:siren:{siren}").parse().unwrap()
-}
-
-fn hex(byte: &str) -> String {
-    byte.repeat(32)
 }
 
 fn transmission(id: &IdActe, more_pieces: Value) -> Data {
@@ -181,7 +154,10 @@ fn an_act_is_shown_with_all_that_its_events_say() {
     let expected = json!({
         "id": ACTE, "siren": COMMUNE, "departement": "045", "arrondissement": 1, "nature": "DE", "numero": "D201717",
         "date_decision": "2017-07-17", "matiere": "7.1", "classification": "2016-01-01", "objet": null,
-        "etat": "recu", "transmis_index": 1, "transmis_le": "2026-11-20T10:15:31Z", "date_reception": "2017-07-18",
+        "etat": "recu", "index": 1, "transmis_index": 1, "transmis_le": "2026-11-20T10:15:31Z", "transmissions": 1,
+        "date_reception": "2017-07-18", "anomalies": [], "publications": [], "annulation": null,
+        "executoire": { "le": null, "motif": "non-publie", "prouve": false },
+        "defere": { "au_plus_tot": "2017-09-19", "au_plus_tard": "2017-09-19", "incertitude": null },
         "accuses": [
             { "index": 2, "enregistre_le": "2026-11-20T10:15:32Z", "date_reception": "2017-07-19", "signe_par": null,
               "constate_par": "urn:siren:214502494",
@@ -240,7 +216,11 @@ fn what_admission_forbids_is_kept_and_stops_nothing() {
     story.signed(ACTE, "2017-07-20");
     story.signed(ACTE, "2017-07-19");
     let acte = story.view().acte(ACTE);
-    assert_eq!((acte.transmis_index, acte.date_reception.as_deref()), (1, Some("2017-07-20")), "the first of each");
+    assert_eq!(
+        (acte.transmis_index, acte.date_reception.as_deref()),
+        (Some(1), Some("2017-07-20")),
+        "the first of each"
+    );
     assert_eq!(acte.accuses.iter().map(|accuse| accuse.index).collect::<Vec<_>>(), [0, 3, 4]);
     assert_eq!(acte.pieces.iter().map(|piece| piece.index).collect::<Vec<_>>(), [1, 0]);
 }
@@ -277,22 +257,89 @@ fn the_digest_is_the_logs_and_shows_any_changed_row() {
     let expected = story.view().digest();
     assert_eq!(expected.position, 4);
     assert_eq!(followed.digest(), expected);
-    followed.runner.rebuild(&story, |_| ControlFlow::Continue(())).unwrap();
+    followed.vue.runner.rebuild(&story.histoire, |_| ControlFlow::Continue(())).unwrap();
     assert_eq!(followed.digest(), expected);
 
     for change in [
-        "UPDATE actes SET numero = 'D201718' WHERE transmis_index = 0",
-        "UPDATE actes SET date_reception = '2017-07-19' WHERE transmis_index = 0",
-        "DELETE FROM actes WHERE transmis_index = 2",
-        "UPDATE accuses SET organisation = 'urn:siren:210703385' WHERE idx = 1",
-        "UPDATE accuses SET qualite = 'prefecture' WHERE idx = 1",
-        "UPDATE pieces SET taille = taille + 1 WHERE idx = 0 AND rang = 0",
-        "UPDATE pieces SET reference = zeroblob(32) WHERE idx = 1",
-        "UPDATE objets SET objet = 'Tarif'",
+        "UPDATE actes SET matiere = '7.2' WHERE idx = 0",
+        "UPDATE actes SET etat = 'annule' WHERE idx = 0",
+        "DELETE FROM actes WHERE idx = 2",
+        "UPDATE faits SET date = '2017-07-19' WHERE idx = 1",
+        "UPDATE faits SET organisation = 'urn:siren:210703385' WHERE idx = 1",
+        "UPDATE faits SET qualite = 'prefecture' WHERE idx = 1",
+        "UPDATE pieces SET pieces = '[]' WHERE idx = 0",
+        "UPDATE pieces SET organisation = 'urn:siren:210703385' WHERE idx = 1",
     ] {
         let view = story.view();
         assert_eq!(view.digest(), expected);
         assert_eq!(view.execute(change), 1, "{change}");
         assert_ne!(view.digest(), expected, "{change}");
+    }
+}
+
+#[test]
+fn a_view_of_every_type_is_the_same_when_it_is_built_again() {
+    assert_rebuildable(|| Legalite, &[]);
+}
+
+/// One thing that is said about the act.
+fn said(story: &mut Story, what: &str) -> u64 {
+    let id: IdActe = ACTE.parse().unwrap();
+    let auteur = json!({ "qualite": "prefecture", "departement": "045" });
+    let message = json!([{ "role": "message", "type": "application/xml", "taille": 900, "engagement": hex("ef") }]);
+    let (source, event_type, data) = match what {
+        "transmis" => return story.transmis(ACTE),
+        "recu" => return story.signed(ACTE, "2017-07-20"),
+        "anomalie" => (PREFECTURE, "acte.anomalie", json!({ "date": "2017-07-19", "code": "008", "portee": "acte" })),
+        "anomalie constatee" => (
+            COMMUNE,
+            "acte.anomalie",
+            json!({ "date": "2017-07-19", "code": "008", "portee": "acte", "auteur_declare": auteur, "pieces": message }),
+        ),
+        "publie" => (COMMUNE, "acte.publie", json!({ "mode": "affichage", "date": "2017-07-21" })),
+        "notifie" => (COMMUNE, "acte.publie", json!({ "mode": "notification", "date": "2017-07-22" })),
+        "demande" => (COMMUNE, "acte.annulation-demandee", json!({})),
+        "annule" => (PREFECTURE, "acte.annulation-acquittee", json!({ "date_reception": "2017-07-25" })),
+        other => panic!("{other}"),
+    };
+    story.dit(source, event_type, id.dossier().as_str(), &data)
+}
+
+#[test]
+fn the_state_of_an_act_is_what_was_said_last_of_what_counts() {
+    for (events, etat, index, executoire, defere) in [
+        (&["publie"][..], Etat::Publie, 0, Some("2017-07-21"), None),
+        (&["publie", "transmis"], Etat::Transmis, 1, Some("2026-11-20"), None),
+        (&["transmis", "publie"], Etat::Transmis, 0, Some("2026-11-20"), None),
+        (&["transmis", "recu", "publie"], Etat::Recu, 0, Some("2017-07-21"), Some("2017-09-21")),
+        (&["transmis", "recu", "notifie"], Etat::Recu, 0, None, Some("2017-09-21")),
+        (&["transmis", "anomalie", "publie"], Etat::Anomalie, 0, None, None),
+        (&["transmis", "anomalie constatee"], Etat::Anomalie, 0, None, None),
+        (&["transmis", "anomalie", "transmis"], Etat::Transmis, 2, None, None),
+        (&["transmis", "anomalie", "transmis", "recu"], Etat::Recu, 2, None, Some("2017-09-21")),
+        (&["transmis", "anomalie", "recu"], Etat::Recu, 0, None, Some("2017-09-21")),
+        (&["transmis", "recu", "anomalie"], Etat::Recu, 0, None, Some("2017-09-21")),
+        (&["transmis", "recu", "transmis"], Etat::Recu, 0, None, Some("2017-09-21")),
+        (
+            &["transmis", "recu", "publie", "demande"],
+            Etat::AnnulationDemandee,
+            0,
+            Some("2017-07-21"),
+            Some("2017-09-21"),
+        ),
+        (&["transmis", "recu", "publie", "demande", "annule"], Etat::Annule, 0, None, None),
+    ] {
+        let mut story = Story::default();
+        for what in events {
+            said(&mut story, what);
+        }
+        let acte = story.view().acte(ACTE);
+        let (le, last) =
+            (acte.executoire.le.as_deref(), acte.defere.as_ref().map(|defere| defere.au_plus_tot.as_str()));
+        assert_eq!((acte.etat, acte.index, le, last), (etat, index, executoire, defere), "{events:?}");
+        let count = |what: &str| events.iter().filter(|event| event.starts_with(what)).count();
+        assert_eq!(acte.anomalies.len(), count("anomalie"), "{events:?}");
+        assert_eq!(acte.publications.len(), count("publie") + count("notifie"), "{events:?}");
+        assert_eq!(acte.annulation.is_some(), count("demande") > 0, "{events:?}");
     }
 }

@@ -1,13 +1,15 @@
-//! The objet of an act, out of its confidential piece: `{"objet": "…"}`.
+//! The objet of an act, out of its confidential piece: `{"objet": "…"}`, read when the act is shown.
 //!
-//! The piece is somebody's file, never checked at admission. Whatever is wrong with it costs the act its objet and the
-//! view nothing: absent, erased, not I-JSON, too long, all are "no objet".
+//! The piece is somebody's file, never checked at admission. Whatever is wrong with it costs the act its objet and its reader
+//! nothing else: absent, erased, not I-JSON, too long, all are "no objet". It is asked for only where nothing erased it.
 
 use greffe_events::ident::Organisation;
 use greffe_events::json;
-use greffe_events::piece::{Empreinte, Finalite, Piece, RolePiece};
+use greffe_events::piece::{Empreinte, Finalite};
 use serde::Deserialize;
 use thiserror::Error;
+
+use super::row::ActeRow;
 
 /// Longest objet, in characters (ACTES, `Objet`).
 pub const OBJET_CHARS_MAX: usize = 500;
@@ -17,12 +19,8 @@ pub const OBJET_PIECE_BYTES_MAX: u64 = 8 * 1024;
 
 /// Where small confidential pieces are read.
 pub trait PieceSource: Send + Sync {
-    /// The bytes of a piece that `organisation` cited; none where it is absent or erased. Asked once per act, and only
+    /// The bytes of a piece that `organisation` cited; none where it is absent or erased. Asked once per act shown, and only
     /// where the citation says at most [`OBJET_PIECE_BYTES_MAX`] bytes.
-    ///
-    /// # Errors
-    ///
-    /// Where the disk does not tell: the view waits and asks again, since what it has not read is not erased.
     fn read(&self, organisation: &Organisation, reference: Empreinte) -> Result<Option<Vec<u8>>, PieceUnreadable>;
 }
 
@@ -31,17 +29,32 @@ pub trait PieceSource: Send + Sync {
 #[error("a piece can't be read: {0}")]
 pub struct PieceUnreadable(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
-/// The objet among the pieces that an act cites.
-pub(super) fn read(
-    source: &dyn PieceSource,
-    organisation: &Organisation,
-    pieces: &[Piece],
-) -> Result<Option<String>, PieceUnreadable> {
-    let is_objet = |piece: &&Piece| piece.role == RolePiece::Confidentiel && piece.finalite == Some(Finalite::Objet);
-    let Some(piece) = pieces.iter().find(is_objet).filter(|piece| piece.taille <= OBJET_PIECE_BYTES_MAX) else {
-        return Ok(None);
-    };
-    Ok(source.read(organisation, piece.reference())?.and_then(|bytes| parse(&bytes)))
+/// Fills in what acts are about.
+pub struct Objets<S>(pub S);
+
+impl<S: PieceSource> Objets<S> {
+    /// Reads the objet of an act. One that the disk does not give is missing, and the node's log says so: it is not erased,
+    /// which the list of pieces tells.
+    pub fn fill(&self, acte: &mut ActeRow) {
+        acte.objet = self.read(acte).unwrap_or_else(|error| {
+            tracing::error!(acte = acte.id, %error, "the objet of an act can't be read");
+            None
+        });
+    }
+
+    fn read(&self, acte: &ActeRow) -> Result<Option<String>, PieceUnreadable> {
+        let is_objet = |finalite: Option<&str>| finalite == Some(Finalite::Objet.as_str());
+        let own = acte.pieces.iter().filter(|piece| piece.index == acte.index);
+        let Some(piece) = own.into_iter().find(|piece| is_objet(piece.finalite.as_deref())) else { return Ok(None) };
+        if piece.effacee_index.is_some() || piece.taille > OBJET_PIECE_BYTES_MAX {
+            return Ok(None);
+        }
+        // The view's own words, out of an event: both are well-formed.
+        let (Ok(organisation), Ok(reference)) = (piece.organisation.parse(), piece.reference.parse()) else {
+            return Ok(None);
+        };
+        Ok(self.0.read(&organisation, reference)?.and_then(|bytes| parse(&bytes)))
+    }
 }
 
 fn parse(bytes: &[u8]) -> Option<String> {

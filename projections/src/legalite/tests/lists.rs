@@ -53,7 +53,7 @@ fn listed(view: &View, filtre: &Filtre) -> Vec<ActeRow> {
 }
 
 fn indexes(view: &View, filtre: &Filtre) -> Vec<u64> {
-    listed(view, filtre).iter().map(|acte| acte.transmis_index).collect()
+    listed(view, filtre).iter().map(|acte| acte.index).collect()
 }
 
 /// What a page must hold, by looking at every act.
@@ -68,8 +68,8 @@ fn expected(all: &[ActeRow], filtre: &Filtre) -> Vec<u64> {
     all.iter()
         .filter(|acte| is(&filtre.siren, &acte.siren) && is(&filtre.departement, &acte.departement))
         .filter(|acte| is(&filtre.nature, &acte.nature) && is(&filtre.etat, acte.etat.as_str()))
-        .filter(|acte| may_see(acte) && filtre.apres.is_none_or(|apres| acte.transmis_index < apres))
-        .map(|acte| acte.transmis_index)
+        .filter(|acte| may_see(acte) && filtre.apres.is_none_or(|apres| acte.index < apres))
+        .map(|acte| acte.index)
         .take(filtre.limite as usize)
         .collect()
 }
@@ -79,7 +79,7 @@ fn every_filter_right_and_page_gives_what_looking_at_all_acts_would() {
     let (_, view) = sixty();
     let all = listed(&view, &everything());
     assert_eq!(all.len(), 60);
-    assert!(all.is_sorted_by(|newer, older| newer.transmis_index > older.transmis_index));
+    assert!(all.is_sorted_by(|newer, older| newer.index > older.index));
     let rights = [
         Acces::Tout,
         partiel(&[], &[]),
@@ -96,7 +96,7 @@ fn every_filter_right_and_page_gives_what_looking_at_all_acts_would() {
         for siren in choices(&[COMMUNE, OTHER_COMMUNE, "000000000"]) {
             for departement in choices(&["045", "007", "974"]) {
                 for nature in choices(&["DE", "BF", "AU"]) {
-                    for etat in choices(&["transmis", "recu", "perdu"]) {
+                    for etat in choices(&["transmis", "recu", "annule", "perdu"]) {
                         for (apres, limite) in [(None, 1_000), (None, 4), (Some(41), 5), (Some(0), 5), (None, 0)] {
                             let (siren, departement) = (siren.clone(), departement.clone());
                             let (nature, etat, acces) = (nature.clone(), etat.clone(), acces.clone());
@@ -188,6 +188,6 @@ fn no_limit_and_no_cursor_is_out_of_bounds() {
     let view = story.view();
     let page = listed(&view, &Filtre { limite: u32::MAX, apres: Some(u64::MAX), ..everything() });
     assert_eq!(page.len(), LIMITE_MAX as usize);
-    assert_eq!(indexes(&view, &Filtre { apres: Some(page[999].transmis_index), ..everything() }), [0]);
+    assert_eq!(indexes(&view, &Filtre { apres: Some(page[999].index), ..everything() }), [0]);
     assert_eq!(listed(&view, &Filtre { apres: Some(0), ..everything() }), []);
 }

@@ -1,0 +1,345 @@
+//! One act as it is shown, whole: its facts out of the tables, and what follows from them in law.
+
+use greffe_events::horodatage::{Horodatage, Jour};
+use greffe_events::ident::IdActe;
+use rusqlite::{Connection, OptionalExtension, Row, ToSql};
+use serde::Serialize;
+
+use super::delais::{self, Defere, Executoire, Faits};
+use super::{ACCUSE, ANNULATION_ACQUITTEE, ANNULATION_DEMANDEE, ANOMALIE, PUBLICATION};
+use crate::pieces::{self, PieceRow};
+
+/// An act, as the log's events say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ActeRow {
+    /// `DEP-SIREN-YYYYMMDD-NUM-NAT`.
+    pub id: String,
+    /// The collectivité.
+    pub siren: String,
+    /// Three characters.
+    pub departement: String,
+    /// One digit.
+    pub arrondissement: Option<u8>,
+    /// Two letters.
+    pub nature: String,
+    /// The collectivité's own number.
+    pub numero: String,
+    /// Date of the decision, `YYYY-MM-DD`.
+    pub date_decision: String,
+    /// Subject matter, `7.1`; none for an act that was never transmitted.
+    pub matiere: Option<String>,
+    /// Date of the classification, `YYYY-MM-DD`.
+    pub classification: Option<String>,
+    /// What it is about; none where its piece can't be read or is erased. Filled in by [`super::Objets`].
+    pub objet: Option<String>,
+    /// How far it has come.
+    pub etat: Etat,
+    /// Leaf that placed it in lists: that of its last transmission, or of its publication where there is none.
+    pub index: u64,
+    /// Leaf that transmitted it, the last time.
+    pub transmis_index: Option<u64>,
+    /// When that leaf was recorded, RFC 3339.
+    pub transmis_le: Option<String>,
+    /// How often it was transmitted: again after a rejection.
+    pub transmissions: u32,
+    /// Day of reception, the prefecture's own word first, else a constat's, `YYYY-MM-DD`.
+    pub date_reception: Option<String>,
+    /// Acknowledgements, in the order of the log.
+    pub accuses: Vec<AccuseRow>,
+    /// Anomalies, those after an acknowledgement included.
+    pub anomalies: Vec<AnomalieRow>,
+    /// Publications and notifications.
+    pub publications: Vec<PublicationRow>,
+    /// Cancellation, once it is asked for.
+    pub annulation: Option<AnnulationRow>,
+    /// Whether it is executory, since when, and why.
+    pub executoire: Executoire,
+    /// Until when it can be referred to the administrative court; none before reception or once cancelled.
+    pub defere: Option<Defere>,
+    /// Files cited by the act, then by what was said about it.
+    pub pieces: Vec<PieceRow>,
+}
+
+/// How far an act has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Etat {
+    /// Published, and never transmitted here.
+    Publie,
+    /// Transmitted.
+    Transmis,
+    /// The last transmission was rejected.
+    Anomalie,
+    /// Received by the prefecture, as it signed or as a constat says.
+    Recu,
+    /// Its cancellation is asked for.
+    AnnulationDemandee,
+    /// Cancelled.
+    Annule,
+}
+
+impl Etat {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Publie, Self::Transmis, Self::Anomalie, Self::Recu, Self::AnnulationDemandee, Self::Annule];
+
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Publie => "publie",
+            Self::Transmis => "transmis",
+            Self::Anomalie => "anomalie",
+            Self::Recu => "recu",
+            Self::AnnulationDemandee => "annulation-demandee",
+            Self::Annule => "annule",
+        }
+    }
+}
+
+/// An acknowledgement: « signé par Y » or « constaté par X », never both.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AccuseRow {
+    /// Its leaf.
+    pub index: u64,
+    /// When that leaf was recorded, RFC 3339.
+    pub enregistre_le: String,
+    /// Day of reception that it gives, `YYYY-MM-DD`.
+    pub date_reception: String,
+    /// The organisation whose own word it is.
+    pub signe_par: Option<String>,
+    /// The organisation that states what a file says.
+    pub constate_par: Option<String>,
+    /// Who that file says wrote it.
+    pub auteur_declare: Option<AuteurRow>,
+}
+
+/// An anomaly, signed or stated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AnomalieRow {
+    /// Its leaf.
+    pub index: u64,
+    /// When that leaf was recorded, RFC 3339.
+    pub enregistre_le: String,
+    /// Its own date, `YYYY-MM-DD`.
+    pub date: String,
+    /// The ministry's code.
+    pub code: String,
+    /// `acte` or `enveloppe`.
+    pub portee: String,
+    /// The organisation whose own word it is.
+    pub signe_par: Option<String>,
+    /// The organisation that states what a file says.
+    pub constate_par: Option<String>,
+    /// Who that file says wrote it.
+    pub auteur_declare: Option<AuteurRow>,
+}
+
+/// A publication, or a notification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PublicationRow {
+    /// Its leaf.
+    pub index: u64,
+    /// When that leaf was recorded, RFC 3339.
+    pub enregistre_le: String,
+    /// `affichage`, `electronique`, `recueil` or `notification`.
+    pub mode: String,
+    /// Since when, `YYYY-MM-DD`.
+    pub date: String,
+    /// Until when, `YYYY-MM-DD`.
+    pub jusqu_au: Option<String>,
+}
+
+/// A cancellation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AnnulationRow {
+    /// Leaf that asks for it.
+    pub demandee_index: Option<u64>,
+    /// Its acknowledgements: `date_reception` is the day on which the prefecture received the request.
+    pub accuses: Vec<AccuseRow>,
+}
+
+/// Who a file says wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AuteurRow {
+    /// `sgar`, `prefecture` or `sous-prefecture`.
+    pub qualite: String,
+    /// Three characters.
+    pub departement: String,
+    /// One digit.
+    pub arrondissement: Option<u8>,
+}
+
+pub(super) const ACTE: &str =
+    "SELECT id, siren, departement, arrondissement, nature, matiere, classification, etat, idx,
+     transmis_le_ms, transmissions FROM actes WHERE ";
+
+pub(super) const FAITS: &str = "SELECT genre, idx, enregistre_le_ms, date, organisation, qualite, departement,
+     arrondissement, code, portee, mode, jusqu_au FROM faits WHERE acte = ?1 ORDER BY idx";
+
+/// The whole of the act that `condition` on `?1` names, if there is one.
+pub(super) fn acte(conn: &Connection, condition: &'static str, key: impl ToSql) -> rusqlite::Result<Option<ActeRow>> {
+    let found = conn.prepare_cached(&format!("{ACTE}{condition}"))?.query_row([key], read_acte).optional()?;
+    let Some((mut acte, transmis_le_ms)) = found else { return Ok(None) };
+    acte.pieces = pieces::read(conn, acte.index)?;
+    let mut select = conn.prepare_cached(FAITS)?;
+    let mut rows = select.query([&acte.id])?;
+    while let Some(row) = rows.next()? {
+        let fait = Fait::read(row)?;
+        // A publication that placed the act in the list is that leaf.
+        if fait.index != acte.index {
+            acte.pieces.extend(pieces::read(conn, fait.index)?);
+        }
+        acte.take(fait);
+    }
+    acte.judge(transmis_le_ms);
+    Ok(Some(acte))
+}
+
+fn read_acte(row: &Row<'_>) -> rusqlite::Result<(ActeRow, Option<i64>)> {
+    let id: String = row.get(0)?;
+    let parsed: Option<IdActe> = id.parse().ok();
+    let etat = row.get_ref(7)?.as_str()?;
+    let index: u64 = row.get(8)?;
+    let transmis_le_ms: Option<i64> = row.get(9)?;
+    let acte = ActeRow {
+        siren: row.get(1)?,
+        departement: row.get(2)?,
+        arrondissement: row.get(3)?,
+        nature: row.get(4)?,
+        numero: parsed.as_ref().map(|id| id.numero.to_string()).unwrap_or_default(),
+        date_decision: parsed.as_ref().map(|id| id.date.to_string()).unwrap_or_default(),
+        matiere: row.get(5)?,
+        classification: row.get(6)?,
+        objet: None,
+        // The table admits these and no other.
+        etat: Etat::ALL.into_iter().find(|known| known.as_str() == etat).unwrap_or(Etat::Transmis),
+        index,
+        transmis_index: transmis_le_ms.map(|_| index),
+        transmis_le: transmis_le_ms.map(instant),
+        transmissions: row.get(10)?,
+        date_reception: None,
+        accuses: Vec::new(),
+        anomalies: Vec::new(),
+        publications: Vec::new(),
+        annulation: None,
+        executoire: Executoire::default(),
+        defere: None,
+        pieces: Vec::new(),
+        id,
+    };
+    Ok((acte, transmis_le_ms))
+}
+
+/// A row of `faits`.
+struct Fait {
+    genre: String,
+    index: u64,
+    enregistre_le: String,
+    date: Option<String>,
+    organisation: String,
+    auteur: Option<AuteurRow>,
+    code: Option<String>,
+    portee: Option<String>,
+    mode: Option<String>,
+    jusqu_au: Option<String>,
+}
+
+impl Fait {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let auteur = match row.get(5)? {
+            Some(qualite) => Some(AuteurRow { qualite, departement: row.get(6)?, arrondissement: row.get(7)? }),
+            None => None,
+        };
+        Ok(Self {
+            genre: row.get(0)?,
+            index: row.get(1)?,
+            enregistre_le: instant(row.get(2)?),
+            date: row.get(3)?,
+            organisation: row.get(4)?,
+            auteur,
+            code: row.get(8)?,
+            portee: row.get(9)?,
+            mode: row.get(10)?,
+            jusqu_au: row.get(11)?,
+        })
+    }
+
+    fn accuse(self) -> AccuseRow {
+        let (signe_par, constate_par) = self.par();
+        AccuseRow {
+            index: self.index,
+            enregistre_le: self.enregistre_le,
+            date_reception: self.date.unwrap_or_default(),
+            signe_par,
+            constate_par,
+            auteur_declare: self.auteur,
+        }
+    }
+
+    /// « signé par », « constaté par ».
+    fn par(&self) -> (Option<String>, Option<String>) {
+        let organisation = Some(self.organisation.clone());
+        if self.auteur.is_none() { (organisation, None) } else { (None, organisation) }
+    }
+}
+
+impl ActeRow {
+    fn take(&mut self, fait: Fait) {
+        let empty = || AnnulationRow { demandee_index: None, accuses: Vec::new() };
+        match fait.genre.as_str() {
+            ACCUSE => self.accuses.push(fait.accuse()),
+            ANOMALIE => {
+                let (signe_par, constate_par) = fait.par();
+                self.anomalies.push(AnomalieRow {
+                    index: fait.index,
+                    enregistre_le: fait.enregistre_le,
+                    date: fait.date.unwrap_or_default(),
+                    code: fait.code.unwrap_or_default(),
+                    portee: fait.portee.unwrap_or_default(),
+                    signe_par,
+                    constate_par,
+                    auteur_declare: fait.auteur,
+                });
+            }
+            PUBLICATION => self.publications.push(PublicationRow {
+                index: fait.index,
+                enregistre_le: fait.enregistre_le,
+                mode: fait.mode.unwrap_or_default(),
+                date: fait.date.unwrap_or_default(),
+                jusqu_au: fait.jusqu_au,
+            }),
+            ANNULATION_DEMANDEE => self.annulation.get_or_insert_with(empty).demandee_index = Some(fait.index),
+            ANNULATION_ACQUITTEE => self.annulation.get_or_insert_with(empty).accuses.push(fait.accuse()),
+            _ => {}
+        }
+    }
+
+    /// What follows from the facts.
+    fn judge(&mut self, transmis_le_ms: Option<i64>) {
+        // The prefecture's own word first, else the constat's; of each the first.
+        let own = self.accuses.iter().find(|accuse| accuse.signe_par.is_some());
+        let accuse = own.or(self.accuses.first()).filter(|_| self.transmis_index.is_some());
+        self.date_reception = accuse.map(|accuse| accuse.date_reception.clone());
+        let day = |text: &str| text.parse::<Jour>().ok().map(|jour| jour.0);
+        let first = |is_notification: bool| {
+            let of_kind = |row: &&PublicationRow| (row.mode == "notification") == is_notification;
+            self.publications.iter().filter(of_kind).filter_map(|row| day(&row.date)).min()
+        };
+        let faits = Faits {
+            nature: &self.nature,
+            departement: &self.departement,
+            transmis_le_ms: transmis_le_ms.map(i64::cast_unsigned),
+            rejete: self.etat == Etat::Anomalie,
+            annule: self.etat == Etat::Annule,
+            recu_le: self.date_reception.as_deref().and_then(day),
+            publie_le: first(false),
+            notifie_le: first(true),
+        };
+        self.executoire = delais::executoire(&faits);
+        self.defere = delais::defere(&faits);
+    }
+}
+
+fn instant(ms: i64) -> String {
+    Horodatage::from_unix_ms(ms.cast_unsigned()).to_string()
+}

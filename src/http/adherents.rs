@@ -1,0 +1,92 @@
+//! Members with their keys and delegations, from their view (`greffe_projections::adherents`).
+//!
+//! ```text
+//! GET /v1/adherents?categorie=&departement=&membre=&limit=&apres=&at_least=      {"lignes":[…],"suite":…}
+//! GET /v1/adherents/{organisation}?at_least=          keys, delegations and history, as they are now
+//! ```
+//!
+//! An organisation is named as in the dossier of a member: a SIREN, or `ICD:identifier`. A reader sees itself, whom it
+//! audits, and the members of its départements.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use greffe_events::ident::{Departement, Organisation};
+use greffe_projections::adherents::{self, AdherentRow, Filtre};
+use serde::Deserialize;
+
+use super::Node;
+use super::access::Reader;
+use super::problem::Problem;
+use super::request::{Params, now_ms, parameter};
+use super::vues::{PageJson, acces_propre, mot, tranche, wait_for};
+
+/// What kinds of bodies there are.
+const CATEGORIES: [&str; 9] = [
+    "commune",
+    "epci",
+    "departement",
+    "region",
+    "etablissement-public",
+    "prefecture",
+    "etat",
+    "operateur",
+    "entreprise",
+];
+
+/// The query of a list.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    categorie: Option<String>,
+    departement: Option<String>,
+    membre: Option<bool>,
+    limit: Option<u32>,
+    apres: Option<String>,
+    at_least: Option<u64>,
+}
+
+/// `GET /v1/adherents`.
+pub(super) async fn list(
+    State(node): State<Node>,
+    reader: Reader,
+    Params(query): Params<ListQuery>,
+) -> Result<Json<PageJson<AdherentRow>>, Problem> {
+    let departement: Option<Departement> = parameter("departement", query.departement.as_deref())?;
+    let filtre = Filtre {
+        categorie: mot("categorie", query.categorie.as_deref(), &CATEGORIES, |word| word)?,
+        departement: departement.map(|departement| departement.to_string()),
+        membre: query.membre,
+    };
+    let tranche = tranche(query.limit, query.apres.as_deref())?;
+    wait_for(&node, query.at_least, |vues| &vues.adherents).await?;
+    node.blocking(move |app| {
+        let acces = acces_propre(&reader);
+        let page = app.vues.adherents.read(|view, _| adherents::list(view, &acces, &filtre, tranche))?;
+        Ok(Json(page.into()))
+    })
+    .await
+}
+
+/// The query of one.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FindQuery {
+    at_least: Option<u64>,
+}
+
+/// `GET /v1/adherents/{organisation}`.
+pub(super) async fn find(
+    State(node): State<Node>,
+    reader: Reader,
+    Path(organisation): Path<String>,
+    Params(query): Params<FindQuery>,
+) -> Result<Json<AdherentRow>, Problem> {
+    let organisation = Organisation::of_abrege(&organisation).map_err(|_| Problem::not_found())?.to_string();
+    wait_for(&node, query.at_least, |vues| &vues.adherents).await?;
+    node.blocking(move |app| {
+        let acces = acces_propre(&reader);
+        let found = app.vues.adherents.read(|view, _| adherents::find(view, &acces, &organisation, now_ms()))?;
+        found.map(Json).ok_or_else(Problem::not_found)
+    })
+    .await
+}

@@ -1,0 +1,123 @@
+//! Invoices, from their view (`greffe_projections::comptabilite`).
+//!
+//! ```text
+//! GET /v1/factures?vendeur=&acheteur=&etat=&annee=&limit=&apres=&at_least=      {"lignes":[…],"suite":…}
+//! GET /v1/factures/totaux?acheteur=&at_least=      {"totaux":[…]}: by year, budget, budget year and currency
+//! GET /v1/factures/{id}?at_least=                  with all that was said
+//! ```
+//!
+//! Parties are named by a SIREN or `ICD:identifier`. Seller and buyer see their invoices, and so do the accountant that the
+//! buyer names and the gateways that sign for them.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use greffe_events::catalogue::Famille;
+use greffe_events::catalogue::facture::Avancement;
+use greffe_events::ident::{IdFacture, Organisation};
+use greffe_projections::comptabilite::{self, FactureRow, FiltreFactures, TotalFactures};
+use serde::{Deserialize, Serialize};
+
+use super::Node;
+use super::access::Reader;
+use super::problem::Problem;
+use super::request::{Params, bad_parameter};
+use super::vues::{PageJson, acces, mot, tranche, wait_for};
+
+/// States beside the steps of an invoice's life.
+const AUTRES_ETATS: [&str; 5] = ["sans-statut", "suspendue", "a-recycler", "rejetee", "abandonnee"];
+
+/// The query of a list.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    vendeur: Option<String>,
+    acheteur: Option<String>,
+    etat: Option<String>,
+    annee: Option<u16>,
+    limit: Option<u32>,
+    apres: Option<String>,
+    at_least: Option<u64>,
+}
+
+fn partie(name: &'static str, text: Option<&str>) -> Result<Option<String>, Problem> {
+    let organisation = text.map(Organisation::of_abrege).transpose();
+    let organisation = organisation.map_err(|error| bad_parameter(name, error.to_string()))?;
+    Ok(organisation.map(|organisation| organisation.to_string()))
+}
+
+/// `GET /v1/factures`.
+pub(super) async fn list(
+    State(node): State<Node>,
+    reader: Reader,
+    Params(query): Params<ListQuery>,
+) -> Result<Json<PageJson<FactureRow>>, Problem> {
+    let etats: Vec<&str> = Avancement::ALL.iter().map(|step| step.as_str()).chain(AUTRES_ETATS).collect();
+    let filtre = FiltreFactures {
+        vendeur: partie("vendeur", query.vendeur.as_deref())?,
+        acheteur: partie("acheteur", query.acheteur.as_deref())?,
+        etat: mot("etat", query.etat.as_deref(), &etats, |word| word)?,
+        annee: query.annee,
+    };
+    let tranche = tranche(query.limit, query.apres.as_deref())?;
+    wait_for(&node, query.at_least, |vues| &vues.comptabilite).await?;
+    node.blocking(move |app| {
+        let acces = acces(app, &reader, Famille::Comptabilite)?;
+        let page = app.vues.comptabilite.read(|view, _| comptabilite::factures(view, &acces, &filtre, tranche))?;
+        Ok(Json(page.into()))
+    })
+    .await
+}
+
+/// The query of totals.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TotauxQuery {
+    acheteur: String,
+    at_least: Option<u64>,
+}
+
+/// Totals.
+#[derive(Serialize)]
+pub(super) struct Totaux {
+    totaux: Vec<TotalFactures>,
+}
+
+/// `GET /v1/factures/totaux`.
+pub(super) async fn totaux(
+    State(node): State<Node>,
+    reader: Reader,
+    Params(query): Params<TotauxQuery>,
+) -> Result<Json<Totaux>, Problem> {
+    let acheteur = partie("acheteur", Some(&query.acheteur))?.unwrap_or_default();
+    wait_for(&node, query.at_least, |vues| &vues.comptabilite).await?;
+    node.blocking(move |app| {
+        let acces = acces(app, &reader, Famille::Comptabilite)?;
+        let totaux = app.vues.comptabilite.read(|view, _| comptabilite::totaux_factures(view, &acces, &acheteur))?;
+        Ok(Json(Totaux { totaux }))
+    })
+    .await
+}
+
+/// The query of one.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FindQuery {
+    at_least: Option<u64>,
+}
+
+/// `GET /v1/factures/{id}`.
+pub(super) async fn find(
+    State(node): State<Node>,
+    reader: Reader,
+    Path(id): Path<String>,
+    Params(query): Params<FindQuery>,
+) -> Result<Json<FactureRow>, Problem> {
+    let id: IdFacture = id.parse().map_err(|_| Problem::not_found())?;
+    wait_for(&node, query.at_least, |vues| &vues.comptabilite).await?;
+    node.blocking(move |app| {
+        let acces = acces(app, &reader, Famille::Comptabilite)?;
+        let found = app.vues.comptabilite.read(|view, _| comptabilite::facture(view, &acces, &id.to_string()))?;
+        found.map(Json).ok_or_else(Problem::not_found)
+    })
+    .await
+}

@@ -1,0 +1,120 @@
+//! The audit trail, from its view (`greffe_projections::journal`).
+//!
+//! ```text
+//! GET /v1/journal?type=&source=&famille=&sujet=&constat=&code=&depuis=&avant=&limit=&apres=&at_least=
+//! GET /v1/journal/{index}?at_least=
+//! ```
+//!
+//! `source` is a SIREN or `ICD:identifier`, `sujet` a whole dossier (`family/identifier`), `depuis` and `avant` are instants
+//! (RFC 3339) of recording. Everything is listed to those who read everything; to any other what it said, what is said about
+//! its dossiers, its refusals, and the acts of its départements.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use greffe_events::EventType;
+use greffe_events::horodatage::Horodatage;
+use greffe_events::ident::{Organisation, Subject};
+use greffe_projections::journal::{self, EvenementRow, Filtre};
+use serde::Deserialize;
+
+use super::Node;
+use super::access::Reader;
+use super::problem::Problem;
+use super::request::{Params, bad_parameter, index_in_path, parameter};
+use super::vues::{PageJson, acces_propre, mot, tranche, wait_for};
+
+/// Families of dossiers.
+const FAMILLES: [&str; 8] = [
+    Subject::REGISTRE,
+    Subject::ADHERENT,
+    Subject::PIECE,
+    Subject::ACTE,
+    Subject::FLUX,
+    Subject::FACTURE,
+    Subject::CONSULTATION,
+    Subject::PLI,
+];
+
+/// The query of a list.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    #[serde(rename = "type")]
+    event_type: Option<String>,
+    source: Option<String>,
+    famille: Option<String>,
+    sujet: Option<String>,
+    constat: Option<bool>,
+    code: Option<String>,
+    depuis: Option<String>,
+    avant: Option<String>,
+    limit: Option<u32>,
+    apres: Option<String>,
+    at_least: Option<u64>,
+}
+
+impl ListQuery {
+    fn filtre(&self) -> Result<Filtre, Problem> {
+        let instant = |name, text: Option<&str>| {
+            parameter::<Horodatage>(name, text).map(|instant| instant.map(|instant| instant.unix_ms().cast_signed()))
+        };
+        let source = self.source.as_deref().map(Organisation::of_abrege).transpose();
+        let source = source.map_err(|error| bad_parameter("source", error.to_string()))?;
+        let sujet: Option<Subject> = parameter("sujet", self.sujet.as_deref())?;
+        Ok(Filtre {
+            event_type: mot("type", self.event_type.as_deref(), EventType::ALL, EventType::as_str)?,
+            source: source.map(|source| source.to_string()),
+            famille: mot("famille", self.famille.as_deref(), &FAMILLES, |word| word)?,
+            sujet: sujet.map(|sujet| sujet.to_string()),
+            constat: self.constat,
+            code: self.code.clone(),
+            depuis_ms: instant("depuis", self.depuis.as_deref())?,
+            avant_ms: instant("avant", self.avant.as_deref())?,
+        })
+    }
+}
+
+/// `GET /v1/journal`.
+pub(super) async fn list(
+    State(node): State<Node>,
+    reader: Reader,
+    Params(query): Params<ListQuery>,
+) -> Result<Json<PageJson<EvenementRow>>, Problem> {
+    let filtre = query.filtre()?;
+    let tranche = tranche(query.limit, query.apres.as_deref())?;
+    wait_for(&node, query.at_least, |vues| &vues.journal).await?;
+    node.blocking(move |app| {
+        let acces = acces_propre(&reader);
+        let page = app.vues.journal.read(|view, _| journal::list(view, &acces, &filtre, tranche))?;
+        Ok(Json(page.into()))
+    })
+    .await
+}
+
+/// The query of one.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FindQuery {
+    at_least: Option<u64>,
+}
+
+/// `GET /v1/journal/{index}`.
+pub(super) async fn find(
+    State(node): State<Node>,
+    reader: Reader,
+    Path(index): Path<String>,
+    Params(query): Params<FindQuery>,
+) -> Result<Json<EvenementRow>, Problem> {
+    let index = index_in_path(&index)?;
+    wait_for(&node, query.at_least, |vues| &vues.journal).await?;
+    node.blocking(move |app| {
+        // SQLite numbers rows up to i64; no leaf is beyond.
+        if i64::try_from(index).is_err() {
+            return Err(Problem::not_found());
+        }
+        let acces = acces_propre(&reader);
+        let found = app.vues.journal.read(|view, _| journal::find(view, &acces, index))?;
+        found.map(Json).ok_or_else(Problem::not_found)
+    })
+    .await
+}

@@ -11,6 +11,7 @@ use greffe::ledger::opening::NewLedger;
 use greffe::ledger::pieces::{Announced, Depot, Quota};
 use greffe::ledger::sequencer::Answer;
 use greffe::ledger::{Ledger, Options};
+use greffe::store::place::Place;
 use greffe::store::sqlite::SqliteStore;
 use greffe::store::{EventStore, READ_LEAVES_MAX};
 use greffe::tlog::{Checkpoint, Frontier, KeyName, NoteSigner, Verifier, leaf_hash};
@@ -124,6 +125,7 @@ impl World {
         let root = dir.path().join("registre");
         let folder = Folder::new(&root);
         let new = NewLedger {
+            store: &Place::Folder,
             folder: &folder,
             guard: &folder.default_guard(),
             origin: ORIGIN.parse().unwrap(),
@@ -133,7 +135,14 @@ impl World {
             now_ms: now_ms(),
         };
         new.create().unwrap();
-        let options = Options { folder: folder.clone(), guard: None, accept_store: false, quota: Quota::default() };
+        let options = Options {
+            folder: folder.clone(),
+            store: Place::Folder,
+            has_other_nodes: false,
+            guard: None,
+            accept_store: false,
+            quota: Quota::default(),
+        };
         let ledger = Ledger::open(&options, &mut |_, _| ()).unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let post = |event: &Value, seeds: &[u8]| {
@@ -217,7 +226,14 @@ impl World {
         store.append(self.leaves.len() as u64, &added).unwrap();
         drop(store);
         let folder = Folder::new(&self.root);
-        let options = Options { folder: folder.clone(), guard: None, accept_store: false, quota: Quota::default() };
+        let options = Options {
+            folder: folder.clone(),
+            store: Place::Folder,
+            has_other_nodes: false,
+            guard: None,
+            accept_store: false,
+            quota: Quota::default(),
+        };
         Ledger::open(&options, &mut |_, _| ()).unwrap().close().unwrap();
         self.checkpoint = std::fs::read(folder.checkpoint()).unwrap();
         self.leaves.extend(added);

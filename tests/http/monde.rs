@@ -11,6 +11,7 @@ use greffe::ledger::folder::Folder;
 use greffe::ledger::opening::NewLedger;
 use greffe::ledger::pieces::Quota;
 use greffe::ledger::{Ledger, Options};
+use greffe::store::place::Place;
 use greffe::tlog::Verifier;
 use greffe::vues::Follower;
 use greffe_events::Uuid;
@@ -123,6 +124,7 @@ impl Node {
         let folder = Folder::new(dir.path().join("registre"));
         let guard = folder.default_guard();
         NewLedger {
+            store: &Place::Folder,
             folder: &folder,
             guard: &guard,
             origin: ORIGIN.parse().unwrap(),
@@ -142,7 +144,14 @@ impl Node {
         quota: Quota,
         follow: impl FnOnce(&Ledger, &Path) -> Follower,
     ) -> Self {
-        let options = Options { folder: folder.clone(), guard: None, accept_store: false, quota };
+        let options = Options {
+            folder: folder.clone(),
+            store: Place::Folder,
+            has_other_nodes: false,
+            guard: None,
+            accept_store: false,
+            quota,
+        };
         let ledger = Arc::new(Ledger::open(&options, &mut |_, _| ()).unwrap());
         let follower = follow(&ledger, &folder.views());
         let app = App { ledger: Arc::clone(&ledger), actes: follower.reader(), vues: follower.health() };

@@ -215,7 +215,7 @@ mod tests {
             parse("kurrentdb://a:1,b:2,c:3?tls=false&stream=registre-039.essai&waitMs=250&maxAppendSize=4194304");
         assert_eq!(cluster.settings.hosts().len(), 3);
         assert_eq!((cluster.stream.as_str(), cluster.wait.as_millis()), ("registre-039.essai", 250));
-        assert_eq!(plain.settings.gossip_timeout(), WAIT / 6);
+        assert_eq!(plain.settings.gossip_timeout().as_millis(), WAIT.as_millis() / 6);
         let said = parse("esdb://a:1?GossipTimeout=77&nodePreference=follower").settings;
         assert_eq!((said.gossip_timeout().as_millis(), said.node_preference()), (77, NodePreference::Follower));
         assert_eq!(plain.settings.node_preference(), NodePreference::Random);

@@ -274,6 +274,8 @@ fn another_history_of_the_same_length_is_not_opened() {
         std::fs::copy(folder.default_guard(), &guard).unwrap();
         let options = greffe::ledger::Options {
             folder: greffe::ledger::folder::Folder::new(place),
+            store: greffe::store::place::Place::Folder,
+            has_other_nodes: false,
             guard: Some(guard),
             accept_store: n == 2,
             quota: greffe::ledger::pieces::Quota::default(),
@@ -284,6 +286,8 @@ fn another_history_of_the_same_length_is_not_opened() {
     }
     let options = greffe::ledger::Options {
         folder: greffe::ledger::folder::Folder::new(backup),
+        store: greffe::store::place::Place::Folder,
+        has_other_nodes: false,
         guard: Some(dir.path().join("garde-1")),
         accept_store: false,
         quota: greffe::ledger::pieces::Quota::default(),

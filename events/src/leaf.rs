@@ -80,43 +80,32 @@ pub enum LeafError {
     Envelope(Refusal),
 }
 
-impl Leaf {
+/// A leaf's fields as they stand in its bytes, whatever the payload is: for those who keep a leaf in another shape and
+/// build the same bytes again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fields<'a> {
+    /// When the log recorded it, Unix milliseconds.
+    pub recorded_at_ms: u64,
+    /// When the last byte of the request had been read, Unix milliseconds.
+    pub received_at_ms: u64,
+    /// The preceding leaf of the same dossier; below `u64::MAX`.
+    pub previous: Option<u64>,
+    /// Number of earlier leaves of the same source.
+    pub rank: u64,
+    /// Keys and signatures, in order; at most 255.
+    pub signatures: Vec<(KeyId, Signature)>,
+    /// The event's bytes.
+    pub payload: &'a [u8],
+}
+
+impl<'a> Fields<'a> {
     /// The bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let signatures = self.envelope.signatures();
-        let payload = self.envelope.payload();
-        let mut bytes = Vec::with_capacity(FIXED_BYTES + signatures.len() * SIGNATURE_BYTES + payload.len());
-        bytes.push(LEAF_VERSION);
-        bytes.extend_from_slice(&self.recorded_at_ms.to_be_bytes());
-        bytes.extend_from_slice(&self.received_at_ms.to_be_bytes());
-        bytes.extend_from_slice(&self.previous.map_or(0, |index| index + 1).to_be_bytes());
-        bytes.extend_from_slice(&self.rank.to_be_bytes());
-        // An envelope holds 1 to 4 signatures.
-        bytes.push(u8::try_from(signatures.len()).unwrap_or(u8::MAX));
-        for (key, signature) in signatures {
-            bytes.push(ALGORITHM_ED25519);
-            bytes.extend_from_slice(&key.0);
-            bytes.extend_from_slice(&signature.0);
-        }
-        bytes.extend_from_slice(payload);
-        bytes
+        encode((self.recorded_at_ms, self.received_at_ms, self.previous, self.rank), &self.signatures, self.payload)
     }
 
-    /// Reads the bytes.
-    pub fn decode(bytes: &[u8]) -> Result<Self, LeafError> {
-        Self::read(bytes, Envelope::new)
-    }
-
-    /// The same, for bytes that our own log holds: that the payload is I-JSON was checked when it was admitted, and is not
-    /// checked again.
-    pub fn decode_recorded(bytes: &[u8]) -> Result<Self, LeafError> {
-        Self::read(bytes, Envelope::assemble)
-    }
-
-    fn read(
-        bytes: &[u8],
-        envelope: impl FnOnce(Vec<u8>, Vec<(KeyId, Signature)>) -> Result<Envelope, Refusal>,
-    ) -> Result<Self, LeafError> {
+    /// Reads the bytes; the payload's own rules and the number of signatures are not checked.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, LeafError> {
         if bytes.len() > LEAF_BYTES_MAX {
             return Err(LeafError::TooLong(bytes.len()));
         }
@@ -134,16 +123,63 @@ impl Leaf {
             return Err(LeafError::ReceivedLater { received_at_ms, recorded_at_ms });
         }
         let mut signatures = Vec::with_capacity(SIGNATURES_MAX);
-        for _ in 0..usize::from(count).min(SIGNATURES_MAX + 1) {
+        for _ in 0..count {
             let [algorithm] = rest.take()?;
             if algorithm != ALGORITHM_ED25519 {
                 return Err(LeafError::Algorithm(algorithm));
             }
             signatures.push((KeyId(rest.take()?), Signature(rest.take()?)));
         }
-        let envelope = envelope(rest.bytes.to_vec(), signatures).map_err(LeafError::Envelope)?;
+        Ok(Self { recorded_at_ms, received_at_ms, previous, rank, signatures, payload: rest.bytes })
+    }
+}
+
+impl Leaf {
+    /// The bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let numbers = (self.recorded_at_ms, self.received_at_ms, self.previous, self.rank);
+        encode(numbers, self.envelope.signatures(), self.envelope.payload())
+    }
+
+    /// Reads the bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, LeafError> {
+        Self::read(bytes, Envelope::new)
+    }
+
+    /// The same, for bytes that our own log holds: that the payload is I-JSON was checked when it was admitted, and is not
+    /// checked again.
+    pub fn decode_recorded(bytes: &[u8]) -> Result<Self, LeafError> {
+        Self::read(bytes, Envelope::assemble)
+    }
+
+    fn read(
+        bytes: &[u8],
+        envelope: impl FnOnce(Vec<u8>, Vec<(KeyId, Signature)>) -> Result<Envelope, Refusal>,
+    ) -> Result<Self, LeafError> {
+        let Fields { recorded_at_ms, received_at_ms, previous, rank, signatures, payload } = Fields::decode(bytes)?;
+        let envelope = envelope(payload.to_vec(), signatures).map_err(LeafError::Envelope)?;
         Ok(Self { recorded_at_ms, received_at_ms, previous, rank, envelope })
     }
+}
+
+/// Writes the fields in their order: recorded, received, previous, rank; signatures; payload.
+fn encode(numbers: (u64, u64, Option<u64>, u64), signatures: &[(KeyId, Signature)], payload: &[u8]) -> Vec<u8> {
+    let (recorded_at_ms, received_at_ms, previous, rank) = numbers;
+    let mut bytes = Vec::with_capacity(FIXED_BYTES + signatures.len() * SIGNATURE_BYTES + payload.len());
+    bytes.push(LEAF_VERSION);
+    bytes.extend_from_slice(&recorded_at_ms.to_be_bytes());
+    bytes.extend_from_slice(&received_at_ms.to_be_bytes());
+    bytes.extend_from_slice(&previous.map_or(0, |index| index + 1).to_be_bytes());
+    bytes.extend_from_slice(&rank.to_be_bytes());
+    // An envelope holds 1 to 4 signatures.
+    bytes.push(u8::try_from(signatures.len()).unwrap_or(u8::MAX));
+    for (key, signature) in signatures {
+        bytes.push(ALGORITHM_ED25519);
+        bytes.extend_from_slice(&key.0);
+        bytes.extend_from_slice(&signature.0);
+    }
+    bytes.extend_from_slice(payload);
+    bytes
 }
 
 struct Reader<'a> {

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+#[cfg(feature = "kurrentdb")]
+use crate::store::kurrentdb::Fault;
 use crate::store::{EventStore, StoreError};
 
 /// Most leaves asked for at once. With [`crate::store::READ_BYTES_MAX`] it bounds the memory of the pipeline, which
@@ -41,6 +43,8 @@ impl From<StoreError> for ReadError {
             | StoreError::Foreign { .. }
             | StoreError::Schema { .. }
             | StoreError::Damaged { .. } => Self::Damaged(error.to_string()),
+            #[cfg(feature = "kurrentdb")]
+            StoreError::Kurrentdb(Fault::Foreign { .. } | Fault::RolledBack { .. }) => Self::Damaged(error.to_string()),
             other => Self::Unavailable(other.to_string()),
         }
     }

@@ -40,6 +40,7 @@ use crate::ledger::folder::{Folder, read_secret_key, write_secret_key};
 use crate::ledger::head::Receipt;
 use crate::ledger::opening::NewLedger;
 use crate::ledger::pieces::Quota;
+use crate::store::place::Place;
 
 /// Acts of one demonstration; each emitter has a daily serial of at most 9,999.
 const ACTES_MAX: usize = 10_000;
@@ -72,7 +73,14 @@ pub fn run(args: &Args) -> Outcome {
     listens
         .with_context(|| format!("rien ne peut écouter sur {} (autre adresse : --listen 127.0.0.1:0)", args.listen))?;
     let demo = Demo::prepare(&args.dir)?;
-    let options = Options { folder: demo.ledger.clone(), guard: None, accept_store: false, quota: Quota::default() };
+    let options = Options {
+        folder: demo.ledger.clone(),
+        store: Place::Folder,
+        has_other_nodes: false,
+        guard: None,
+        accept_store: false,
+        quota: Quota::default(),
+    };
     let node = serve::start(&options, args.listen).with_context(|| {
         format!("le nœud n'a pas démarré sur {} (autre adresse : --listen 127.0.0.1:0)", args.listen)
     })?;
@@ -132,6 +140,7 @@ impl Demo {
         let recovery = |n: u8| demo.key(&root.join(format!("hors-ligne/recouvrement-{n}.pem"))).map(|key| key.id());
         let opening = NewLedger {
             folder: &demo.ledger,
+            store: &Place::Folder,
             guard: &demo.ledger.default_guard(),
             origin: region::ORIGIN.parse()?,
             operator: demo.operateur.clone(),

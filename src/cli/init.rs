@@ -10,12 +10,16 @@ use greffe_events::key::{KeyId, SecretKey};
 use super::{Outcome, now_ms, print, say};
 use crate::ledger::folder::{Folder, read_secret_key, write_secret_key};
 use crate::ledger::opening::NewLedger;
+use crate::store::place::Place;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Dossier du registre, à créer.
     #[arg(long, env = "GREFFE_DIR")]
     dir: PathBuf,
+    /// Où seront les feuilles : sqlite (dans le dossier) ou un flux KurrentDB, esdb://hôte:2113?stream=…&passwordFile=…
+    #[arg(long, env = "GREFFE_STORE", value_name = "ADRESSE", default_value = "sqlite", hide_env_values = true)]
+    store: Place,
     /// Nom du registre, pour toujours ; d'ordinaire un nom de domaine : greffe.exemple.fr
     #[arg(long)]
     origin: Origin,
@@ -54,6 +58,7 @@ pub fn run(args: &Args) -> Outcome {
     let guard = args.guard.clone().unwrap_or_else(|| folder.default_guard());
     let new = NewLedger {
         folder: &folder,
+        store: &args.store,
         guard: &guard,
         origin: args.origin.clone(),
         operator: args.operator.clone(),

@@ -11,6 +11,7 @@ mod event;
 mod init;
 mod kept;
 mod key;
+mod migrate;
 mod piece;
 mod post;
 mod serve;
@@ -44,6 +45,8 @@ enum Command {
     Init(init::Args),
     /// Ouvre un registre et le sert en HTTP jusqu'à l'arrêt (Ctrl-C).
     Serve(serve::Args),
+    /// Copie les feuilles d'un registre arrêté vers un autre lieu, une à une, et compare les racines.
+    Migrate(migrate::Args),
     /// Crée ou montre une clé.
     #[command(subcommand)]
     Key(key::Command),
@@ -78,6 +81,7 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Migrate(args) => migrate::run(&args),
         Command::Key(command) => key::run(&command),
         Command::Token(args) => token::run(&args),
         Command::Post(args) => post::run(&args),

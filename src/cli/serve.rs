@@ -16,6 +16,7 @@ use crate::ledger::folder::Folder;
 use crate::ledger::pieces::Quota;
 use crate::ledger::pieces::accounts::QUOTA_PIECES;
 use crate::ledger::{Ledger, Options};
+use crate::store::place::Place;
 use crate::vues::Vues;
 
 /// How often the node looks whether its sequencer still works.
@@ -26,6 +27,9 @@ pub struct Args {
     /// Dossier du registre.
     #[arg(long, env = "GREFFE_DIR")]
     dir: PathBuf,
+    /// Où sont les feuilles : sqlite (dans le dossier) ou un flux KurrentDB, esdb://hôte:2113?stream=…&passwordFile=…
+    #[arg(long, env = "GREFFE_STORE", value_name = "ADRESSE", default_value = "sqlite", hide_env_values = true)]
+    store: Place,
     /// Adresse d'écoute. TLS et HTTP/2 sont l'affaire du mandataire (nginx, Caddy…) placé devant.
     #[arg(long, env = "GREFFE_LISTEN", default_value = "127.0.0.1:4180")]
     listen: SocketAddr,
@@ -60,6 +64,8 @@ fn octets(text: &str) -> Result<u64, String> {
 pub fn run(args: &Args) -> Outcome {
     let options = Options {
         folder: Folder::new(&args.dir),
+        store: args.store.clone(),
+        has_other_nodes: false,
         guard: args.guard.clone(),
         accept_store: args.accept_store,
         quota: Quota { bytes: args.piece_quota, pieces: args.piece_quota_count },

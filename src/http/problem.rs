@@ -213,6 +213,8 @@ impl From<Unavailable> for Problem {
             Unavailable::Clock(_) => (Cause::Horloge, 60),
             Unavailable::Guard => (Cause::Garde, 30),
             Unavailable::Store => (Cause::StoreUnavailable, 30),
+            Unavailable::Unsettled => (Cause::StoreUnavailable, 10),
+            Unavailable::Contended => (Cause::Overloaded, 1),
             Unavailable::Stopping => (Cause::Stopping, 10),
         };
         Self::new(cause, why.to_string()).retry_after(wait_s)
@@ -223,6 +225,10 @@ impl From<LedgerError> for Problem {
     fn from(error: LedgerError) -> Self {
         match error {
             LedgerError::Store(StoreError::Busy { .. }) => Self::new(Cause::Overloaded, "the store is busy"),
+            LedgerError::Store(error) if error.is_passing() => {
+                tracing::error!(%error, "the store can't be reached");
+                Self::new(Cause::StoreUnavailable, "the store can't be reached now").retry_after(10)
+            }
             LedgerError::Piece(error) => error.into(),
             error => Self::internal(&error),
         }

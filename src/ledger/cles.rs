@@ -57,6 +57,11 @@ impl NodeKeys {
         Ok(Self { folder: folder.clone(), name, signer, node: load(folder, Purpose::Node, log.noeud)? })
     }
 
+    /// Where they lie.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
     /// Signs tree heads.
     pub fn signer(&self) -> &NoteSigner {
         &self.signer

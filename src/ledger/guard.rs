@@ -119,9 +119,11 @@ pub fn check<E: From<GuardError>>(
 
 /// Keeps the guard, and the folder's own `checkpoint`, up to date from a thread of its own.
 ///
+/// Where nodes share a store the guard must hold a head before it is seen: then the sequencer writes it, and none is given here.
+///
 /// The thread ends when the head's sender is dropped, after a last write.
 pub fn keep(
-    guard: PathBuf,
+    guard: Option<PathBuf>,
     checkpoint: PathBuf,
     mut head: watch::Receiver<Arc<Head>>,
     failed: Arc<AtomicBool>,
@@ -142,14 +144,16 @@ pub fn keep(
                     (head.size, head.checkpoint.clone())
                 };
                 let written =
-                    [&guard, &checkpoint].into_iter().try_for_each(|path| replace_file(path, note.as_bytes()));
+                    guard.iter().chain([&checkpoint]).try_for_each(|path| replace_file(path, note.as_bytes()));
                 match &written {
                     Ok(()) => metrics.guarded(size),
                     Err(error) => {
-                        tracing::error!(%error, guard = %guard.display(), "the rollback guard can't be written");
+                        tracing::error!(%error, ?guard, "the rollback guard can't be written");
                     }
                 }
-                failed.store(written.is_err(), Ordering::Relaxed);
+                if guard.is_some() {
+                    failed.store(written.is_err(), Ordering::Relaxed);
+                }
                 if !is_open {
                     return;
                 }

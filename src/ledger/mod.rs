@@ -12,6 +12,7 @@
 //! | [`head`] | the signed head, and receipts |
 //! | [`guard`], [`clock`] | refuse to write a second history, or a false time |
 //! | [`refus`] | refusals as leaves |
+//! | [`nodes`] | several nodes over one store |
 //! | [`metrics`] | how long each stage takes, what waits, what is refused |
 //! | [`opening`] | the first leaf of a new ledger |
 //!
@@ -25,6 +26,7 @@ pub mod guard;
 pub mod head;
 pub mod index;
 pub mod metrics;
+pub mod nodes;
 pub mod opening;
 pub mod pieces;
 pub mod queue;
@@ -60,7 +62,7 @@ use self::pieces::{Depot, PieceError, Pieces, Quota};
 use self::queue::{Lane, NotQueued, Queue};
 use self::refus::{NodeVoice, RefusalWatch};
 use self::sequencer::{Answer, Fatal, Group, Kept, Sequencer, Told, Unavailable, make_receipt, sign_head};
-use crate::store::sqlite::SqliteStore;
+use crate::store::place::Place;
 use crate::store::{EventStore, READ_LEAVES_MAX, StoreError};
 use crate::tlog::{
     Edge, Hash, TILE_WIDTH, TileNodes, TileReader, Verifier, consistency_proof, inclusion_proof, leaf_hash, root,
@@ -106,6 +108,10 @@ pub enum LedgerError {
 pub struct Options {
     /// Where it is.
     pub folder: Folder,
+    /// Where its leaves are.
+    pub store: Place,
+    /// Whether other nodes may write to the same store, where it can be shared.
+    pub has_other_nodes: bool,
     /// The rollback guard; none: beside the folder.
     pub guard: Option<PathBuf>,
     /// The operator says that the store is the newest state, although the guard is missing or says otherwise.
@@ -139,7 +145,7 @@ impl Ledger {
     pub fn open(options: &Options, progress: Progress) -> Result<Self, LedgerError> {
         let folder = &options.folder;
         let lock = folder.lock()?;
-        let store: Arc<dyn EventStore> = Arc::new(SqliteStore::open(folder.root())?);
+        let store = options.store.open(folder.root())?;
         let opening = read_opening(store.as_ref())?;
         let guard = options.guard.clone().unwrap_or_else(|| folder.default_guard());
         folder.check_outside(&guard)?;
@@ -166,6 +172,7 @@ impl Ledger {
         let keys = NodeKeys::open(folder, &opening.origine, &named_log(&opening.origine, &index)?)?;
         let head = sign_head(&edge, keys.signer(), opening.origine.as_str())?;
         let guard_failed = Arc::new(AtomicBool::new(false));
+        let is_shared = store.is_shared();
         // Before the first answer, so that a fresh start is guarded from its first leaf on.
         folder::replace_file(&guard, head.checkpoint.as_bytes())
             .map_err(|source| GuardError::Io { path: guard.clone(), source })?;
@@ -173,9 +180,14 @@ impl Ledger {
         metrics.guarded(size);
         let (head_sender, head) = watch::channel(Arc::new(head));
         let guarded = head_sender.subscribe();
-        let guard_thread =
-            guard::keep(guard, folder.checkpoint(), guarded, Arc::clone(&guard_failed), Arc::clone(&metrics))
-                .map_err(LedgerError::Thread)?;
+        let guard_thread = guard::keep(
+            (!is_shared).then(|| guard.clone()),
+            folder.checkpoint(),
+            guarded,
+            Arc::clone(&guard_failed),
+            Arc::clone(&metrics),
+        )
+        .map_err(LedgerError::Thread)?;
         let depot = Arc::new(Depot::open(folder.pieces(), options.quota, index.reader())?);
         let upkeep = pieces::upkeep::keep(Arc::clone(&depot), head_sender.subscribe()).map_err(LedgerError::Thread)?;
         // The first value counts as seen by new receivers: say it once more for the folder's own copy.
@@ -194,8 +206,16 @@ impl Ledger {
             started: Instant::now(),
             refusals: RefusalWatch::default(),
             metrics: Arc::clone(&metrics),
+            guard: is_shared.then_some(guard),
+            is_alone: !options.has_other_nodes,
+            unsettled: None,
         };
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(Queue::new(store.append_max()));
+        let mut followers = vec![("guard's", guard_thread), ("pieces'", upkeep)];
+        if is_shared {
+            let follower = nodes::follow(Arc::clone(&store), head.clone(), Arc::clone(&queue));
+            followers.push(("store's", follower.map_err(LedgerError::Thread)?));
+        }
         let waiting = Arc::clone(&queue);
         let thread = std::thread::Builder::new()
             .name("sequenceur".to_owned())
@@ -212,7 +232,7 @@ impl Ledger {
             head,
             guard_failed,
             threads: Mutex::new(vec![thread]),
-            followers: Mutex::new(vec![("guard's", guard_thread), ("pieces'", upkeep)]),
+            followers: Mutex::new(followers),
             _lock: lock,
         })
     }
@@ -291,24 +311,38 @@ impl Ledger {
         Ok(prepared)
     }
 
-    /// Queues events that stay together and in order, at most 1,024; one answer for each comes when they are durable, or refused.
+    /// Queues events that stay in order, and together as far as one batch of the store holds them; one answer for each comes when they are
+    /// durable, or refused.
     pub async fn submit_all(&self, prepared: Vec<Prepared>) -> Vec<Told> {
-        let events = prepared.len();
-        if events == 0 {
-            return Vec::new();
-        }
-        let all = |why| {
-            (0..events).for_each(|_| self.metrics.event(Outcome::Unavailable));
-            (0..events).map(|_| Told::Unavailable(why)).collect()
-        };
-        let bytes = prepared.iter().map(|prepared| prepared.envelope.payload().len()).sum();
+        let size = |prepared: &Prepared| prepared.envelope.payload().len();
         let lane = lane(&prepared);
-        let (answer, told) = oneshot::channel();
-        match self.queue.push(lane, Group { prepared, answer }, events, bytes) {
-            Ok(()) => told.await.unwrap_or_else(|_| all(Unavailable::Stopping)),
-            Err(NotQueued::Full) => all(Unavailable::QueueFull),
-            Err(NotQueued::Closed) => all(Unavailable::Stopping),
+        let mut closed = None;
+        let mut waiting = Vec::new();
+        for part in self.queue.batch_max().parts(prepared, size) {
+            let (events, bytes) = (part.len(), part.iter().map(size).sum());
+            let (answer, told) = oneshot::channel();
+            // What follows a part that is not queued must not overtake it.
+            if closed.is_none() {
+                closed = match self.queue.push(lane.clone(), Group { prepared: part, answer }, events, bytes) {
+                    Ok(()) => None,
+                    Err(NotQueued::Full) => Some(Unavailable::QueueFull),
+                    Err(NotQueued::Closed) => Some(Unavailable::Stopping),
+                };
+            }
+            waiting.push((events, closed, told));
         }
+        let mut all = Vec::new();
+        for (events, closed, told) in waiting {
+            let told = match closed {
+                None => told.await.map_err(|_| Unavailable::Stopping),
+                Some(why) => Err(why),
+            };
+            all.extend(told.unwrap_or_else(|why| {
+                (0..events).for_each(|_| self.metrics.event(Outcome::Unavailable));
+                (0..events).map(|_| Told::Unavailable(why)).collect()
+            }));
+        }
+        all
     }
 
     /// What to answer, with its receipt. Reads the store where the leaf was there before.

@@ -12,8 +12,8 @@ use greffe_events::{Data, Event, Refusal, Uuid};
 use thiserror::Error;
 
 use super::folder::{Folder, FolderError, replace_file, write_secret_key};
-use crate::store::sqlite::SqliteStore;
-use crate::store::{AppendError, EventStore, StoreError};
+use crate::store::place::Place;
+use crate::store::{AppendError, StoreError};
 use crate::tlog::{Algorithm, Edge, KeyName, NoteSigner, Verifier, leaf_hash};
 
 /// Why no ledger was made.
@@ -49,6 +49,8 @@ pub enum OpeningError {
 pub struct NewLedger<'a> {
     /// Where.
     pub folder: &'a Folder,
+    /// Where its leaves will be.
+    pub store: &'a Place,
     /// The rollback guard.
     pub guard: &'a std::path::Path,
     /// The log's name, for ever.
@@ -88,7 +90,7 @@ impl NewLedger<'_> {
         };
         let leaf = self.first_leaf(&opening)?;
         // Only now does anything appear in the folder.
-        let store = SqliteStore::create(root)?;
+        let store = self.store.create(root)?;
         write_secret_key(&self.folder.log_key(), &log_key)?;
         write_secret_key(&self.folder.node_key(), &node_key)?;
         store.append(0, std::slice::from_ref(&leaf))?;

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use greffe_events::ident::Organisation;
 
-use crate::store::{APPEND_BYTES_MAX, APPEND_LEAVES_MAX};
+use crate::store::{APPEND_BYTES_MAX, APPEND_LEAVES_MAX, AppendMax};
 
 /// Events of one lane that go before the next lane's turn: some sixteen lanes share a batch.
 pub const TURN_EVENTS: usize = 64;
@@ -46,6 +46,42 @@ pub const BATCH_BYTES_MAX: usize = APPEND_BYTES_MAX * 3 / 4;
 const LEAF_OVERHEAD_MAX: usize = 1_024;
 
 const _: () = assert!(BATCH_BYTES_MAX + APPEND_LEAVES_MAX * LEAF_OVERHEAD_MAX <= APPEND_BYTES_MAX);
+
+/// What one batch may hold, so that its leaves fit into one append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchMax {
+    /// Events.
+    pub events: usize,
+    /// Bytes of events.
+    pub bytes: usize,
+}
+
+impl BatchMax {
+    /// The batches of a store.
+    pub fn of(append: AppendMax) -> Self {
+        let bytes = append.bytes.saturating_sub(append.leaves * LEAF_OVERHEAD_MAX);
+        Self { events: append.leaves, bytes: bytes.min(BATCH_BYTES_MAX) }
+    }
+
+    /// Cuts what was posted together into parts that fit, in order; `bytes` of one of them never exceeds a batch.
+    pub fn parts<T>(self, posted: Vec<T>, bytes: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
+        let (mut parts, mut filled): (Vec<Vec<T>>, usize) = (Vec::new(), 0);
+        for one in posted {
+            let size = bytes(&one);
+            match parts.last_mut() {
+                Some(part) if part.len() < self.events && filled + size <= self.bytes => {
+                    filled += size;
+                    part.push(one);
+                }
+                _ => {
+                    filled = size;
+                    parts.push(vec![one]);
+                }
+            }
+        }
+        parts
+    }
+}
 
 /// Longest that what is queued goes on being worked on after the stop; the rest is told to come again.
 pub const DRAIN_WAIT_MAX: Duration = Duration::from_secs(20);
@@ -173,6 +209,7 @@ pub enum NotQueued {
 /// The queue, shared between those who post and the sequencer.
 #[derive(Debug)]
 pub struct Queue<T> {
+    batch: BatchMax,
     state: Mutex<State<T>>,
     /// Notified, with `state` held, when something comes or the queue closes.
     changed: Condvar,
@@ -183,15 +220,22 @@ struct State<T> {
     lanes: Lanes<T>,
     /// When it took no more.
     closed: Option<Instant>,
-}
-
-impl<T> Default for Queue<T> {
-    fn default() -> Self {
-        Self { state: Mutex::new(State { lanes: Lanes::new(), closed: None }), changed: Condvar::new() }
-    }
+    /// Whether the sequencer is to look at the store although nothing waits.
+    nudged: bool,
 }
 
 impl<T> Queue<T> {
+    /// An empty queue before a store.
+    pub fn new(append: AppendMax) -> Self {
+        let state = State { lanes: Lanes::new(), closed: None, nudged: false };
+        Self { batch: BatchMax::of(append), state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    /// What one batch may hold: the most that a group may.
+    pub fn batch_max(&self) -> BatchMax {
+        self.batch
+    }
+
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -208,7 +252,13 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// The next batch; waits for one. None once the queue is closed and empty, or has been closed for [`DRAIN_WAIT_MAX`].
+    /// Wakes whoever takes, with an empty batch where nothing waits.
+    pub fn nudge(&self) {
+        self.lock().nudged = true;
+        self.changed.notify_one();
+    }
+
+    /// The next batch; waits for one, or for a nudge. None once the queue is closed and empty, or has been closed for [`DRAIN_WAIT_MAX`].
     pub fn take(&self) -> Option<Taken<T>> {
         let mut state = self.lock();
         loop {
@@ -216,10 +266,13 @@ impl<T> Queue<T> {
                 return None;
             }
             if state.lanes.events > 0 {
-                return Some(state.lanes.take(APPEND_LEAVES_MAX, BATCH_BYTES_MAX, Instant::now()));
+                return Some(state.lanes.take(self.batch.events, self.batch.bytes, Instant::now()));
             }
             if state.closed.is_some() {
                 return None;
+            }
+            if std::mem::take(&mut state.nudged) {
+                return Some(Taken { groups: Vec::new(), waits: Vec::new() });
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -354,11 +407,36 @@ mod tests {
 
     #[test]
     fn a_closed_queue_takes_nothing_and_gives_out_what_it_holds() {
-        let queue = Queue::default();
+        let queue = Queue::new(AppendMax::PORT);
         queue.push(lane(1), 1, 1, 1).unwrap();
         queue.close();
         assert_eq!(queue.push(lane(1), 2, 1, 1), Err(NotQueued::Closed));
         assert_eq!(queue.take().unwrap().groups, [1]);
+        assert!(queue.take().is_none());
+    }
+
+    #[test]
+    fn what_is_posted_together_is_cut_where_a_batch_ends() {
+        let max = BatchMax { events: 3, bytes: 100 };
+        let cut = |sizes: &[usize]| max.parts(sizes.to_vec(), |size| *size);
+        assert_eq!(cut(&[1, 1, 1, 1]), [vec![1, 1, 1], vec![1]]);
+        assert_eq!(cut(&[60, 40, 1, 100, 100]), [vec![60, 40], vec![1], vec![100], vec![100]]);
+        assert!(cut(&[]).is_empty());
+        let port = BatchMax::of(AppendMax::PORT);
+        assert_eq!((port.events, port.bytes), (APPEND_LEAVES_MAX, BATCH_BYTES_MAX));
+        let small = BatchMax::of(AppendMax { leaves: 256, bytes: 884_736 });
+        assert!(small.bytes + small.events * LEAF_OVERHEAD_MAX <= 884_736 && small.bytes >= 60_000);
+    }
+
+    #[test]
+    fn a_nudge_wakes_once_and_never_before_what_waits() {
+        let queue = Queue::new(AppendMax::PORT);
+        queue.nudge();
+        queue.nudge();
+        queue.push(lane(1), 1, 1, 1).unwrap();
+        assert_eq!(queue.take().unwrap().groups, [1]);
+        assert!(queue.take().unwrap().groups.is_empty());
+        queue.close();
         assert!(queue.take().is_none());
     }
 }

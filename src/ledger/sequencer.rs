@@ -10,8 +10,9 @@
 //! is answered before the store has the leaves. When the store cannot say whether it has them, the process must stop:
 //! what is on disk decides at restart.
 
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant, SystemTime};
 
 use greffe_events::dossier::Dossier;
@@ -29,6 +30,7 @@ use super::clock::{ClockFault, ClockWatch, Reading};
 use super::head::{Head, Receipt, id_of};
 use super::index::{IndexError, IndexWriter};
 use super::metrics::{self, Metrics, Stage};
+use super::nodes;
 use super::queue::Queue;
 use super::refus::{NodeVoice, RefusalKey, RefusalWatch, is_recorded};
 use crate::store::{AppendError, EventStore, StoreError};
@@ -151,6 +153,12 @@ pub enum Unavailable {
     /// The store took nothing, for certain.
     #[error("the store took nothing: disk full, read-only or busy")]
     Store,
+    /// Other nodes wrote first, again and again.
+    #[error("other nodes wrote first each time; post the same bytes again")]
+    Contended,
+    /// The store did not say in time whether it took it.
+    #[error("nobody knows yet whether it was recorded; post the same bytes again")]
+    Unsettled,
     /// The node stops. Whether this submission was recorded is known after its restart: post it again.
     #[error("the node is stopping; post the same bytes again later")]
     Stopping,
@@ -162,6 +170,14 @@ pub enum Fatal {
     /// The append is in doubt, or another node wrote.
     #[error("{0}")]
     Append(#[from] AppendError),
+    /// Leaf `index` is another node's, and this one is to be alone.
+    #[error(
+        "leaf {index} is not of this node: another one writes to the same stream, and files are not shared between nodes"
+    )]
+    OtherNode {
+        /// The first such leaf.
+        index: u64,
+    },
     /// The store can't be read.
     #[error("{0}")]
     Store(#[from] StoreError),
@@ -186,6 +202,12 @@ pub struct Sequencer {
     pub(super) started: Instant,
     pub(super) refusals: RefusalWatch,
     pub(super) metrics: Arc<Metrics>,
+    /// Where nodes share the store: the rollback guard, written before a head is seen.
+    pub(super) guard: Option<PathBuf>,
+    /// Whether no other node may write: then leaves that are not of this one end it.
+    pub(super) is_alone: bool,
+    /// The batch of which the store did not say whether it took it.
+    pub(super) unsettled: Option<Vec<Vec<u8>>>,
 }
 
 /// What a submission becomes, once the batch is durable.
@@ -203,6 +225,7 @@ type Answers = oneshot::Sender<Vec<Told>>;
 
 /// A group within its batch.
 struct Pending {
+    prepared: Vec<Prepared>,
     answer: Answers,
     outcomes: Vec<Outcome>,
 }
@@ -234,22 +257,40 @@ impl Sequencer {
             for wait in taken.waits {
                 self.metrics.took(Stage::Wait, wait);
             }
-            self.batch(taken.groups)?;
+            if taken.groups.is_empty() {
+                self.join()?;
+                continue;
+            }
+            let (mut groups, mut lost) = (taken.groups, 0);
+            while let Some(again) = self.batch(groups)? {
+                lost += 1;
+                if !self.join()? {
+                    refuse_all(again, Unavailable::Store);
+                    break;
+                }
+                if lost == nodes::LOST_MAX {
+                    refuse_all(again, Unavailable::Contended);
+                    break;
+                }
+                std::thread::sleep(nodes::pause(lost));
+                groups = again;
+            }
         }
         Ok(())
     }
 
-    fn batch(&mut self, groups: Vec<Group>) -> Result<(), Fatal> {
-        if self.guard_failed.load(Ordering::Relaxed) {
+    /// Decides a batch and writes it. Gives it back where another node wrote first: it is to be decided again.
+    fn batch(&mut self, groups: Vec<Group>) -> Result<Option<Vec<Group>>, Fatal> {
+        if !self.is_guarded()? {
             refuse_all(groups, Unavailable::Guard);
-            return Ok(());
+            return Ok(None);
         }
         let recorded_at_ms = match self.clock.recorded_at(self.read_clocks(), self.index.recorded_at_ms()) {
             Ok(instant) => instant,
             Err(fault) => {
                 tracing::error!(%fault, "horloge");
                 refuse_all(groups, Unavailable::Clock(fault));
-                return Ok(());
+                return Ok(None);
             }
         };
         self.metrics.batch(groups.iter().map(|group| group.prepared.len()).sum());
@@ -258,7 +299,7 @@ impl Sequencer {
         if let Err(error) = self.index.begin() {
             tracing::error!(%error, "nothing is recorded until the index can be written");
             refuse_all(groups, Unavailable::Store);
-            return Ok(());
+            return Ok(None);
         }
         let mut batch = Batch::default();
         let mut pending = Vec::with_capacity(groups.len());
@@ -267,14 +308,14 @@ impl Sequencer {
                 .iter()
                 .map(|prepared| self.decide(prepared, recorded_at_ms, &mut batch))
                 .collect::<Result<_, _>>()?;
-            pending.push(Pending { answer, outcomes });
+            pending.push(Pending { prepared, answer, outcomes });
         }
         watch.took(Stage::Decide);
         let Some(last) = batch.hashes.last().copied() else {
             self.index.rollback();
             let head = self.head.borrow().clone();
             let nothing = Arc::new(Written::new(head, at, recorded_at_ms, Batch::default())?);
-            return self.answer(pending, &nothing);
+            return self.answer(pending, &nothing).map(|()| None);
         };
         match self.store.append(at, &batch.leaves) {
             Ok(()) => {}
@@ -282,7 +323,20 @@ impl Sequencer {
                 tracing::error!(%error, "the store took nothing");
                 self.index.rollback();
                 tell_all(pending, Unavailable::Store);
-                return Ok(());
+                return Ok(None);
+            }
+            Err(AppendError::Unsettled(error)) => {
+                tracing::error!(%error, "the store did not say whether it took a batch");
+                self.index.rollback();
+                self.unsettled = Some(batch.leaves);
+                tell_all(pending, Unavailable::Unsettled);
+                return Ok(None);
+            }
+            Err(AppendError::Conflict { actual }) if self.store.is_shared() => {
+                tracing::debug!(at, actual, "another node wrote first");
+                self.index.rollback();
+                let again = |Pending { prepared, answer, .. }| Group { prepared, answer };
+                return Ok(Some(pending.into_iter().map(again).collect()));
             }
             Err(error) => {
                 tell_all(pending, Unavailable::Stopping);
@@ -305,13 +359,14 @@ impl Sequencer {
         self.index.commit(&mut self.edge, last);
         watch.took(Stage::Index);
         // Whoever is answered or woken can read what was committed.
-        self.head.send_replace(head);
+        let is_seen = self.publish(head);
         for (answer, told) in told {
+            let unseen = |_| Told::Unavailable(Unavailable::Guard);
             // The poster may have left.
-            let _ = answer.send(told);
+            let _ = answer.send(if is_seen { told } else { told.into_iter().map(unseen).collect() });
         }
         watch.took(Stage::Answer);
-        Ok(())
+        Ok(None)
     }
 
     fn read_clocks(&self) -> Reading {
@@ -432,7 +487,7 @@ impl Sequencer {
         Ok(index)
     }
 
-    fn sign_head(&self) -> Result<Head, Fatal> {
+    pub(super) fn sign_head(&self) -> Result<Head, Fatal> {
         sign_head(&self.edge, self.keys.signer(), self.voice.origin.as_str())
     }
 
@@ -474,7 +529,7 @@ impl Sequencer {
         };
         pending
             .into_iter()
-            .map(|Pending { answer, outcomes }| {
+            .map(|Pending { answer, outcomes, .. }| {
                 Ok((answer, outcomes.into_iter().map(tell).collect::<Result<_, Fatal>>()?))
             })
             .collect()
@@ -519,7 +574,7 @@ fn refuse_all(groups: Vec<Group>, why: Unavailable) {
 }
 
 fn tell_all(pending: Vec<Pending>, why: Unavailable) {
-    for Pending { answer, outcomes } in pending {
+    for Pending { answer, outcomes, .. } in pending {
         let _ = answer.send(outcomes.iter().map(|_| Told::Unavailable(why)).collect());
     }
 }

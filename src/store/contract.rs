@@ -11,10 +11,7 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{
-    APPEND_BYTES_MAX, APPEND_LEAVES_MAX, AppendError, BoundsError, EventStore, LEAF_BYTES_MAX, READ_BYTES_MAX,
-    READ_LEAVES_MAX,
-};
+use super::{AppendError, AppendMax, BoundsError, EventStore, LEAF_BYTES_MAX, READ_BYTES_MAX, READ_LEAVES_MAX};
 
 /// Longest that the suite waits for something that must happen.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -64,6 +61,14 @@ pub fn run<H: Harness + Sync>(harness: &H) {
 
 fn batch<H: Harness>(harness: &H, from: u64, count: u64, bytes: usize) -> Vec<Vec<u8>> {
     (from..from + count).map(|seed| harness.leaf(seed, bytes.max(harness.leaf_bytes_min()))).collect()
+}
+
+/// Appends at the head, in batches as large as the store takes.
+fn append_all(store: &dyn EventStore, leaves: &[Vec<u8>]) {
+    let AppendMax { leaves: count, bytes } = store.append_max();
+    for batch in leaves.chunks(count.min(bytes / LEAF_BYTES_MAX)) {
+        store.append(store.head().unwrap(), batch).unwrap();
+    }
 }
 
 /// The whole log, by as many reads as it takes.
@@ -136,8 +141,9 @@ pub fn a_refused_batch_leaves_nothing_of_itself<H: Harness>(harness: &H) {
     let store = harness.open(&home);
     let good = harness.leaf(1, 200.max(harness.leaf_bytes_min()));
     store.append(0, std::slice::from_ref(&good)).unwrap();
-    let too_many = APPEND_LEAVES_MAX + 1;
-    let too_heavy = APPEND_BYTES_MAX / 60_000 + 1;
+    let max = store.append_max();
+    let too_many = max.leaves + 1;
+    let too_heavy = max.bytes / 60_000 + 1;
     let cases: [(&str, Vec<Vec<u8>>, BoundsError); 5] = [
         ("no leaf", vec![], BoundsError::Leaves(0)),
         ("too many leaves", vec![good.clone(); too_many], BoundsError::Leaves(too_many)),
@@ -164,9 +170,10 @@ pub fn a_refused_batch_leaves_nothing_of_itself<H: Harness>(harness: &H) {
 pub fn the_largest_batches_are_taken<H: Harness>(harness: &H) {
     let home = harness.fresh();
     let store = harness.open(&home);
-    let mut given = batch(harness, 0, APPEND_LEAVES_MAX as u64, 64);
+    let AppendMax { leaves, bytes } = store.append_max();
+    let mut given = batch(harness, 0, leaves as u64, 64);
     store.append(0, &given).unwrap();
-    let heavy = batch(harness, 5_000, (APPEND_BYTES_MAX / LEAF_BYTES_MAX) as u64, LEAF_BYTES_MAX);
+    let heavy = batch(harness, 5_000, (bytes / LEAF_BYTES_MAX) as u64, LEAF_BYTES_MAX);
     store.append(given.len() as u64, &heavy).unwrap();
     given.extend(heavy);
     assert!(read_all(store.as_ref()) == given, "the largest batches come back as they were");
@@ -175,16 +182,13 @@ pub fn the_largest_batches_are_taken<H: Harness>(harness: &H) {
 pub fn a_read_is_bounded_in_leaves_and_bytes<H: Harness>(harness: &H) {
     let home = harness.fresh();
     let store = harness.open(&home);
-    let light = batch(harness, 0, 1_024, 64);
-    for _ in 0..=READ_LEAVES_MAX / light.len() {
-        store.append(store.head().unwrap(), &light).unwrap();
-    }
+    let light = batch(harness, 0, READ_LEAVES_MAX as u64 + 1, 64);
+    append_all(store.as_ref(), &light);
     assert_eq!(store.read(0, usize::MAX).unwrap().len(), READ_LEAVES_MAX, "bounded in leaves");
     let start = store.head().unwrap();
     let heavy = batch(harness, 0, 100, 60_000);
-    for _ in 0..2 {
-        store.append(store.head().unwrap(), &heavy).unwrap();
-    }
+    append_all(store.as_ref(), &heavy);
+    append_all(store.as_ref(), &heavy);
     let page = store.read(start, usize::MAX).unwrap();
     let bytes: usize = page.iter().map(Vec::len).sum();
     assert!(bytes <= READ_BYTES_MAX && bytes > READ_BYTES_MAX / 2, "bounded in bytes, but of use: {bytes}");

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{AppendError, EventStore, StoreError};
+use super::{AppendError, AppendMax, EventStore, StoreError};
 
 /// Longest that a stalled append waits for its release, so that a broken test ends.
 pub const STALL_MAX: Duration = Duration::from_secs(30);
@@ -105,6 +105,14 @@ impl<S> FaultyStore<S> {
 }
 
 impl<S: EventStore> EventStore for FaultyStore<S> {
+    fn append_max(&self) -> AppendMax {
+        self.inner.append_max()
+    }
+
+    fn is_shared(&self) -> bool {
+        self.inner.is_shared()
+    }
+
     fn head(&self) -> Result<u64, StoreError> {
         self.inner.head()
     }

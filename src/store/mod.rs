@@ -1,7 +1,7 @@
 //! The store: one gapless sequence of leaves, and nothing else.
 //!
 //! [`EventStore`] is the whole of what the ledger asks of a database (DESIGN §7). It is narrow on
-//! purpose, so that an embedded SQLite file ([`sqlite`]) and a KurrentDB stream can both keep it, and
+//! purpose, so that an embedded SQLite file ([`sqlite`]) and a KurrentDB stream (`kurrentdb`) can both keep it, and
 //! so that [`contract`], one suite of tests, says what keeping it means.
 //!
 //! ```text
@@ -21,6 +21,9 @@
 
 pub mod contract;
 pub mod faulty;
+#[cfg(feature = "kurrentdb")]
+pub mod kurrentdb;
+pub mod place;
 pub mod room;
 pub mod sqlite;
 
@@ -44,8 +47,33 @@ pub const READ_BYTES_MAX: usize = 8 << 20;
 /// gets to look up at least this often.
 pub const FOLLOW_WAIT_MAX: Duration = Duration::from_secs(30);
 
+/// What one append of a store may hold. A batch is written whole or not at all, so a store with a smaller limit of its own says so
+/// here, before the batch is decided, rather than cutting it in two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AppendMax {
+    /// Leaves; at most [`APPEND_LEAVES_MAX`].
+    pub leaves: usize,
+    /// Bytes of all leaves; at most [`APPEND_BYTES_MAX`], at least [`LEAF_BYTES_MAX`].
+    pub bytes: usize,
+}
+
+impl AppendMax {
+    /// The bounds of the port itself.
+    pub const PORT: Self = Self { leaves: APPEND_LEAVES_MAX, bytes: APPEND_BYTES_MAX };
+}
+
 /// A gapless, append-only sequence of leaves.
 pub trait EventStore: Send + Sync {
+    /// What one append may hold; the same for as long as the store is open.
+    fn append_max(&self) -> AppendMax {
+        AppendMax::PORT
+    }
+
+    /// Whether other processes may write the same leaves: then a conflict is no accident.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Number of leaves; the index that the next one will get. Cheap: no scan.
     fn head(&self) -> Result<u64, StoreError>;
 
@@ -53,9 +81,9 @@ pub trait EventStore: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`AppendError`] says for each case whether something may have been written; only
-    /// [`AppendError::InDoubt`] leaves that open, and then the caller **must stop the process**: what is on
-    /// disk decides at restart. Until then the store refuses further appends ([`AppendError::Halted`]).
+    /// [`AppendError`] says for each case whether something may have been written. Two leave that open: after
+    /// [`AppendError::InDoubt`] the caller **must stop the process**, since what is on disk decides at restart, and until then the
+    /// store refuses further appends ([`AppendError::Halted`]); after [`AppendError::Unsettled`] it reads on.
     fn append(&self, at: u64, leaves: &[Vec<u8>]) -> Result<(), AppendError>;
 
     /// Consecutive leaves from index `from`: at most `max`, at most [`READ_LEAVES_MAX`], at most
@@ -194,6 +222,21 @@ pub enum StoreError {
         /// SQLite's reason.
         source: rusqlite::Error,
     },
+    /// The stream on KurrentDB, or the way there.
+    #[cfg(feature = "kurrentdb")]
+    #[error(transparent)]
+    Kurrentdb(#[from] kurrentdb::Fault),
+}
+
+impl StoreError {
+    /// Whether nothing is wrong but that the store can't be reached now.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            #[cfg(feature = "kurrentdb")]
+            Self::Kurrentdb(fault) => matches!(fault, kurrentdb::Fault::Unreachable { .. }),
+            error => matches!(error, Self::Busy { .. }),
+        }
+    }
 }
 
 /// Why an append was not done, or may not have been.
@@ -217,6 +260,10 @@ pub enum AppendError {
     /// The store failed after it began to write. **Stop the process**: only the disk knows.
     #[error("the append is in doubt, the process must stop: {0}")]
     InDoubt(#[source] StoreError),
+    /// The server did not say in time whether it wrote the batch, which may even still arrive there. The caller goes on from what it
+    /// reads: either the batch is there, or whatever takes its place keeps it out for ever, since its position is named.
+    #[error("nobody knows yet whether the batch was appended: {0}")]
+    Unsettled(#[source] StoreError),
     /// An earlier append is in doubt; nothing more was written.
     #[error("an earlier append is in doubt; nothing is appended until the process restarts")]
     Halted,
@@ -226,10 +273,10 @@ pub enum AppendError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum BoundsError {
     /// No leaf, or too many.
-    #[error("an append has 1 to {APPEND_LEAVES_MAX} leaves, got {0}")]
+    #[error("an append has at least one leaf and no more than its store takes, got {0}")]
     Leaves(usize),
     /// Too many bytes in total.
-    #[error("an append has at most {APPEND_BYTES_MAX} bytes, got {0}")]
+    #[error("an append has no more bytes than its store takes, got {0}")]
     Bytes(usize),
     /// One leaf is empty or too long.
     #[error("a leaf has 1 to {LEAF_BYTES_MAX} bytes, number {position} of the batch has {bytes}")]
@@ -244,10 +291,10 @@ pub enum BoundsError {
     Index(u64),
 }
 
-/// Checks a batch against the bounds of the port. Every implementation calls this first, so that a
+/// Checks a batch against the bounds of its store. Every implementation calls this first, so that a
 /// broken bound is the same answer everywhere and costs no lock.
-pub fn check_bounds(at: u64, leaves: &[Vec<u8>]) -> Result<(), BoundsError> {
-    if leaves.is_empty() || leaves.len() > APPEND_LEAVES_MAX {
+pub fn check_bounds(max: AppendMax, at: u64, leaves: &[Vec<u8>]) -> Result<(), BoundsError> {
+    if leaves.is_empty() || leaves.len() > max.leaves {
         return Err(BoundsError::Leaves(leaves.len()));
     }
     for (position, leaf) in leaves.iter().enumerate() {
@@ -256,7 +303,7 @@ pub fn check_bounds(at: u64, leaves: &[Vec<u8>]) -> Result<(), BoundsError> {
         }
     }
     let bytes = leaves.iter().map(Vec::len).sum();
-    if bytes > APPEND_BYTES_MAX {
+    if bytes > max.bytes {
         return Err(BoundsError::Bytes(bytes));
     }
     // In bounds: at most 1,024, so the cast is exact.

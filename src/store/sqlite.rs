@@ -140,7 +140,7 @@ impl EventStore for SqliteStore {
     }
 
     fn append(&self, at: u64, leaves: &[Vec<u8>]) -> Result<(), AppendError> {
-        check_bounds(at, leaves)?;
+        check_bounds(self.append_max(), at, leaves)?;
         let writer = self.writer.as_ref().ok_or(AppendError::ReadOnly)?;
         writer.lock().unwrap_or_else(PoisonError::into_inner).append(&self.path, at, leaves)?;
         self.saw(at + leaves.len() as u64);

@@ -11,6 +11,7 @@ use greffe::ledger::opening::NewLedger;
 use greffe::ledger::pieces::{Announced, Depot, Quota};
 use greffe::ledger::sequencer::Answer;
 use greffe::ledger::{Ledger, Options};
+use greffe::store::place::Place;
 use greffe::store::sqlite::SqliteStore;
 use greffe::store::{EventStore, READ_LEAVES_MAX};
 use greffe::tlog::{Checkpoint, Frontier, KeyName, NoteSigner, Verifier, leaf_hash};
@@ -126,6 +127,7 @@ impl World {
         let root = dir.path().join("registre");
         let folder = Folder::new(&root);
         let new = NewLedger {
+            store: &Place::Folder,
             folder: &folder,
             guard: &folder.default_guard(),
             origin: ORIGIN.parse().unwrap(),
@@ -135,7 +137,14 @@ impl World {
             now_ms: now_ms(),
         };
         new.create().unwrap();
-        let options = Options { folder: folder.clone(), guard: None, accept_store: false, quota: Quota::default() };
+        let options = Options {
+            folder: folder.clone(),
+            store: Place::Folder,
+            has_other_nodes: false,
+            guard: None,
+            accept_store: false,
+            quota: Quota::default(),
+        };
         let ledger = Ledger::open(&options, &mut |_, _| ()).unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let post = |event: &Value, seeds: &[u8]| {
@@ -224,7 +233,14 @@ impl World {
         let folder = Folder::new(&self.root);
         let guard = folder.default_guard();
         std::fs::write(&guard, &self.guard).unwrap();
-        let options = Options { folder: folder.clone(), guard: None, accept_store: false, quota: Quota::default() };
+        let options = Options {
+            folder: folder.clone(),
+            store: Place::Folder,
+            has_other_nodes: false,
+            guard: None,
+            accept_store: false,
+            quota: Quota::default(),
+        };
         Ledger::open(&options, &mut |_, _| ()).unwrap().close().unwrap();
         self.guard = std::fs::read(&guard).unwrap();
         std::fs::remove_file(&guard).unwrap();

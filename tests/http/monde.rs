@@ -10,6 +10,7 @@ use greffe::ledger::folder::Folder;
 use greffe::ledger::opening::NewLedger;
 use greffe::ledger::pieces::Quota;
 use greffe::ledger::{Ledger, Options};
+use greffe::store::place::Place;
 use greffe::tlog::Verifier;
 use greffe::vues::{Vues, toutes};
 use greffe_events::Uuid;
@@ -123,6 +124,7 @@ impl Node {
         let folder = Folder::new(dir.path().join("registre"));
         let guard = folder.default_guard();
         NewLedger {
+            store: &Place::Folder,
             folder: &folder,
             guard: &guard,
             origin: ORIGIN.parse().unwrap(),
@@ -142,7 +144,14 @@ impl Node {
         quota: Quota,
         projections: [Box<dyn Projection>; 5],
     ) -> Self {
-        let options = Options { folder: folder.clone(), guard: None, accept_store: false, quota };
+        let options = Options {
+            folder: folder.clone(),
+            store: Place::Folder,
+            has_other_nodes: false,
+            guard: None,
+            accept_store: false,
+            quota,
+        };
         let ledger = Arc::new(Ledger::open(&options, &mut |_, _| ()).unwrap());
         let vues = Vues::start_these(&folder.views(), projections, &ledger).unwrap();
         let app = App { ledger: Arc::clone(&ledger), vues: vues.lecteurs() };

@@ -20,6 +20,7 @@ use greffe::ledger::opening::NewLedger;
 use greffe::ledger::pieces::{Announced, Quota};
 use greffe::ledger::sequencer::Answer;
 use greffe::ledger::{Ledger, LedgerError, Options};
+use greffe::store::place::Place;
 use greffe_events::dsse::Envelope;
 use greffe_events::key::SecretKey;
 use greffe_events::piece::{Empreinte, engagement};
@@ -44,6 +45,7 @@ pub fn now_ms() -> u64 {
 pub fn create(dir: &Path) -> Folder {
     let folder = Folder::new(dir.join("registre"));
     NewLedger {
+        store: &Place::Folder,
         folder: &folder,
         guard: &folder.default_guard(),
         origin: ORIGIN.parse().unwrap(),
@@ -58,7 +60,14 @@ pub fn create(dir: &Path) -> Folder {
 }
 
 pub fn options(folder: &Folder) -> Options {
-    Options { folder: folder.clone(), guard: None, accept_store: false, quota: Quota::default() }
+    Options {
+        folder: folder.clone(),
+        store: Place::Folder,
+        has_other_nodes: false,
+        guard: None,
+        accept_store: false,
+        quota: Quota::default(),
+    }
 }
 
 pub fn try_open(folder: &Folder) -> Result<Ledger, LedgerError> {

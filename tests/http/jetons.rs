@@ -25,6 +25,7 @@ fn a_token_that_proves_nothing_opens_nothing() {
     let by_none = forged(&header("none"), &claims, COMMUNE_KEY);
     let unsigned = format!("{}.", by_none.rsplit_once('.').unwrap().0);
     let mut ended = enrolment(COMMUNE, 52, &["collectivite"]);
+    ended["time"] = json!(instant(-7_200));
     ended["data"]["valable_jusqu"] = json!(instant(-3_600));
     node.post(&ended, &[OPERATOR_KEY, COMMUNE_KEY, 52]).expect(201);
     let table = [

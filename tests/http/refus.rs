@@ -139,6 +139,7 @@ fn who_signs_must_be_who_may() {
         (403, "signature-missing".to_owned())
     );
     let mut ended = crate::monde::enrolment(COMMUNE, 51, &["collectivite"]);
+    ended["time"] = json!(instant(-7_200));
     ended["data"]["valable_jusqu"] = json!(instant(-3_600));
     node.post(&ended, &[OPERATOR_KEY, COMMUNE_KEY, 51]).expect(201);
     assert_eq!(node.post(&act, &[51]).problem(), (403, "key-not-in-force".to_owned()));
@@ -287,7 +288,7 @@ fn a_piece_that_is_not_what_was_announced_is_not_kept() {
         &path.to_uppercase().replace("/V1/PIECES", "/v1/pieces"),
         "/v1/pieces/..%2f..%2fcles%2fnoeud.pem",
     ] {
-        assert_eq!(put(bad, "x-nothing", "").problem(), (404, "not-found".to_owned()), "{bad}");
+        assert_eq!(put(bad, "x-nothing", "").problem(), (400, "query-invalid".to_owned()), "{bad}");
     }
     assert_eq!(std::fs::read_dir(node.folder.pieces().join("depot")).unwrap().count(), 0);
     assert_eq!(node.get_as(COMMUNE_KEY, &path).problem().1, "not-found");

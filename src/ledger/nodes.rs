@@ -97,6 +97,8 @@ impl Sequencer {
             let head = Arc::new(self.sign_head()?);
             self.publish(head);
         }
+        // No batch is open: this ends the reading of the index that began here.
+        self.index.rollback();
         Ok(true)
     }
 

@@ -21,9 +21,8 @@ use super::fault::{Failure, Fault};
 use super::record::Record;
 use crate::store::READ_BYTES_MAX;
 
-/// Threads of the runtime. The client leaves Nagle's algorithm on; with one thread the head of a request and its records go out in one
-/// write, with two the head goes first, and small records wait some 40 ms for its acknowledgement.
-const THREADS: usize = 1;
+/// Threads of the runtime: one that works, one in case the client keeps it busy.
+const THREADS: usize = 2;
 
 /// How much longer the calling thread waits than the runtime's own timeout.
 const WATCHDOG: Duration = Duration::from_secs(1);

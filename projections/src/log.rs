@@ -21,8 +21,8 @@ pub trait Log {
 #[error("the log can't be read: {0}")]
 pub struct LogError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
-/// Most leaves kept for the views that come after the first: some seconds of a node under load.
-const RECENT_LEAVES_MAX: usize = 16_384;
+/// Most leaves kept for the views that come after the first: a second of a node under load.
+const RECENT_LEAVES_MAX: usize = 4_096;
 /// Most bytes of leaves kept, what was read of them aside (at most as much again).
 const RECENT_BYTES_MAX: usize = 32 * 1024 * 1024;
 

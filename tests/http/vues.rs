@@ -199,7 +199,7 @@ fn pages_filters_and_totals_say_what_the_events_say() {
         (&totals["totaux"][0]["montant_ttc"], &totals["totaux"][0]["montant_paye"]),
         (&json!("120.00"), &json!("0.00"))
     );
-    let open = get(OTHER_COMMUNE_KEY, "/v1/consultations?ouverte=true");
+    let open = get(OTHER_COMMUNE_KEY, &format!("/v1/consultations?ouverte=true&at_least={last}"));
     assert_eq!(open["lignes"][0]["id"], CONSULTATION);
     // The whole journal, a few at a time, is the whole log.
     let (mut seen, mut path) = (Vec::new(), format!("/v1/journal?limit=4&at_least={last}"));
@@ -210,7 +210,7 @@ fn pages_filters_and_totals_say_what_the_events_say() {
         path = format!("/v1/journal?limit=4&apres={suite}");
     }
     assert_eq!(seen, (0..=last).rev().collect::<Vec<_>>());
-    let adhesion = get(COMMUNE_KEY, "/v1/adherents/214502494");
+    let adhesion = get(COMMUNE_KEY, &format!("/v1/adherents/214502494?at_least={last}"));
     let keys = adhesion["cles"].as_array().unwrap();
     assert_eq!((keys.len(), &keys[0]["etat"]), (2, &json!("en-vigueur")));
     for (path, code) in [

@@ -35,6 +35,17 @@ use crate::ledger::head::Head;
 use crate::ledger::pieces::Pieces;
 use crate::store::EventStore;
 
+/// How much less of a busy core a view gets than the write path, as `nice` counts: about a tenth.
+const NICENESS: i32 = 10;
+
+/// Lets the write path go first on a busy machine: a view that follows later does so in larger, cheaper batches.
+fn give_way() {
+    // What the system calls a process here is a thread.
+    if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS) {
+        tracing::warn!(%error, "a view works at the priority of the write path");
+    }
+}
+
 /// How long a view waits before it tries again after something failed.
 pub const RETRY: Duration = Duration::from_secs(1);
 
@@ -222,7 +233,10 @@ impl Follower {
         let following = Following { runner, log, head, stopped, health: health.clone() };
         let thread = std::thread::Builder::new()
             .name(format!("vue-{view}"))
-            .spawn(move || runtime.block_on(following.run()))
+            .spawn(move || {
+                give_way();
+                runtime.block_on(following.run());
+            })
             .map_err(system)?;
         Ok(Self { reader, health, stop: Some(stop), thread: Some(thread) })
     }

@@ -256,7 +256,11 @@ fn submit(client: &Client, key: &SecretKey, proposition: &Proposition, receipts:
 
 /// The leaf that already holds this very message with these very files, if one does.
 fn recorded_at(client: &Client, key: &SecretKey, proposition: &Proposition) -> anyhow::Result<Option<u64>> {
-    let Some(acte) = client.get_json(key, &format!("/v1/actes/{}", proposition.id))? else { return Ok(None) };
+    let path = format!("/v1/actes/{}", proposition.id);
+    // With what was recorded a moment ago; where the view can't follow now, as it is.
+    let newest = client.size()?.saturating_sub(1);
+    let acte = client.get_json(key, &format!("{path}?at_least={newest}")).or_else(|_| client.get_json(key, &path))?;
+    let Some(acte) = acte else { return Ok(None) };
     let theirs = acte.get("pieces").and_then(|pieces| pieces.as_array()).cloned().unwrap_or_default();
     let mut index = None;
     for (ours, piece) in proposition.fichiers.iter().zip(proposition.data.pieces()) {

@@ -19,7 +19,8 @@ use super::{now_ms, say};
 use crate::audit::{ReceiptError, verify_receipt};
 use crate::http::auth;
 use crate::ledger::head::Receipt;
-use crate::tlog::Verifier;
+use crate::tlog::note::MAX_NOTE_BYTES;
+use crate::tlog::{Checkpoint, Note, Verifier};
 
 /// Longest wait for one answer; an upload of the largest piece over a slow line fits.
 const ANSWER_WAIT_MAX: Duration = Duration::from_mins(15);
@@ -293,6 +294,14 @@ impl Client {
             404 => Ok(None),
             _ => bail!("{}", problem(status, &text)),
         }
+    }
+
+    /// How many leaves the log has now, by its own word.
+    pub fn size(&self) -> anyhow::Result<u64> {
+        let mut answer =
+            self.agent.get(format!("{}/checkpoint", self.url)).call().context("la lecture n'a pas abouti")?;
+        let note = answer.body_mut().with_config().limit(MAX_NOTE_BYTES as u64).read_to_vec()?;
+        Ok(Checkpoint::parse(Note::parse(&note)?.text())?.size())
     }
 
     /// Reads the bytes of a piece; none where the node says 404.

@@ -44,6 +44,7 @@ fn a_token_that_proves_nothing_opens_nothing() {
         (issue(&key(4), &origin, now_s), "token-key-unknown"),
         (issue(&key(52), &origin, now_s), "token-key-not-in-force"),
     ];
+    node.get_as(COMMUNE_KEY, &format!("/v1/actes/{}?at_least={index}", id_acte("T"))).expect(200);
     let paths = [
         format!("/v1/events/{index}"),
         format!("/v1/events/{index}/receipt"),

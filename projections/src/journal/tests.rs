@@ -1,6 +1,8 @@
 //! Every event, whose it is, and who sees it.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::*;
@@ -46,7 +48,7 @@ fn every_event_of_the_log_is_there_and_the_view_is_the_same_when_it_is_built_aga
     let view = assert_rebuildable(|| Journal, &["delegations"]);
     let rows = everything(&view, &Acces::Tout, &Filtre::default());
     assert_eq!(rows.len() as u64, view.runner.position());
-    let types: std::collections::BTreeSet<_> = rows.iter().map(|row| row.event_type.as_str()).collect();
+    let types: BTreeSet<_> = rows.iter().map(|row| row.event_type.as_str()).collect();
     assert_eq!(types.len(), greffe_events::EventType::ALL.len());
     assert!(rows.iter().any(|row| row.constat) && rows.iter().any(|row| row.refus.is_some()));
     for row in &rows {

@@ -60,7 +60,7 @@ fn main() {
     let args: Vec<String> = std::env::args().collect();
     let events = args.iter().position(|arg| arg == "--events").map_or(200_000, |at| args[at + 1].parse().unwrap());
     let start = Instant::now();
-    let mut log = Leaves { leaves: (0..events).map(|n| leaf(n)).collect(), head: 0 };
+    let mut log = Leaves { leaves: (0..events).map(leaf).collect(), head: 0 };
     println!("{events} leaves made in {:.1} s", start.elapsed().as_secs_f64());
     let views: [fn() -> Box<dyn Projection>; 3] = [|| Box::new(Legalite), || Box::new(Journal), || Box::new(Adherents)];
     for view in views {

@@ -113,10 +113,10 @@ impl At<'_> {
     fn apply(&self, event: &Event) -> Result<(), ApplyError> {
         match &event.data {
             Data::AdherentInscrit(data) => {
-                self.admit(&words(data.categorie)?, data.denomination.as_deref(), data.departement)?
+                self.admit(&words(data.categorie)?, data.denomination.as_deref(), data.departement)?;
             }
             Data::AdherentModifie(data) => {
-                self.change(&words(data.categorie)?, data.denomination.as_deref(), data.departement)?
+                self.change(&words(data.categorie)?, data.denomination.as_deref(), data.departement)?;
             }
             Data::AdherentSorti(data) => {
                 self.tx

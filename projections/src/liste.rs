@@ -182,6 +182,7 @@ pub(crate) fn voit(conn: &Connection, acces: &Acces, index: u64) -> rusqlite::Re
 
 /// Fails where a statement of a list walks without an index, or sorts.
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test's own")]
 pub(crate) fn assert_searches(conn: &Connection, sql: &str) {
     let mut explain = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
     let nulls = vec![rusqlite::types::Null; explain.parameter_count()];
@@ -227,11 +228,13 @@ mod tests {
         }
     }
 
+    /// Which numbers a reader sees.
+    type Sees = fn(u64) -> bool;
+
     #[test]
     fn page_after_page_gives_each_row_that_the_reader_sees_once() {
         let conn = nombres(400);
         let of = |names: &[&str]| Acces::De(names.iter().map(|&name| name.to_owned()).collect());
-        type Sees = fn(u64) -> bool;
         let readers: [(Acces, Sees); 5] = [
             (Acces::Tout, |_| true),
             (of(&["a"]), |n| n % 3 == 0),

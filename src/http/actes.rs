@@ -111,7 +111,9 @@ fn page(app: &App, filtre: &Filtre) -> Result<Page, Problem> {
     })?;
     // The view's connection is given back first: files may be slow.
     let objets = objets(app);
-    actes.iter_mut().for_each(|acte| objets.fill(acte));
+    for acte in &mut actes {
+        objets.fill(acte);
+    }
     Ok(Page { actes, suite })
 }
 
@@ -127,7 +129,11 @@ fn acces(app: &App, reader: &Reader) -> Result<Acces, Problem> {
     // A body without SIREN owns no act.
     let organisations = organisations(app, reader, Famille::Actes)?;
     Ok(Acces::Partiel {
-        sirens: organisations.iter().filter_map(|one| one.siren()).map(|siren| siren.to_string()).collect(),
+        sirens: organisations
+            .iter()
+            .filter_map(greffe_events::ident::Organisation::siren)
+            .map(|siren| siren.to_string())
+            .collect(),
         departements: reader.departements().iter().map(ToString::to_string).collect(),
     })
 }

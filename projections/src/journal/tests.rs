@@ -106,6 +106,9 @@ fn each_sees_what_it_said_what_it_owns_and_what_refused_it() {
     assert_eq!(shown[0].refus.as_ref().unwrap().source, Some(organisation(COMMUNE).to_string()));
 }
 
+/// What a filter lets through.
+type Admits<'a> = Box<dyn Fn(&EvenementRow) -> bool + 'a>;
+
 #[test]
 fn filters_give_what_looking_at_every_event_would() {
     let view = assert_rebuildable(|| Journal, &["delegations"]);
@@ -115,7 +118,6 @@ fn filters_give_what_looking_at_every_event_would() {
     let middle = all[all.len() / 2].enregistre_le.parse::<Horodatage>().unwrap().unix_ms().cast_signed();
     let at_ms = |row: &EvenementRow| row.enregistre_le.parse::<Horodatage>().unwrap().unix_ms().cast_signed();
     let sujet = all.iter().find(|row| row.sujet.starts_with("consultation/")).unwrap().sujet.clone();
-    type Admits<'a> = Box<dyn Fn(&EvenementRow) -> bool + 'a>;
     let cases: Vec<(Filtre, Admits<'_>)> = vec![
         (
             Filtre { event_type: text("greffe.flux.transmis.v1"), ..none() },

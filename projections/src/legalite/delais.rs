@@ -166,6 +166,7 @@ pub fn est_ferie(jour: Date, departement: &str) -> bool {
 }
 
 /// Easter Sunday (Gregorian; Meeus/Jones/Butcher).
+#[allow(clippy::many_single_char_names, reason = "the letters of the published algorithm")]
 fn paques(year: i16) -> Date {
     let y = i32::from(year);
     let (a, b, c) = (y % 19, y / 100, y % 100);

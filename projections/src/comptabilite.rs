@@ -100,7 +100,7 @@ fn etat_flux(flux: &Flux) -> &'static str {
     }
 }
 
-/// Every word of [`etat_flux`].
+/// Every word of `etat_flux`.
 pub const ETATS_FLUX: [&str; 5] = ["sans-transmission", "transmis", "accepte", "partiel", "rejete"];
 
 /// How far an invoice has come, in one word.

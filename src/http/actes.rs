@@ -5,7 +5,7 @@
 //! GET /v1/actes/{id}?at_least=
 //! ```
 //!
-//! Newest first; cursors and `at_least` as in every view ([`super::vues`]). What an act is about is read from its
+//! Newest first; cursors and `at_least` as in every view (`super::vues`). What an act is about is read from its
 //! confidential piece when it is shown.
 
 use axum::Json;

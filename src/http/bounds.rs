@@ -25,7 +25,7 @@ use crate::store::APPEND_LEAVES_MAX;
 pub const CONNECTIONS_MAX: usize = 768;
 /// Requests that the node works on at once; above, the answer is 503. Each holds at most an envelope and a receipt in memory.
 pub const REQUESTS_MAX: usize = 512;
-/// Uploads of pieces at once, which organisations share ([`super::places`]): each holds a file and a thread that writes.
+/// Uploads of pieces at once, which organisations share (`super::places`): each holds a file and a thread that writes.
 pub const UPLOADS_MAX: usize = 64;
 /// Downloads of pieces at once, shared likewise: each holds a file.
 pub const DOWNLOADS_MAX: usize = 128;

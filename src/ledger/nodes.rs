@@ -8,7 +8,7 @@
 //!
 //! There is no election and no lock: who loses the fence has learnt what the winner wrote before it decides again, so an event that
 //! both were posted is recorded once, and life cycles hold over all nodes. Each node signs heads of the one history with the
-//! same key: whatever two of them say is consistent. A node that writes nothing is told by a thread of its own ([`follow`]).
+//! same key: whatever two of them say is consistent. A node that writes nothing is told by a thread of its own (`follow`).
 //!
 //! Before a head leaves such a node, its rollback guard holds it: a cluster can lose its newest leaves (DESIGN §7).
 //!

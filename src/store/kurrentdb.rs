@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`record`] | a leaf as a record of the stream, and back: pure |
 //! | [`address`] | connection strings |
-//! | [`session`] | one client, its calls, each within a bound |
+//! | `session` | one client, its calls, each within a bound |
 //! | [`fault`] | what each failure means |
 //!
 //! Revision = index, expected revision = the fence. This file decides when a call is made again, and when its result is believed:

@@ -116,7 +116,8 @@ impl Client {
         Ok(Self { agent, url, origin: card.origin.clone(), card: RefCell::new(card) })
     }
 
-    /// Refuses a node that does not keep the pinned log: it shall get no token of ours.
+    /// Refuses a node that says it keeps another log than the pinned one: a wrong address gets no token of ours. A node that repeats
+    /// another's card does get one: a token is bound to the log and to five minutes, not to an address.
     pub fn expect_log(&self, pinned: &Verifier) -> anyhow::Result<()> {
         let card = self.card.borrow();
         if card.names(&pinned.to_string()) && self.origin.as_str() == pinned.name().as_str() {

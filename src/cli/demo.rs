@@ -102,8 +102,9 @@ pub fn run(args: &Args) -> Outcome {
         node.stop()?;
         return Ok(is_good);
     }
+    let signals = node.take_signals()?;
     say("Le nœud sert jusqu'à Ctrl-C.");
-    node.wait()?;
+    node.wait(signals)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -71,9 +71,10 @@ pub fn run(args: &Args) -> Outcome {
         quota: Quota { bytes: args.piece_quota, pieces: args.piece_quota_count },
     };
     let node = start(&options, args.listen)?;
+    let signals = node.take_signals()?;
     print(node.url())?;
     say(format_args!("Le nœud sert {} sur {} ; Ctrl-C l'arrête.", args.dir.display(), node.url()));
-    node.wait()?;
+    node.wait(signals)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -130,12 +131,25 @@ impl Node {
         &self.url
     }
 
+    /// Takes Ctrl-C and SIGTERM from here on: before anybody is told that the node serves, so that whoever stops it at once stops it
+    /// well.
+    pub fn take_signals(&self) -> anyhow::Result<Signals> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let _runtime = self.runtime.enter();
+            Ok(Signals { both: [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?] })
+        }
+        #[cfg(not(unix))]
+        Ok(Signals {})
+    }
+
     /// Serves until Ctrl-C or SIGTERM, or until the sequencer ends.
-    pub fn wait(mut self) -> anyhow::Result<()> {
+    pub fn wait(mut self, mut signals: Signals) -> anyhow::Result<()> {
         let ended = self.runtime.block_on(async {
             tokio::select! {
                 served = &mut self.served => Some(served),
-                () = asked_to_stop() => None,
+                () = signals.asked_to_stop() => None,
             }
         });
         match ended {
@@ -158,18 +172,23 @@ impl Node {
     }
 }
 
-async fn asked_to_stop() {
-    let interrupted = tokio::signal::ctrl_c();
+/// Ctrl-C and SIGTERM, from when this was made.
+pub struct Signals {
     #[cfg(unix)]
-    {
-        let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
-        if let Ok(mut terminate) = terminate {
+    both: [tokio::signal::unix::Signal; 2],
+}
+
+impl Signals {
+    async fn asked_to_stop(&mut self) {
+        #[cfg(unix)]
+        {
+            let [interrupted, terminated] = &mut self.both;
             tokio::select! {
-                _ = interrupted => {}
-                _ = terminate.recv() => {}
+                _ = interrupted.recv() => {}
+                _ = terminated.recv() => {}
             }
-            return;
         }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
     }
-    let _ = interrupted.await;
 }

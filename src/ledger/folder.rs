@@ -151,8 +151,8 @@ impl Folder {
         Ok(())
     }
 
-    /// Locks the ledger for this process; released when the file is dropped, or the process ends.
-    pub fn lock(&self) -> Result<File, FolderError> {
+    /// Locks the ledger for this process; released when the lock is dropped, or the process ends.
+    pub fn lock(&self) -> Result<Lock, FolderError> {
         let path = self.root.join("verrou");
         let io = |doing, source| FolderError::Io { doing, path: path.clone(), source };
         let file = OpenOptions::new()
@@ -162,7 +162,7 @@ impl Folder {
             .open(&path)
             .map_err(|source| io("open", source))?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
+            Ok(()) => Ok(Lock(file)),
             Err(TryLockError::WouldBlock) => Err(FolderError::Locked(self.root.clone())),
             Err(TryLockError::Error(source)) => Err(io("lock", source)),
         }
@@ -170,9 +170,21 @@ impl Folder {
 
     /// Whether a node has the ledger open at this moment. Nothing is made; where it can't be told, no.
     pub fn is_open(&self) -> bool {
-        let lock = File::open(self.root.join("verrou"));
-        // Taken, it is given back at once: the file closes here.
-        lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+        let lock = File::open(self.root.join("verrou")).map(Lock);
+        // Taken, it is given back at once.
+        lock.is_ok_and(|lock| matches!(lock.0.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+}
+
+/// A lock that is held. Given back by word, not only by closing the file: a process that was begun meanwhile holds a copy of the
+/// handle for an instant.
+#[derive(Debug)]
+pub struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Where that fails, closing does it.
+        let _ = self.0.unlock();
     }
 }
 

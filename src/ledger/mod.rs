@@ -33,7 +33,6 @@ pub mod queue;
 pub mod refus;
 pub mod sequencer;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -137,7 +136,7 @@ pub struct Ledger {
     threads: Mutex<Vec<JoinHandle<Result<(), Fatal>>>>,
     /// The guard's and the pieces' upkeep's: they end after the sequencer.
     followers: Mutex<Vec<(&'static str, JoinHandle<()>)>>,
-    _lock: File,
+    _lock: folder::Lock,
 }
 
 impl Ledger {

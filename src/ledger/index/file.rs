@@ -23,7 +23,7 @@ use crate::tlog::{Hash, decode_tile, encode_tile};
 const CHECKPOINT_FRAMES: u32 = 4_096;
 
 /// Page cache of the writing connection, in KiB: the upper pages of every table.
-const WRITER_CACHE_KIB: i64 = 16 * 1_024;
+const WRITER_CACHE_KIB: i64 = 8 * 1_024;
 
 /// Opens the file; makes it where it is missing. An error where it is of another format, or damaged.
 pub(super) fn open_or_make(path: &Path) -> rusqlite::Result<Connection> {

@@ -18,8 +18,8 @@ use super::rows::Rows;
 /// Members, keys and sources that are kept, each; above, all of them are forgotten. Some 20 MB where all are full.
 const KEPT_MAX: usize = 20_000;
 
-/// Identities that are kept; above, they are forgotten with their sources. Some 20 MB.
-const IDS_MAX: usize = 300_000;
+/// Identities that are kept; above, they are forgotten with their sources. Some 10 MB.
+const IDS_MAX: usize = 200_000;
 
 /// Erased pieces that are kept; above, each is looked up in the file. Some 10 MB.
 const ERASED_MAX: usize = 200_000;

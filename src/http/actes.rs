@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::access::Reader;
 use super::problem::Problem;
 use super::request::{Params, parameter};
-use super::vues::{cursor, limite, mot, organisations, read_cursor, wait_for};
+use super::vues::{FindQuery, cursor, limite, mot, organisations, read_cursor, wait_for};
 use super::{App, Node};
 use crate::vues::StorePieces;
 
@@ -55,13 +55,6 @@ pub(super) async fn list(
         page(app, &filtre).map(Json)
     })
     .await
-}
-
-/// The query of one act.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct FindQuery {
-    at_least: Option<u64>,
 }
 
 /// `GET /v1/actes/{id}`.

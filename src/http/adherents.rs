@@ -18,7 +18,7 @@ use super::Node;
 use super::access::Reader;
 use super::problem::Problem;
 use super::request::{Params, now_ms, parameter};
-use super::vues::{PageJson, acces_propre, mot, tranche, wait_for};
+use super::vues::{FindQuery, PageJson, acces_propre, mot, tranche, wait_for};
 
 /// What kinds of bodies there are.
 const CATEGORIES: [&str; 9] = [
@@ -65,13 +65,6 @@ pub(super) async fn list(
         Ok(Json(page.into()))
     })
     .await
-}
-
-/// The query of one.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct FindQuery {
-    at_least: Option<u64>,
 }
 
 /// `GET /v1/adherents/{organisation}`.

@@ -22,7 +22,7 @@ use super::Node;
 use super::access::Reader;
 use super::problem::Problem;
 use super::request::{Params, bad_parameter, now_ms};
-use super::vues::{PageJson, acces, mot, tranche, wait_for};
+use super::vues::{FindQuery, PageJson, acces, mot, tranche, wait_for};
 
 /// The query of a list.
 #[derive(Deserialize)]
@@ -60,13 +60,6 @@ pub(super) async fn list(
         Ok(Json(page.into()))
     })
     .await
-}
-
-/// The query of one.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct FindQuery {
-    at_least: Option<u64>,
 }
 
 /// `GET /v1/consultations/{id}`.

@@ -21,7 +21,7 @@ use super::Node;
 use super::access::Reader;
 use super::problem::Problem;
 use super::request::{Params, bad_parameter, index_in_path, parameter};
-use super::vues::{PageJson, acces_propre, mot, tranche, wait_for};
+use super::vues::{FindQuery, PageJson, acces_propre, mot, tranche, wait_for};
 
 /// Families of dossiers.
 const FAMILLES: [&str; 8] = [
@@ -89,13 +89,6 @@ pub(super) async fn list(
         Ok(Json(page.into()))
     })
     .await
-}
-
-/// The query of one.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct FindQuery {
-    at_least: Option<u64>,
 }
 
 /// `GET /v1/journal/{index}`.

@@ -13,7 +13,7 @@ use greffe_events::dossier::Adherent;
 use greffe_events::ident::Organisation;
 use greffe_projections::liste::{Acces, CHACUN, LIMITE_MAX, Tranche, du_departement};
 use greffe_projections::{ReadError, ViewReader, WaitError, adherents};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::access::Reader;
 use super::bounds::{VIEW_WAIT_MAX, overloaded};
@@ -85,6 +85,13 @@ impl<T> From<greffe_projections::liste::Page<T>> for PageJson<T> {
     fn from(page: greffe_projections::liste::Page<T>) -> Self {
         Self { lignes: page.lignes, suite: page.suite.map(cursor) }
     }
+}
+
+/// The query of one row of a view.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FindQuery {
+    pub at_least: Option<u64>,
 }
 
 /// Waits until the view has applied this event.

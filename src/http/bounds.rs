@@ -208,6 +208,15 @@ mod tests {
     use tower::ServiceExt;
     use tower_http::catch_panic::CatchPanicLayer;
 
+    #[test]
+    fn a_batch_holds_room_for_its_bytes_however_they_come() {
+        let (limits, mut room) = (Limits::new(), None);
+        for bytes in 1..=70_000 {
+            limits.grow_batch_room(&mut room, bytes).unwrap();
+        }
+        assert_eq!(room.map(|room| room.num_permits()), Some(69));
+    }
+
     #[tokio::test]
     async fn a_panic_is_answered_without_its_words_and_like_any_other_answer() {
         async fn panics() {

@@ -400,7 +400,7 @@ fn a_stop_under_load_finishes_what_is_queued_and_loses_nothing_that_was_answered
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
     let prepared = |n: usize| {
         let envelope = signed(&acte(n, b"acte"), &[10]).to_json();
-        ledger.prepare(envelope.as_bytes(), now_ms()).unwrap().unwrap()
+        ledger.prepare(&[envelope.as_bytes()], now_ms()).unwrap().remove(0).unwrap()
     };
     for n in 0..150 {
         deposit_acte(&ledger, n, b"acte");
@@ -506,7 +506,7 @@ fn events_posted_at_once_get_one_gapless_order() {
         let posts: Vec<_> = (0..total)
             .map(|n| {
                 let envelope = signed(&acte(n, b"acte"), &[10]).to_json();
-                let prepared = ledger.prepare(envelope.as_bytes(), now_ms()).unwrap().unwrap();
+                let prepared = ledger.prepare(&[envelope.as_bytes()], now_ms()).unwrap().remove(0).unwrap();
                 let ledger = std::sync::Arc::clone(&ledger);
                 tokio::spawn(async move { ledger.submit(prepared).await.unwrap() })
             })

@@ -158,7 +158,7 @@ fn the_nodes_key_can_be_replaced_within_a_batch_that_holds_refusals() {
         event("registre.noeud-remplace", OPERATOR, &format!("registre/{ORIGIN}"), json!({ "cle": new.id() }));
     let again = member(COMMUNE, "commune");
     let prepared = [signed_by(&replaced, &[&key(1), &new]), signed_by(&again, &[&key(1)])]
-        .map(|envelope| ledger.prepare(&envelope, now_ms()).unwrap().unwrap());
+        .map(|envelope| ledger.prepare(&[&envelope], now_ms()).unwrap().remove(0).unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let told = runtime.block_on(ledger.submit_all(prepared.into()));
     let answers: Vec<_> = told.into_iter().map(|told| ledger.answer(told).unwrap()).collect();

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::forme::Objet;
 use crate::json;
-use crate::key::{KeyCache, KeyId, SecretKey, Signature};
+use crate::key::{Claim, KeyCache, KeyId, SecretKey, Signature};
 use crate::refusal::{Code, Refusal};
 
 /// The `payloadType` of every envelope.
@@ -135,23 +135,35 @@ impl Envelope {
 
     /// Verifies every signature by the frozen rule (`key`).
     pub fn verify(&self) -> Result<(), Refusal> {
-        self.verify_by(KeyId::verify)
+        let message = self.message();
+        self.judged(self.signatures.iter().map(|(key, signature)| key.verify(&message, signature)))
     }
 
-    /// The same, for whoever verifies many signatures of few keys.
-    pub fn verify_with(&self, keys: &KeyCache) -> Result<(), Refusal> {
-        self.verify_by(|key, message, signature| keys.verify(key, message, signature))
+    /// The same of many envelopes, for whoever verifies many signatures of few keys. Each has its own answer.
+    pub fn verify_all<'a>(envelopes: impl IntoIterator<Item = &'a Self>, keys: &KeyCache) -> Vec<Result<(), Refusal>> {
+        let signed: Vec<_> = envelopes.into_iter().map(|envelope| (envelope, envelope.message())).collect();
+        let claims = signed.iter().flat_map(|(envelope, message)| {
+            envelope.signatures.iter().map(|(key, signature)| Claim { key: *key, message, signature })
+        });
+        let mut are_good = keys.verify_all(&claims.collect::<Vec<_>>()).into_iter();
+        signed.iter().map(|(envelope, _)| envelope.judged(are_good.by_ref().take(envelope.signatures.len()))).collect()
     }
 
-    fn verify_by(&self, verify: impl Fn(&KeyId, &[u8], &Signature) -> bool) -> Result<(), Refusal> {
-        let message = pae(PAYLOAD_TYPE, &self.payload);
-        for (at, (key, signature)) in self.signatures.iter().enumerate() {
-            if !verify(key, &message, signature) {
+    /// What is signed.
+    fn message(&self) -> Vec<u8> {
+        pae(PAYLOAD_TYPE, &self.payload)
+    }
+
+    /// The first signature that is not good; takes as many answers as there are signatures.
+    fn judged(&self, are_good: impl Iterator<Item = bool>) -> Result<(), Refusal> {
+        let are_good: Vec<bool> = are_good.collect();
+        match are_good.iter().position(|is_good| !is_good).and_then(|at| Some((at, self.signatures.get(at)?))) {
+            Some((at, (key, _))) => {
                 let detail = format!("the signature of {key} does not verify over the payload");
-                return Err(Refusal::new(Code::SignatureInvalid, detail).at(format!("signatures[{at}].sig")));
+                Err(Refusal::new(Code::SignatureInvalid, detail).at(format!("signatures[{at}].sig")))
             }
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Takes the envelope apart.

@@ -3,7 +3,7 @@
 //! - **At enrolment** ([`PublicKey::check`]) the 32 bytes must be the canonical encoding of a point of the
 //!   prime-order subgroup that is not the identity.
 //! - **At admission and at final audit** ([`KeyId::verify`], [`KeyCache::verify`]) `verify_strict` decides, or its very equation
-//!   over precomputed tables, one signature at a time; never a batch equation, which can disagree on crafted points.
+//!   over precomputed tables, for each signature by itself; never a batch equation, which can disagree on crafted points.
 //!
 //! Together every mainstream verifier (cofactored or not, strict or not) accepts all that we admit; the C2SP
 //! CCTV Ed25519 vectors test it. Secret keys are PKCS#8 PEM (RFC 8410), as `openssl genpkey -algorithm ed25519` writes.
@@ -85,34 +85,63 @@ struct CachedKey {
 /// Most keys kept, some 250 bytes each: above, all are forgotten, so that keys made up by strangers can't grow it.
 const KEYS_CACHED_MAX: usize = 20_000;
 
-/// A table costs two or three verifications to make, and memory: only a key that has signed this often gets one.
+/// A table costs some fifteen verifications to make, and memory: only a key that has signed this often gets one.
 const TABLE_AFTER_USES: usize = 50;
 
-/// Most tables, 80 KB each: 40 MB. Above, all keys are forgotten; those that go on signing have theirs again soon.
-const TABLES_MAX: usize = 500;
+/// Most tables, 215 KB each: 27 MB. Above, all keys are forgotten; those that go on signing have theirs again soon.
+const TABLES_MAX: usize = 128;
+
+/// A signature over a message, and whose it is said to be.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    /// Whose.
+    pub key: KeyId,
+    /// Over what.
+    pub message: &'a [u8],
+    /// The signature.
+    pub signature: &'a Signature,
+}
 
 impl KeyCache {
     /// [`KeyId::verify`], with the same answer.
     pub fn verify(&self, key: &KeyId, message: &[u8], signature: &Signature) -> bool {
-        let Some(cached) = self.get(key) else { return false };
-        let table = if cached.uses.load(Ordering::Relaxed) < TABLE_AFTER_USES {
-            None
-        } else {
-            let make = || {
-                self.make_room();
-                Table::new(*key)
-            };
-            cached.table.get_or_init(make).as_ref()
-        };
-        let is_good = match table {
-            Some(table) => table.verify(message, signature),
-            None => verify_strict(&cached.point, message, signature),
-        };
-        if is_good {
-            // Whoever has no key fills no table.
-            cached.uses.fetch_add(1, Ordering::Relaxed);
+        self.verify_all(&[Claim { key: *key, message, signature }]) == [true]
+    }
+
+    /// [`KeyId::verify`] of each, with the same answers; less work together than one by one.
+    pub fn verify_all(&self, claims: &[Claim<'_>]) -> Vec<bool> {
+        let mut are_good = vec![false; claims.len()];
+        let (mut places, mut points, mut signatures) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, claim) in claims.iter().enumerate() {
+            let Some(cached) = self.get(&claim.key) else { continue };
+            if let Some(table) = self.table(&claim.key, &cached) {
+                if let Some(point) = table.point(claim.message, claim.signature) {
+                    places.push(place);
+                    points.push(point);
+                    signatures.push(claim.signature);
+                }
+            } else if verify_strict(&cached.point, claim.message, claim.signature) {
+                // Whoever has no key fills no table.
+                cached.uses.fetch_add(1, Ordering::Relaxed);
+                are_good[place] = true;
+            }
         }
-        is_good
+        for (place, is_good) in places.into_iter().zip(table::are_r(&points, &signatures)) {
+            are_good[place] = is_good;
+        }
+        are_good
+    }
+
+    /// Where the key has signed often enough for one.
+    fn table<'a>(&self, key: &KeyId, cached: &'a CachedKey) -> Option<&'a Table> {
+        if cached.uses.load(Ordering::Relaxed) < TABLE_AFTER_USES {
+            return None;
+        }
+        let make = || {
+            self.make_room();
+            Table::new(*key)
+        };
+        cached.table.get_or_init(make).as_ref()
     }
 
     /// For one table more.
@@ -296,6 +325,14 @@ mod tests {
         flags: Option<Vec<String>>,
     }
 
+    fn by(table: &Table, message: &[u8], signature: &Signature) -> bool {
+        table.point(message, signature).is_some_and(|point| table::are_r(&[point], &[signature]) == [true])
+    }
+
+    fn verify_by_table(key: KeyId, message: &[u8], signature: &Signature) -> bool {
+        Table::new(key).is_some_and(|table| by(&table, message, signature))
+    }
+
     /// What we admit is what no verifier could refuse: exactly the CCTV vectors without any flag.
     #[test]
     fn cctv_vectors_with_any_oddity_are_refused_and_all_others_accepted() {
@@ -315,8 +352,12 @@ mod tests {
             let strict = id.verify(vector.msg.as_bytes(), &signature);
             assert_eq!(cache.verify(&id, vector.msg.as_bytes(), &signature), strict, "vector {}", vector.number);
             // No enrolment rule before it: the table must agree on every odd key too.
-            let tabled = Table::new(id).is_some_and(|table| table.verify(vector.msg.as_bytes(), &signature));
-            assert_eq!(tabled, strict, "vector {} by the table", vector.number);
+            assert_eq!(
+                verify_by_table(id, vector.msg.as_bytes(), &signature),
+                strict,
+                "vector {} by the table",
+                vector.number
+            );
             let flags = vector.flags.as_deref().unwrap_or_default();
             assert_eq!(ours, flags.is_empty(), "vector {} with {flags:?}", vector.number);
             accepted += u32::from(ours);
@@ -364,7 +405,7 @@ mod tests {
         let mut signature = key.sign(b"x");
         signature.0[..32].copy_from_slice(&EIGHT_TORSION[1].compress().0);
         assert!(!key.id().verify(b"x", &signature));
-        assert!(!Table::new(key.id()).unwrap().verify(b"x", &signature));
+        assert!(!verify_by_table(key.id(), b"x", &signature));
         // R of small order whose equation holds: S = k·a makes [S]B − [k]A the identity, whatever a is.
         let mut hasher = sha2::Sha512::new();
         let identity_bytes = EIGHT_TORSION[0].compress().0;
@@ -378,7 +419,7 @@ mod tests {
         let lax = VerifyingKey::from_bytes(&key.id().0).unwrap();
         assert!(lax.verify(b"x", &ed25519_dalek::Signature::from_bytes(&crafted)).is_ok(), "a lax verifier takes it");
         assert!(!key.id().verify(b"x", &Signature(crafted)));
-        assert!(!Table::new(key.id()).unwrap().verify(b"x", &Signature(crafted)));
+        assert!(!verify_by_table(key.id(), b"x", &Signature(crafted)));
         // S + ℓ: the same scalar, not reduced.
         let good = key.sign(b"x");
         let order = [
@@ -393,8 +434,7 @@ mod tests {
             carry >>= 8;
         }
         assert!(!key.id().verify(b"x", &unreduced));
-        let table = Table::new(key.id()).unwrap();
-        assert!(table.verify(b"x", &good) && !table.verify(b"x", &unreduced));
+        assert!(verify_by_table(key.id(), b"x", &good) && !verify_by_table(key.id(), b"x", &unreduced));
         assert!(PublicKey::check(KeyId(ED25519_BASEPOINT_POINT.compress().0)).is_ok());
     }
 
@@ -422,6 +462,40 @@ mod tests {
         assert!(cache.keys.read().unwrap()[&key.id()].table.get().is_some_and(Option::is_some), "it has its table");
     }
 
+    /// Each has its own answer: keys with a table and without, good and bad, what is no point, no canonical S, an R of small order.
+    #[test]
+    fn signatures_verified_together_are_judged_one_by_one() {
+        let keys: Vec<_> = (1..=6).map(|seed| SecretKey::from_seed(&[seed; 32])).collect();
+        let cache = KeyCache::default();
+        for key in &keys[..3] {
+            let signature = key.sign(b"x");
+            for _ in 0..TABLE_AFTER_USES {
+                assert!(cache.verify(&key.id(), b"x", &signature));
+            }
+        }
+        let no_point = KeyId([2; 32]);
+        assert!(!no_point.verify(b"x", &keys[0].sign(b"x")) && PublicKey::check(no_point).is_err());
+        let (mut unreduced, mut small) = (keys[0].sign(b"m1"), keys[1].sign(b"m2"));
+        unreduced.0[32..].fill(0xff);
+        small.0[..32].copy_from_slice(&curve25519_dalek::constants::EIGHT_TORSION[0].compress().0);
+        let mut cases = vec![(no_point, "m0".to_owned(), keys[0].sign(b"m0"))];
+        cases.extend([(keys[0].id(), "m1".to_owned(), unreduced), (keys[1].id(), "m2".to_owned(), small)]);
+        for at in 3..40_usize {
+            let (key, message) = (&keys[at % keys.len()], format!("m{at}"));
+            let signed = if at % 5 == 0 { "another".to_owned() } else { message.clone() };
+            cases.push((key.id(), message, key.sign(signed.as_bytes())));
+        }
+        let claims: Vec<_> = cases
+            .iter()
+            .map(|(key, message, signature)| Claim { key: *key, message: message.as_bytes(), signature })
+            .collect();
+        let alone: Vec<_> =
+            cases.iter().map(|(key, message, signature)| key.verify(message.as_bytes(), signature)).collect();
+        assert_eq!(cache.verify_all(&claims), alone);
+        assert_eq!(alone.iter().filter(|is_good| **is_good).count(), 30);
+        assert!(cache.verify_all(&[]).is_empty());
+    }
+
     #[test]
     fn a_key_id_has_one_spelling() {
         let id = SecretKey::from_seed(&[1; 32]).id();
@@ -438,15 +512,16 @@ mod tests {
         fn a_flipped_bit_anywhere_breaks_a_signature(seed: [u8; 32], message in proptest::collection::vec(any::<u8>(), 1..200), bit in 0usize..512, place: prop::sample::Index) {
             let key = SecretKey::from_seed(&seed);
             let table = Table::new(key.id()).unwrap();
+            let by_table = |message: &[u8], signature: &Signature| by(&table, message, signature);
             let signature = key.sign(&message);
-            prop_assert!(key.id().verify(&message, &signature) && table.verify(&message, &signature));
+            prop_assert!(key.id().verify(&message, &signature) && by_table(&message, &signature));
             let mut other = signature;
             other.0[bit / 8] ^= 1 << (bit % 8);
-            prop_assert!(!key.id().verify(&message, &other) && !table.verify(&message, &other));
+            prop_assert!(!key.id().verify(&message, &other) && !by_table(&message, &other));
             let mut altered = message.clone();
             let at = place.index(altered.len());
             altered[at] ^= 1;
-            prop_assert!(!key.id().verify(&altered, &signature) && !table.verify(&altered, &signature));
+            prop_assert!(!key.id().verify(&altered, &signature) && !by_table(&altered, &signature));
         }
     }
 }

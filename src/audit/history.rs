@@ -33,6 +33,8 @@ use crate::tlog::{
 
 /// Chunks read ahead.
 const READ_AHEAD: usize = 2;
+/// Leaves that one core judges at once: enough for their signatures to share work, few enough that all cores end together.
+const JUDGED_TOGETHER: usize = 64;
 
 /// What comes with the leaves.
 #[derive(Default)]
@@ -225,7 +227,8 @@ impl Run {
             };
             let before = std::mem::take(&mut judged);
             let judge_all = || -> Vec<Judged> {
-                leaves.par_iter().enumerate().map(|(at, leaf)| judge(from + at as u64, leaf, bench)).collect()
+                let parts = leaves.par_chunks(JUDGED_TOGETHER).enumerate();
+                parts.flat_map_iter(|(at, part)| judge(from + (at * JUDGED_TOGETHER) as u64, part, bench)).collect()
             };
             (judged, ()) = rayon::join(judge_all, || self.apply(before));
             from += leaves.len() as u64;

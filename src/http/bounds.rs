@@ -53,7 +53,7 @@ pub const BATCH_LINES_MAX: usize = 1_000;
 pub const BATCH_BYTES_MAX: usize = 8 << 20;
 /// Bytes of whole lines that are verified by one thread at once: enough that handing them over costs nothing beside it, few enough
 /// that a batch of a hundred lines keeps several cores busy.
-pub const BATCH_BLOCK_BYTES: usize = 16 * 1024;
+pub const BATCH_BLOCK_BYTES: usize = 64 * 1024;
 /// Bytes of batches under way at once, in all requests; counted as they come, so that a slow client holds what it has sent.
 pub const BATCHES_BYTES_MAX: usize = 64 << 20;
 /// Longest time for the whole body of a batch: the largest one at 100 kB/s.

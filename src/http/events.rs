@@ -41,8 +41,9 @@ pub(super) async fn post(State(node): State<Node>, headers: HeaderMap, body: Bod
     let core = Arc::clone(&node.limits.verifications).acquire_owned().await;
     let core = core.map_err(|error| Problem::internal(&error))?;
     let prepare = move |app: &App| {
-        let prepared = app.ledger.prepare(&envelope, received_at_ms)?;
+        let prepared = app.ledger.prepare(&[&envelope], received_at_ms)?.pop();
         drop(core);
+        let prepared = prepared.ok_or_else(|| Problem::internal(&"an event without a verdict"))?;
         prepared.map_err(|refusal| Problem::refused(refusal, None))
     };
     let prepared = node.blocking(prepare).await?;

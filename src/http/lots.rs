@@ -109,7 +109,7 @@ async fn receive(
                 let verify = move |app: &App| {
                     let lines = block.verify(app);
                     drop(core);
-                    Ok(lines)
+                    lines
                 };
                 node.blocking(verify).await
             }));
@@ -133,14 +133,15 @@ impl Block {
         self.lines.iter().filter_map(|(number, place)| Some((*number, self.bytes.get(place.clone())?)))
     }
 
-    fn verify(&self, app: &App) -> Vec<Line> {
-        // Its instant is set when the whole body is there.
-        self.lines().map(|(number, line)| (number, prepare(app, line))).collect()
+    fn verify(&self, app: &App) -> Result<Vec<Line>, Problem> {
+        let (numbers, envelopes): (Vec<usize>, Vec<&[u8]>) = self.lines().unzip();
+        // Their instant is set when the whole body is there.
+        let prepared = app.ledger.prepare(&envelopes, 0)?.into_iter();
+        Ok(numbers
+            .into_iter()
+            .zip(prepared.map(|line| line.map_err(|refusal| Problem::refused(refusal, None))))
+            .collect())
     }
-}
-
-fn prepare(app: &App, line: &[u8]) -> Result<Prepared, Problem> {
-    app.ledger.prepare(line, 0)?.map_err(|refusal| Problem::refused(refusal, None))
 }
 
 /// Most bytes of a line that are kept: one more than an envelope may have, and the line is too large whatever follows.

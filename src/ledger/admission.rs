@@ -62,24 +62,33 @@ impl Prepared {
     }
 }
 
-/// The parallel part: reads and verifies. A refusal here is of something that nobody signed.
+/// The parallel part: reads and verifies each. A refusal here is of something that nobody signed.
 pub fn prepare(
-    envelope: &[u8],
+    envelopes: &[&[u8]],
     received_at_ms: u64,
     keys: &KeyCache,
     index: &IndexReader,
     depot: &Depot,
-) -> Result<Result<Prepared, Refusal>, LedgerError> {
-    let envelope = match Envelope::parse(envelope).and_then(|envelope| envelope.verify_with(keys).map(|()| envelope)) {
-        Ok(envelope) => envelope,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let event = Event::of(&envelope);
-    let pieces = match &event {
-        Ok(event) => check_pieces(event, &envelope, index, depot)?,
-        Err(_) => Ok(()),
-    };
-    Ok(Ok(Prepared::new(envelope, event, pieces, received_at_ms)))
+) -> Result<Vec<Result<Prepared, Refusal>>, LedgerError> {
+    let read: Vec<_> = envelopes.iter().map(|envelope| Envelope::parse(envelope)).collect();
+    let mut verified = Envelope::verify_all(read.iter().flatten(), keys).into_iter();
+    let prepared = read.into_iter().map(|read| {
+        let verify = |envelope: Envelope| {
+            let verdict = verified.next().unwrap_or_else(|| envelope.verify());
+            verdict.map(|()| envelope)
+        };
+        let envelope = match read.and_then(verify) {
+            Ok(envelope) => envelope,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let event = Event::of(&envelope);
+        let pieces = match &event {
+            Ok(event) => check_pieces(event, &envelope, index, depot)?,
+            Err(_) => Ok(()),
+        };
+        Ok(Ok(Prepared::new(envelope, event, pieces, received_at_ms)))
+    });
+    prepared.collect()
 }
 
 /// Whether the pieces that an event is about are there.

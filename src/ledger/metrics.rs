@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `greffe_queue_events`, `greffe_queue_bytes` | what waits for the sequencer |
 //! | `greffe_batch_events` | events decided together |
-//! | `greffe_stage_seconds{stage}` | `verify` per event, `wait` per group in the queue; per batch `decide`, `append`, `tree`, `index`, `answer` |
+//! | `greffe_stage_seconds{stage}` | `verify` per event or block of a batch, `wait` per group in the queue; per batch `decide`, `append`, `tree`, `index`, `answer` |
 //! | `greffe_events_total{outcome}` | `recorded`, `known`, `refused`, `unavailable` |
 //! | `greffe_refusals_total{code}` | refused events, recorded or not |
 //! | `greffe_problems_total{code}` | answers that were a no, batch lines included: those with status 503 and 429 among them |
@@ -33,7 +33,7 @@ type Stages = Family<Label, Histogram, fn() -> Histogram>;
 /// A part of what an event goes through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// Reading an envelope, its signatures and its pieces' cards.
+    /// Reading an envelope, or those of a block of lines: their signatures and their pieces' cards.
     Verify,
     /// In the queue.
     Wait,

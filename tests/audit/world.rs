@@ -150,7 +150,7 @@ impl World {
         let post = |event: &Value, seeds: &[u8]| {
             let keys: Vec<_> = seeds.iter().map(|seed| key(*seed)).collect();
             let envelope = Envelope::sign(event.to_string().into_bytes(), &keys.iter().collect::<Vec<_>>()).unwrap();
-            let prepared = ledger.prepare(envelope.to_json().as_bytes(), now_ms()).unwrap().unwrap();
+            let prepared = ledger.prepare(&[envelope.to_json().as_bytes()], now_ms()).unwrap().remove(0).unwrap();
             runtime.block_on(ledger.submit(prepared)).unwrap()
         };
         let recorded = |event: &Value, seeds: &[u8]| match post(event, seeds) {

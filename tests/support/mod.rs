@@ -182,7 +182,7 @@ pub fn signed(event: &Value, seeds: &[u8]) -> Envelope {
 
 /// Submits bytes as the HTTP layer does.
 pub fn submit_bytes(ledger: &Ledger, envelope: &[u8]) -> Result<Answer, Refusal> {
-    let prepared = ledger.prepare(envelope, now_ms()).unwrap()?;
+    let prepared = ledger.prepare(&[envelope], now_ms()).unwrap().remove(0)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     Ok(runtime.block_on(ledger.submit(prepared)).unwrap())
 }

@@ -14,7 +14,7 @@ use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD};
 use serde::{Deserialize, Serialize};
 
 use crate::forme::Objet;
-use crate::json;
+use crate::json::{self, Texte};
 use crate::key::{Claim, KeyCache, KeyId, SecretKey, Signature};
 use crate::refusal::{Code, Refusal};
 
@@ -39,23 +39,28 @@ pub struct Envelope {
     signatures: Vec<(KeyId, Signature)>,
 }
 
+/// As it is written; read from the text where that holds no escape.
 #[derive(Serialize, Deserialize)]
-struct Wire {
-    #[serde(rename = "payloadType")]
-    payload_type: String,
-    payload: String,
-    #[serde(deserialize_with = "signatures")]
-    signatures: Vec<WireSignature>,
+struct Wire<'a> {
+    #[serde(rename = "payloadType", borrow)]
+    payload_type: Texte<'a>,
+    #[serde(borrow)]
+    payload: Texte<'a>,
+    #[serde(borrow, deserialize_with = "signatures")]
+    signatures: Vec<WireSignature<'a>>,
 }
 
-fn signatures<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<WireSignature>, D::Error> {
-    Vec::<Objet<WireSignature>>::deserialize(deserializer).map(|all| all.into_iter().map(|Objet(one)| one).collect())
+fn signatures<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<WireSignature<'de>>, D::Error> {
+    Vec::<Objet<WireSignature<'de>>>::deserialize(deserializer)
+        .map(|all| all.into_iter().map(|Objet(one)| one).collect())
 }
 
 #[derive(Serialize, Deserialize)]
-struct WireSignature {
-    keyid: String,
-    sig: String,
+struct WireSignature<'a> {
+    #[serde(borrow)]
+    keyid: Texte<'a>,
+    #[serde(borrow)]
+    sig: Texte<'a>,
 }
 
 impl Envelope {
@@ -71,11 +76,11 @@ impl Envelope {
         })?;
         let wire: Wire =
             serde_json::from_slice(bytes).map_err(|error| Refusal::new(Code::DsseMalformed, error.to_string()))?;
-        if wire.payload_type != PAYLOAD_TYPE {
-            let detail = format!("payloadType must be {PAYLOAD_TYPE}, got {:?}", wire.payload_type);
+        if wire.payload_type.0 != PAYLOAD_TYPE {
+            let detail = format!("payloadType must be {PAYLOAD_TYPE}, got {:?}", wire.payload_type.0);
             return Err(Refusal::new(Code::PayloadType, detail).at("payloadType"));
         }
-        let payload = decode_base64(&wire.payload, "payload")?;
+        let payload = decode_base64(&wire.payload.0, "payload")?;
         check_payload(&payload)?;
         let signatures = wire
             .signatures
@@ -176,21 +181,25 @@ impl Envelope {
         let signatures = self
             .signatures
             .iter()
-            .map(|(key, signature)| WireSignature { keyid: key.to_string(), sig: BASE64.encode(&signature.0) })
+            .map(|(key, signature)| WireSignature {
+                keyid: Texte(key.to_string().into()),
+                sig: Texte(BASE64.encode(&signature.0).into()),
+            })
             .collect();
-        let wire = Wire { payload_type: PAYLOAD_TYPE.to_owned(), payload: BASE64.encode(&self.payload), signatures };
+        let payload = Texte(BASE64.encode(&self.payload).into());
+        let wire = Wire { payload_type: Texte(PAYLOAD_TYPE.into()), payload, signatures };
         // Strings and a list of strings: nothing in it can fail to serialise.
         serde_json::to_string(&wire).unwrap_or_default()
     }
 }
 
-impl WireSignature {
+impl WireSignature<'_> {
     fn read(&self, at: usize) -> Result<(KeyId, Signature), Refusal> {
-        let key = self.keyid.parse().map_err(|error: crate::key::KeyError| {
+        let key = self.keyid.0.parse().map_err(|error: crate::key::KeyError| {
             Refusal::new(Code::DsseMalformed, error.to_string()).at(format!("signatures[{at}].keyid"))
         })?;
         let field = format!("signatures[{at}].sig");
-        let bytes = decode_base64(&self.sig, &field)?;
+        let bytes = decode_base64(&self.sig.0, &field)?;
         let signature = bytes.try_into().map_err(|bytes: Vec<u8>| {
             Refusal::new(Code::DsseMalformed, format!("a signature has 64 bytes, got {}", bytes.len())).at(field)
         })?;
@@ -209,20 +218,21 @@ pub fn check_payload(payload: &[u8]) -> Result<(), Refusal> {
 
 /// DSSE: "Either standard or URL-safe encoding is allowed". Padding may be left out; stray bits may not be set.
 fn decode_base64(text: &str, field: &str) -> Result<Vec<u8>, Refusal> {
-    let url_safe = text.bytes().any(|b| b == b'-' || b == b'_');
-    let encoding = match (url_safe, text.ends_with('=')) {
-        (false, true) => BASE64,
-        (false, false) => BASE64_NOPAD,
-        (true, true) => BASE64URL,
-        (true, false) => BASE64URL_NOPAD,
-    };
-    if text.trim_end_matches('=').contains('=') {
+    let padding = text.bytes().rev().take_while(|byte| *byte == b'=').count();
+    let is_padded = padding > 0;
+    let decode = |encoding: data_encoding::Encoding| encoding.decode(text.as_bytes());
+    let decoded = decode(if is_padded { BASE64 } else { BASE64_NOPAD }).or_else(|error| {
+        let is_url_safe = text.bytes().any(|byte| byte == b'-' || byte == b'_');
+        if is_url_safe { decode(if is_padded { BASE64URL } else { BASE64URL_NOPAD }) } else { Err(error) }
+    });
+    match decoded {
         // Our codec would read several padded texts in a row as one; no other reader does.
-        return Err(Refusal::new(Code::Base64Invalid, "not base64: padding in the middle").at(field));
+        Ok(bytes) if is_padded && bytes.len() + padding != text.len() / 4 * 3 => {
+            Err(Refusal::new(Code::Base64Invalid, "not base64: padding in the middle").at(field))
+        }
+        Ok(bytes) => Ok(bytes),
+        Err(error) => Err(Refusal::new(Code::Base64Invalid, format!("not base64: {error}")).at(field)),
     }
-    encoding
-        .decode(text.as_bytes())
-        .map_err(|error| Refusal::new(Code::Base64Invalid, format!("not base64: {error}")).at(field))
 }
 
 /// Pre-authentication encoding: `DSSEv1 SP len(type) SP type SP len(body) SP body`, lengths in ASCII decimal.
@@ -283,6 +293,9 @@ mod tests {
             (good.replace("greffe.event", "other"), Code::PayloadType),
             (with("e30*", &one), Code::Base64Invalid),
             (with("e31=", &one), Code::Base64Invalid),
+            (with("e30=e30=", &one), Code::Base64Invalid),
+            (with("e30=e30", &one), Code::Base64Invalid),
+            (with("e3-=_30=", &one), Code::Base64Invalid),
             (with("W10=", &one), Code::JsonMalformed),
             (with("e30=", ""), Code::SignatureMissing),
             (with("e30=", &format!("{one},{one}")), Code::SignatureRepeated),
@@ -304,12 +317,15 @@ mod tests {
     fn url_safe_and_unpadded_base64_read_the_same() {
         let payload = r#"{"a":"~~??>>"}"#;
         let standard = signed(payload);
-        let url_safe =
-            standard.replace(&BASE64.encode(payload.as_bytes()), &BASE64URL_NOPAD.encode(payload.as_bytes()));
-        assert_eq!(
-            Envelope::parse(standard.as_bytes()).unwrap().payload(),
-            Envelope::parse(url_safe.as_bytes()).unwrap().payload()
-        );
+        for other in [BASE64URL, BASE64URL_NOPAD, BASE64_NOPAD] {
+            let same = standard.replace(&BASE64.encode(payload.as_bytes()), &other.encode(payload.as_bytes()));
+            assert_ne!(same, standard);
+            assert_eq!(Envelope::parse(same.as_bytes()).unwrap().payload(), payload.as_bytes());
+        }
+        // A text with escapes is the same text.
+        let escaped = standard.replace("application/", "application\\/").replace("ed25519:", "ed25519\\u003a");
+        assert_ne!(escaped, standard);
+        assert_eq!(Envelope::parse(escaped.as_bytes()), Envelope::parse(standard.as_bytes()));
     }
 
     #[test]

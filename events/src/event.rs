@@ -14,6 +14,7 @@ use crate::catalogue::{Data, EventType};
 use crate::dsse::{self, Envelope};
 use crate::horodatage::Horodatage;
 use crate::ident::{IdActe, IdConsultation, IdFacture, IdFlux, IdPli, Organisation, Origin, Subject};
+use crate::json::Texte;
 use crate::piece::Empreinte;
 use crate::refusal::{Code, Refusal};
 
@@ -167,21 +168,21 @@ impl Event {
     fn read(payload: &[u8]) -> Result<Self, Refusal> {
         let attributes: Attributes =
             serde_json::from_slice(payload).map_err(|error| Refusal::new(Code::JsonMalformed, error.to_string()))?;
-        let specversion: String = attribute("specversion", attributes.specversion)?;
-        if specversion != "1.0" {
+        let specversion: Texte = attribute("specversion", attributes.specversion)?;
+        if specversion.0 != "1.0" {
             return Err(wrong("specversion", "must be \"1.0\""));
         }
-        let datacontenttype: String = attribute("datacontenttype", attributes.datacontenttype)?;
-        if datacontenttype != "application/json" {
+        let datacontenttype: Texte = attribute("datacontenttype", attributes.datacontenttype)?;
+        if datacontenttype.0 != "application/json" {
             return Err(wrong("datacontenttype", "must be \"application/json\""));
         }
-        let id: String = attribute("id", attributes.id)?;
-        let id = read_id(&id)?;
+        let id: Texte = attribute("id", attributes.id)?;
+        let id = read_id(&id.0)?;
         let source = attribute("source", attributes.source)?;
         let registre = attribute("registre", attributes.registre)?;
         let time = attribute("time", attributes.time)?;
         let subject: Subject = attribute("subject", attributes.subject)?;
-        let name: String = attribute("type", attributes.event_type)?;
+        let Texte(name) = attribute("type", attributes.event_type)?;
         let event_type: EventType = name
             .parse()
             .map_err(|()| Refusal::new(Code::TypeUnknown, format!("the type {name:?} is not known here")).at("type"))?;
@@ -306,7 +307,7 @@ fn wrong(name: &str, detail: impl Into<String>) -> Refusal {
     Refusal::new(Code::AttributeInvalid, detail).at(name)
 }
 
-fn attribute<T: serde::de::DeserializeOwned>(name: &'static str, raw: Option<&RawValue>) -> Result<T, Refusal> {
+fn attribute<'a, T: Deserialize<'a>>(name: &'static str, raw: Option<&'a RawValue>) -> Result<T, Refusal> {
     let raw =
         raw.ok_or_else(|| Refusal::new(Code::AttributeMissing, format!("the attribute {name} is missing")).at(name))?;
     serde_json::from_str(raw.get()).map_err(|error| wrong(name, error.to_string()))
@@ -316,6 +317,7 @@ fn attribute<T: serde::de::DeserializeOwned>(name: &'static str, raw: Option<&Ra
 fn read_id(text: &str) -> Result<Uuid, Refusal> {
     Uuid::try_parse(text)
         .ok()
-        .filter(|id| id.get_version_num() == 7 && id.hyphenated().to_string() == text)
+        .filter(|id| id.get_version_num() == 7)
+        .filter(|id| *id.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == *text)
         .ok_or_else(|| wrong("id", "id is a version 7 UUID, lowercase with hyphens"))
 }

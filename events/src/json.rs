@@ -129,7 +129,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         let walk = self.deeper()?;
         let mut names = Names::default();
-        while let Some(Name(name)) = entries.next_key()? {
+        while let Some(Texte(name)) = entries.next_key()? {
             self.check_text(&name)?;
             if let Err(name) = names.insert(name) {
                 self.broken_rule.set(Code::JsonDuplicateName);
@@ -166,28 +166,30 @@ impl<'de> Names<'de> {
     }
 }
 
-/// A member name, borrowed from the text where it holds no escape.
-struct Name<'de>(Cow<'de, str>);
+/// A string, borrowed from the text where it holds no escape.
+#[derive(serde::Serialize)]
+#[serde(transparent)]
+pub(crate) struct Texte<'a>(pub Cow<'a, str>);
 
-impl<'de> serde::Deserialize<'de> for Name<'de> {
+impl<'de: 'a, 'a> serde::Deserialize<'de> for Texte<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameVisitor;
-        impl<'de> Visitor<'de> for NameVisitor {
-            type Value = Name<'de>;
+        struct TexteVisitor;
+        impl<'de> Visitor<'de> for TexteVisitor {
+            type Value = Texte<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("a member name")
+                f.write_str("a string")
             }
 
-            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Borrowed(name)))
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Texte<'de>, E> {
+                Ok(Texte(Cow::Borrowed(text)))
             }
 
-            fn visit_str<E>(self, name: &str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Owned(name.to_owned())))
+            fn visit_str<E>(self, text: &str) -> Result<Texte<'de>, E> {
+                Ok(Texte(Cow::Owned(text.to_owned())))
             }
         }
-        deserializer.deserialize_str(NameVisitor)
+        deserializer.deserialize_str(TexteVisitor)
     }
 }
 

@@ -46,7 +46,7 @@ impl Receipt {
             index: proof.index(),
             recorded_at: Horodatage::from_unix_ms(recorded_at_ms),
             leaf: BASE64.encode(leaf),
-            proof: proof.to_string(),
+            proof: proof.text(),
         }
     }
 

@@ -40,6 +40,11 @@ use self::recent::{Recent, Source};
 use self::rows::Rows;
 use crate::tlog::{Edge, Hash, TILE_WIDTH, TileReader, partial_tiles};
 
+/// Looked up several times for every event, so with a faster hash than the standard library's. What stands in them was said by
+/// members, who sign it and are few; the hash is seeded at random.
+type Table<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
+type Set<T> = std::collections::HashSet<T, foldhash::fast::RandomState>;
+
 /// Format of the file; another one is made anew.
 pub const FORMAT: i64 = 6;
 

@@ -140,6 +140,26 @@ impl TlogProof {
         }
     }
 
+    /// The bytes of a `.tlog-proof`.
+    pub fn text(&self) -> String {
+        let extra = self.extra.as_ref().map_or(0, |extra| extra.len().div_ceil(3) * 4);
+        let mut text = String::with_capacity(128 + extra + self.hashes.len() * 45 + self.checkpoint.len());
+        text.push_str(HEADER);
+        if let Some(extra) = &self.extra {
+            text.push_str("\nextra ");
+            BASE64.encode_append(extra, &mut text);
+        }
+        text.push_str("\nindex ");
+        text.push_str(&self.index.to_string());
+        for hash in &self.hashes {
+            text.push('\n');
+            BASE64.encode_append(hash.as_bytes(), &mut text);
+        }
+        text.push_str("\n\n");
+        text.push_str(&self.checkpoint);
+        text
+    }
+
     /// Index of the leaf.
     pub fn index(&self) -> u64 {
         self.index
@@ -182,12 +202,6 @@ impl TlogProof {
 impl fmt::Display for TlogProof {
     /// The bytes of a `.tlog-proof`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{HEADER}")?;
-        if let Some(extra) = &self.extra {
-            writeln!(f, "extra {}", BASE64.encode_display(extra))?;
-        }
-        writeln!(f, "index {}", self.index)?;
-        self.hashes.iter().try_for_each(|hash| writeln!(f, "{hash}"))?;
-        write!(f, "\n{}", self.checkpoint)
+        f.write_str(&self.text())
     }
 }

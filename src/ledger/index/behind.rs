@@ -162,11 +162,10 @@ impl Drop for WriterThread {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::ledger::index::IndexReader;
     use crate::ledger::index::recent::Recent;
+    use crate::ledger::index::{IndexReader, Set};
     use greffe_events::ident::{Organisation, Subject};
     use greffe_events::piece::Empreinte;
-    use std::collections::HashSet;
 
     fn piece(n: u32) -> Empreinte {
         Empreinte::of(&n.to_be_bytes())
@@ -187,7 +186,7 @@ mod tests {
         let behind = Arc::new(Behind::default());
         let connection = file::open_or_make(&path).unwrap();
         let thread = WriterThread::start(&behind, connection, path.clone()).unwrap();
-        let reader = IndexReader::new(path.clone(), Arc::clone(&behind), Arc::new(Recent::new(HashSet::new())));
+        let reader = IndexReader::new(path.clone(), Arc::clone(&behind), Arc::new(Recent::new(Set::default())));
         let found = |n| reader.citations(piece(n), 9, 9).unwrap().len() == 1;
         for n in 0..200 {
             // Each is as much as is written at once: the writer is at it all the time.
@@ -217,7 +216,7 @@ mod tests {
         let (often, once) = ("urn:siren:130025265", "urn:siren:214502494");
         behind.push(citing(often, 100));
         behind.push(citing(once, 1));
-        let reader = IndexReader::new(path.clone(), Arc::clone(&behind), Arc::new(Recent::new(HashSet::new())));
+        let reader = IndexReader::new(path.clone(), Arc::clone(&behind), Arc::new(Recent::new(Set::default())));
         let found = |reader: &IndexReader| {
             let found = reader.citations(piece(1), 10, 50).unwrap();
             let of = |urn: &str| found.iter().filter(|(source, _)| source.to_string() == urn).count();

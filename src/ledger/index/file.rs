@@ -2,7 +2,6 @@
 //!
 //! The file is not synced at each commit: after a power cut it may lack the newest rows, never be torn (WAL).
 
-use std::collections::HashSet;
 use std::path::Path;
 
 use greffe_events::Uuid;
@@ -15,7 +14,7 @@ use greffe_events::piece::Empreinte;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, Row, ToSql, params};
 
 use super::rows::Rows;
-use super::{Erasure, FORMAT, IndexError, KnownIdentity};
+use super::{Erasure, FORMAT, IndexError, KnownIdentity, Set};
 use crate::ledger::refus::REFUSALS_COMPARED_MAX;
 use crate::tlog::{Hash, decode_tile, encode_tile};
 
@@ -312,7 +311,7 @@ impl Reader<'_> {
     }
 
     /// Every piece that some organisation's copy was erased of.
-    pub fn erased(&self) -> Result<HashSet<Empreinte>, IndexError> {
+    pub fn erased(&self) -> Result<Set<Empreinte>, IndexError> {
         let rows = self.all("SELECT DISTINCT piece FROM effacements", [], |row| Ok(Empreinte(row.get(0)?)))?;
         Ok(rows.into_iter().collect())
     }

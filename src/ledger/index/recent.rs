@@ -3,7 +3,6 @@
 //! Members and the log are read for every event, and so is whether an identity is new. The sequencer alone writes here: when it
 //! commits a batch, and when it had to look further down. Everybody reads. What is not here is among the rows behind, in the file, or nowhere.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use greffe_events::Uuid;
@@ -14,6 +13,7 @@ use greffe_events::key::KeyId;
 use greffe_events::piece::Empreinte;
 
 use super::rows::Rows;
+use super::{Set, Table};
 
 /// Members, keys and sources that are kept, each; above, all of them are forgotten. Some 20 MB where all are full.
 const KEPT_MAX: usize = 20_000;
@@ -31,13 +31,13 @@ pub(super) struct Recent(RwLock<Tables>);
 #[derive(Debug, Default)]
 struct Tables {
     /// Of members and of the log.
-    dossiers: HashMap<Subject, (u64, Dossier)>,
-    keys: HashMap<KeyId, KeyRecord>,
-    sources: HashMap<Organisation, Source>,
+    dossiers: Table<Subject, (u64, Dossier)>,
+    keys: Table<KeyId, KeyRecord>,
+    sources: Table<Organisation, Source>,
     /// Identities in all `sources`.
     ids: usize,
     /// Every piece that was ever erased in some space; none where they are too many.
-    erased: Option<HashSet<Empreinte>>,
+    erased: Option<Set<Empreinte>>,
 }
 
 /// One source of events.
@@ -48,13 +48,13 @@ pub(super) struct Source {
     /// The greatest id that it had used when this was read. Ids begin with their time, so almost every new one is above.
     pub floor: Option<Uuid>,
     /// The ids above, all of them.
-    above: HashSet<Uuid>,
+    above: Set<Uuid>,
 }
 
 impl Source {
     /// A source of which everything that it has used is at most `floor`.
     pub fn new(leaves: u64, floor: Option<Uuid>) -> Self {
-        Self { leaves, floor, above: HashSet::new() }
+        Self { leaves, floor, above: Set::default() }
     }
 
     fn may_have_used(&self, id: Uuid) -> bool {
@@ -69,7 +69,7 @@ fn is_kept(dossier: &Dossier) -> bool {
 
 impl Recent {
     /// With the pieces that the file says were erased.
-    pub fn new(erased: HashSet<Empreinte>) -> Self {
+    pub fn new(erased: Set<Empreinte>) -> Self {
         let erased = (erased.len() <= ERASED_MAX).then_some(erased);
         Self(RwLock::new(Tables { erased, ..Tables::default() }))
     }

@@ -1,7 +1,5 @@
 //! What some leaves add to the index, in memory: of the batch under way, or of batches that the file does not hold yet.
 
-use std::collections::{HashMap, HashSet};
-
 use greffe_events::authority::{KeyRecord, enrolments};
 use greffe_events::catalogue::{Data, RegistreRefus};
 use greffe_events::dossier::Dossier;
@@ -12,7 +10,7 @@ use greffe_events::leaf::Leaf;
 use greffe_events::piece::Empreinte;
 use greffe_events::{Event, Uuid};
 
-use super::{Erasure, KnownIdentity};
+use super::{Erasure, KnownIdentity, Set, Table};
 use crate::tlog::Hash;
 
 /// A refusal, and the organisations that it concerns.
@@ -35,17 +33,17 @@ impl Refused {
 pub(super) struct Rows {
     /// Leaves that they come from.
     pub leaves: usize,
-    pub identities: HashMap<(Organisation, Uuid), KnownIdentity>,
+    pub identities: Table<(Organisation, Uuid), KnownIdentity>,
     /// Last leaf and state of each.
-    pub dossiers: HashMap<Subject, (u64, Dossier)>,
+    pub dossiers: Table<Subject, (u64, Dossier)>,
     /// Number of leaves of each.
-    pub sources: HashMap<Organisation, u64>,
-    pub keys: HashMap<KeyId, KeyRecord>,
+    pub sources: Table<Organisation, u64>,
+    pub keys: Table<KeyId, KeyRecord>,
     pub refusals: Vec<Refused>,
     pub erasures: Vec<Erasure>,
-    pub citations: HashMap<Empreinte, HashSet<(Organisation, Subject)>>,
+    pub citations: Table<Empreinte, Set<(Organisation, Subject)>>,
     /// By level and number; partial ones of the right edge included.
-    pub tiles: HashMap<(u8, u64), Vec<Hash>>,
+    pub tiles: Table<(u8, u64), Vec<Hash>>,
     /// Hash of the newest leaf, its `recorded_at` in Unix ms, and how many there are then.
     pub head: Option<(Hash, u64, u64)>,
 }

@@ -33,6 +33,7 @@ use tokio::sync::watch;
 use crate::ledger::Ledger;
 use crate::ledger::head::Head;
 use crate::ledger::pieces::Pieces;
+use crate::ledger::tail::{Tail, TailReader};
 use crate::store::EventStore;
 
 /// How much less of a busy core a view gets than the write path, as `nice` counts: about a tenth.
@@ -69,17 +70,24 @@ pub enum FollowError {
     },
 }
 
-/// The store, as projections read it. Clones share the leaves read last.
+/// The log as projections read it: what the node wrote last as it had it in memory, the rest from the store. Clones, one for each
+/// view, share the leaves read last.
 #[derive(Clone)]
 pub struct StoreLog {
     store: Arc<dyn EventStore>,
     recent: Arc<Recent>,
+    tail: TailReader,
 }
 
 impl StoreLog {
     /// The log in this store.
     pub fn new(store: Arc<dyn EventStore>) -> Self {
-        Self { store, recent: Arc::default() }
+        Self { store, recent: Arc::default(), tail: Arc::new(Tail::default()).reader() }
+    }
+
+    /// The log that this ledger writes.
+    pub fn of(ledger: &Ledger) -> Self {
+        Self { tail: ledger.tail(), ..Self::new(Arc::clone(ledger.store())) }
     }
 }
 
@@ -89,7 +97,8 @@ impl Log for StoreLog {
     }
 
     fn read(&self, from: u64, max: usize) -> Result<Vec<Arc<Recorded>>, LogError> {
-        self.recent.read(from, max, |from, max| self.store.read(from, max).map_err(|error| LogError(error.into())))
+        let stored = |from, max| self.store.read(from, max).map_err(|error| LogError(error.into()));
+        self.tail.read(from, max, |from, max| self.recent.read(from, max, stored))
     }
 }
 
@@ -145,7 +154,7 @@ impl Vues {
     ) -> Result<Self, FollowError> {
         std::fs::create_dir_all(dir).map_err(|source| FollowError::System { view: "vues", source })?;
         file::remove_others(dir, &projections)?;
-        let log = StoreLog::new(Arc::clone(ledger.store()));
+        let log = StoreLog::of(ledger);
         let follow = |projection| Follower::follow(dir, projection, log.clone(), ledger.subscribe());
         let [legalite, adherents, comptabilite, marches, journal] = projections;
         let [legalite, adherents, comptabilite, marches, journal] =

@@ -10,9 +10,16 @@ mod node;
 mod support;
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use charge::{Charge, Dit, ORIGIN};
+use greffe::ledger::Ledger;
+use greffe::ledger::sequencer::{Kept, Told};
+use greffe::ledger::tail::TailReader;
+use greffe::vues::{StoreLog, toutes};
+use greffe_projections::{Log, LogError, Recorded, Runner};
 use node::*;
 
 /// A ledger with some acts, whose node was stopped.
@@ -71,4 +78,93 @@ fn a_view_that_a_node_has_open_is_not_replaced_and_the_node_goes_on() {
     let ready = Charge::agent().get(format!("{}/health/ready", node.url)).call().unwrap();
     assert_eq!(ready.status(), 200);
     node.stop();
+}
+
+/// A ledger as its views read it, which must find in memory what was written from `from` on.
+struct Suivi<'a> {
+    ledger: &'a Ledger,
+    tail: TailReader,
+    from: u64,
+}
+
+impl Log for Suivi<'_> {
+    fn head(&self) -> Result<u64, LogError> {
+        Ok(self.ledger.head().size)
+    }
+
+    fn read(&self, from: u64, max: usize) -> Result<Vec<Arc<Recorded>>, LogError> {
+        self.tail.read(from, max, |from, max| {
+            assert!(from < self.from, "leaf {from} is read from the store");
+            let leaves = self.ledger.store().read(from, max.min(usize::try_from(self.from - from).unwrap())).unwrap();
+            Ok((from..).zip(leaves).map(|(index, bytes)| Arc::new(Recorded::new(index, bytes))).collect())
+        })
+    }
+}
+
+#[test]
+fn views_that_take_leaves_from_their_writer_come_out_as_from_the_store() {
+    let root = tempfile::tempdir().unwrap();
+    let (_, ledger) = support::open_with_members(root.path());
+    let from = ledger.head().size;
+    let open = |folder: &str| {
+        let dir = root.path().join(folder);
+        fs::create_dir(&dir).unwrap();
+        toutes().map(|projection| Runner::open(&dir, projection).unwrap())
+    };
+    let mut followed: Vec<_> = open("suivies")
+        .into_iter()
+        .map(|runner| (runner, Suivi { ledger: &ledger, tail: ledger.tail(), from }))
+        .collect();
+    let catch_up = |followed: &mut [(Runner, Suivi)]| {
+        for (runner, log) in followed {
+            let status = runner.catch_up(log, |_| ControlFlow::Continue(())).unwrap();
+            assert_eq!((status.position, status.failure), (ledger.head().size, None));
+        }
+    };
+    catch_up(&mut followed);
+
+    // Batches of one, and one of several: some refused with a leaf of the node's own, some known, the rest recorded.
+    for n in 0..3 {
+        support::deposit_acte(&ledger, n, b"acte");
+    }
+    support::recorded(&ledger, &support::acte(0, b"acte"), &[10]);
+    catch_up(&mut followed);
+    let one = support::acte(1, b"acte");
+    let together = [
+        (one.clone(), 10),
+        (support::accuse(7, None), 12),
+        (one, 10),
+        (support::accuse(0, None), 12),
+        (support::acte(2, b"un autre"), 10),
+        (support::acte(2, b"acte"), 10),
+    ];
+    let envelopes: Vec<String> =
+        together.iter().map(|(event, key)| support::signed(event, &[*key]).to_json()).collect();
+    let bytes: Vec<&[u8]> = envelopes.iter().map(String::as_bytes).collect();
+    let prepared = ledger.prepare(&bytes, support::now_ms()).unwrap().into_iter().map(Result::unwrap).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let told = runtime.block_on(ledger.submit_all(prepared));
+    let [first, .., last] = &told[..] else { panic!("{told:?}") };
+    for end in [first, last] {
+        assert!(matches!(end, Told::Recorded { kept: Kept::Now { .. }, is_new: true }), "{end:?}");
+    }
+    assert_eq!(ledger.head().size, from + 1 + 5, "one of six is known");
+
+    // What each leaf says in memory is what its bytes in the store say.
+    let reader = Suivi { ledger: &ledger, tail: ledger.tail(), from };
+    let written = reader.read(from + 1, 10).unwrap();
+    let stored = ledger.store().read(from + 1, 10).unwrap();
+    assert_eq!((written.len(), stored.len()), (5, 5));
+    for ((index, written), stored) in (from + 1..).zip(&written).zip(stored) {
+        let stored = Recorded::new(index, stored);
+        assert_eq!((written.index(), written.bytes()), (index, stored.bytes()));
+        assert_eq!(written.leaf(), stored.leaf());
+        assert_eq!(written.event(), stored.event());
+    }
+    catch_up(&mut followed);
+    let log = StoreLog::new(Arc::clone(ledger.store()));
+    for ((followed, _), mut built) in followed.iter().zip(open("construites")) {
+        built.catch_up(&log, |_| ControlFlow::Continue(())).unwrap();
+        assert_eq!(followed.digest().unwrap(), built.digest().unwrap());
+    }
 }

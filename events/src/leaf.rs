@@ -110,14 +110,7 @@ impl<'a> Fields<'a> {
             return Err(LeafError::TooLong(bytes.len()));
         }
         let mut rest = Reader { bytes, total: bytes.len() };
-        let [version] = rest.take()?;
-        if version != LEAF_VERSION {
-            return Err(LeafError::Version(version));
-        }
-        let recorded_at_ms = u64::from_be_bytes(rest.take()?);
-        let received_at_ms = u64::from_be_bytes(rest.take()?);
-        let previous = u64::from_be_bytes(rest.take()?).checked_sub(1);
-        let rank = u64::from_be_bytes(rest.take()?);
+        let (recorded_at_ms, received_at_ms, previous, rank) = rest.numbers()?;
         let [count] = rest.take()?;
         if received_at_ms > recorded_at_ms {
             return Err(LeafError::ReceivedLater { received_at_ms, recorded_at_ms });
@@ -152,6 +145,12 @@ impl Leaf {
         Self::read(bytes, Envelope::assemble)
     }
 
+    /// The leaf that these bytes were made of, by whoever still has its envelope: its numbers are all that is read.
+    pub(crate) fn around(envelope: Envelope, bytes: &[u8]) -> Result<Self, LeafError> {
+        let (recorded_at_ms, received_at_ms, previous, rank) = Reader { bytes, total: bytes.len() }.numbers()?;
+        Ok(Self { recorded_at_ms, received_at_ms, previous, rank, envelope })
+    }
+
     fn read(
         bytes: &[u8],
         envelope: impl FnOnce(Vec<u8>, Vec<(KeyId, Signature)>) -> Result<Envelope, Refusal>,
@@ -162,8 +161,11 @@ impl Leaf {
     }
 }
 
-/// Writes the fields in their order: recorded, received, previous, rank; signatures; payload.
-fn encode(numbers: (u64, u64, Option<u64>, u64), signatures: &[(KeyId, Signature)], payload: &[u8]) -> Vec<u8> {
+/// The numbers of a leaf, in their order: recorded, received, previous, rank.
+type Numbers = (u64, u64, Option<u64>, u64);
+
+/// Writes the fields in their order.
+fn encode(numbers: Numbers, signatures: &[(KeyId, Signature)], payload: &[u8]) -> Vec<u8> {
     let (recorded_at_ms, received_at_ms, previous, rank) = numbers;
     let mut bytes = Vec::with_capacity(FIXED_BYTES + signatures.len() * SIGNATURE_BYTES + payload.len());
     bytes.push(LEAF_VERSION);
@@ -192,6 +194,16 @@ impl Reader<'_> {
         let (head, rest) = self.bytes.split_first_chunk::<N>().ok_or(LeafError::Truncated(self.total))?;
         self.bytes = rest;
         Ok(*head)
+    }
+
+    /// The version, which must be ours, and the numbers after it.
+    fn numbers(&mut self) -> Result<Numbers, LeafError> {
+        let [version] = self.take()?;
+        if version != LEAF_VERSION {
+            return Err(LeafError::Version(version));
+        }
+        let mut number = || self.take().map(u64::from_be_bytes);
+        Ok((number()?, number()?, number()?.checked_sub(1), number()?))
     }
 }
 

@@ -7,7 +7,7 @@
 //! | [`ident`], [`horodatage`], [`valeur`] | identifiers, instants and days, money and codes, checked when made |
 //! | [`json`] | I-JSON, the one reading of a payload |
 //! | [`dsse`], [`key`] | envelopes, keys, the frozen verification rule |
-//! | [`leaf`] | the stored record |
+//! | [`leaf`], [`recorded`] | the stored record; one in its place, read at most once |
 //! | [`piece`] | how an event cites a file |
 //! | [`event`], [`catalogue`] | CloudEvents and the types with their `data` |
 //! | [`authority`], [`dossier`] | who may sign what; life cycles |
@@ -27,11 +27,13 @@ pub mod json;
 pub mod key;
 pub mod leaf;
 pub mod piece;
+pub mod recorded;
 pub mod refusal;
 pub mod valeur;
 
 pub use catalogue::{Data, EventType};
 pub use event::Event;
 pub use forme::Liste;
+pub use recorded::Recorded;
 pub use refusal::{Code, Refusal};
 pub use uuid::Uuid;

@@ -21,12 +21,12 @@ use greffe_events::event::DossierId;
 use greffe_events::horodatage::Horodatage;
 use greffe_events::ident::{Departement, Organisation, Subject};
 use greffe_events::key::KeyId;
-use greffe_events::{Data, Event, EventType};
+use greffe_events::{Data, Event, EventType, Recorded};
 use rusqlite::{Connection, OptionalExtension, Transaction};
 use serde::Serialize;
 
 use crate::projection::{ApplyError, Projection};
-use crate::recorded::Recorded;
+use crate::recorded::RecordedExt as _;
 use crate::{liste, pieces};
 
 pub use lecture::{
@@ -77,7 +77,7 @@ impl Projection for Adherents {
     }
 
     fn apply(&self, tx: &Transaction<'_>, leaf: &Recorded) -> Result<(), ApplyError> {
-        let Some(event) = leaf.event(is_shown)? else { return Ok(()) };
+        let Some(event) = leaf.shown(is_shown)? else { return Ok(()) };
         match &event.dossier {
             DossierId::Adherent(organisation) => {
                 At { tx, index: leaf.index(), ms: leaf.recorded_at_ms()?, organisation: organisation.to_string() }

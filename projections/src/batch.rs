@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 
+use greffe_events::Recorded;
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 
 use crate::file::Position;
 use crate::log::Log;
 use crate::projection::{ApplyError, Projection};
-use crate::recorded::Recorded;
 use crate::runner::{Failure, RunError};
 
 /// Most leaves applied in one transaction: enough to make its cost vanish, few enough that readers of the view see it

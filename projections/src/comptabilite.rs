@@ -20,11 +20,11 @@ use greffe_events::catalogue::{FactureDeposee, FluxTransmis};
 use greffe_events::dossier::{Acquit, Dossier, EtatFacture, Facture, Flux};
 use greffe_events::event::DossierId;
 use greffe_events::ident::{IdFacture, IdFlux, Organisation, Subject};
-use greffe_events::{Data, Event, EventType};
+use greffe_events::{Data, Event, EventType, Recorded};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::projection::{ApplyError, Projection};
-use crate::recorded::Recorded;
+use crate::recorded::RecordedExt as _;
 use crate::{dossiers, liste, pieces};
 
 pub use lecture::{
@@ -69,7 +69,7 @@ impl Projection for Comptabilite {
     }
 
     fn apply(&self, tx: &Transaction<'_>, leaf: &Recorded) -> Result<(), ApplyError> {
-        let Some(event) = leaf.event(is_shown)? else { return Ok(()) };
+        let Some(event) = leaf.shown(is_shown)? else { return Ok(()) };
         match &event.dossier {
             DossierId::Piece(organisation, reference) => pieces::efface(tx, leaf.index(), organisation, *reference),
             DossierId::Flux(id) => match dossiers::avance(tx, leaf, event)? {

@@ -8,16 +8,15 @@
 //!
 //! The functions that admitted an event say what it changes: a view has no life cycle of its own.
 
-use greffe_events::Event;
 use greffe_events::dossier::{Dossier, Recording};
 use greffe_events::horodatage::Horodatage;
+use greffe_events::{Event, Recorded};
 use rusqlite::{Connection, OptionalExtension, Transaction};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::pieces::{self, PieceRow};
 use crate::projection::{ApplyError, is_unreadable};
-use crate::recorded::Recorded;
 
 /// The two tables.
 pub(crate) const TABLES: &str = "

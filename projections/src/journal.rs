@@ -19,13 +19,13 @@ use greffe_events::event::DossierId;
 use greffe_events::horodatage::Horodatage;
 use greffe_events::ident::Organisation;
 use greffe_events::key::KeyId;
-use greffe_events::{Data, Event};
+use greffe_events::{Data, Event, Recorded};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 use serde::{Deserialize, Serialize};
 
 use crate::liste::{self, Acces, Liste, Page, Tranche};
 use crate::projection::{ApplyError, Projection};
-use crate::recorded::Recorded;
+use crate::recorded::RecordedExt as _;
 
 /// The projection behind the view `journal`.
 pub struct Journal;
@@ -60,7 +60,7 @@ impl Projection for Journal {
     }
 
     fn apply(&self, tx: &Transaction<'_>, leaf: &Recorded) -> Result<(), ApplyError> {
-        match leaf.event(|_| true)? {
+        match leaf.shown(|_| true)? {
             Some(event) => apply(tx, leaf, event),
             None => Attributs::of(leaf)?.add(tx, leaf, &Dit::default(), &[]),
         }

@@ -28,12 +28,12 @@ use greffe_events::catalogue::{ActeTransmis, AuteurDeclare};
 use greffe_events::event::DossierId;
 use greffe_events::horodatage::Jour;
 use greffe_events::ident::IdActe;
-use greffe_events::{Data, Event, EventType};
+use greffe_events::{Data, Event, EventType, Recorded};
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use crate::pieces;
 use crate::projection::{ApplyError, Projection};
-use crate::recorded::Recorded;
+use crate::recorded::RecordedExt as _;
 
 pub use objet::{OBJET_CHARS_MAX, OBJET_PIECE_BYTES_MAX, Objets, PieceSource, PieceUnreadable};
 pub use query::{Acces, Filtre, LIMITE_MAX, find, list};
@@ -75,7 +75,7 @@ impl Projection for Legalite {
     }
 
     fn apply(&self, tx: &Transaction<'_>, leaf: &Recorded) -> Result<(), ApplyError> {
-        let Some(event) = leaf.event(is_shown)? else { return Ok(()) };
+        let Some(event) = leaf.shown(is_shown)? else { return Ok(()) };
         match (&event.data, &event.dossier) {
             (Data::ActeTransmis(data), DossierId::Acte(id)) => transmis(tx, leaf, event, id, data),
             (data, DossierId::Acte(id)) => match Fait::of(data) {

@@ -13,7 +13,7 @@
 //! | [`mod@file`] | the SQLite file of a view: making, recognising, replacing |
 //! | [`digest`] | one hash over all rows, to compare two buildings of a view |
 //! | [`reader`] | reading connections, and waiting until the view has caught up |
-//! | [`recorded`] | one leaf, read at most once for all views |
+//! | [`recorded`] | what a view asks of one leaf, which is read at most once for all views |
 //! | [`pieces`] | the files that events cite, in every view |
 //! | [`liste`] | pages of a view: who sees which row, filters, cursors, a bounded walk |
 //! | [`adherents`] | the view of members, their keys and delegations |
@@ -46,9 +46,10 @@ pub mod recorded;
 pub mod runner;
 
 pub use digest::Digest;
+pub use greffe_events::Recorded;
 pub use log::{Log, LogError, Recent};
 pub use pieces::PieceRow;
 pub use projection::{ApplyError, Projection};
 pub use reader::{ReadError, ViewReader, WaitError};
-pub use recorded::Recorded;
+pub use recorded::RecordedExt;
 pub use runner::{Failure, RunError, Runner, Status};

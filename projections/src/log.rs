@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use greffe_events::Recorded;
 use thiserror::Error;
 
-use crate::recorded::Recorded;
+use crate::batch::BATCH_LEAVES_MAX;
 
 /// The log, as projections read it: leaves in their order.
 pub trait Log {
@@ -21,10 +22,10 @@ pub trait Log {
 #[error("the log can't be read: {0}")]
 pub struct LogError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
-/// Most leaves kept for the views that come after the first: a second of a node under load.
-const RECENT_LEAVES_MAX: usize = 4_096;
-/// Most bytes of leaves kept, what was read of them aside (at most as much again).
-const RECENT_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Most leaves kept for the views that come after the first: two of their transactions.
+const RECENT_LEAVES_MAX: usize = 2 * BATCH_LEAVES_MAX;
+/// Most bytes of leaves kept; what was read of them is about twice as much again.
+const RECENT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// The leaves read last, shared by the views of a node: each is fetched and read once, not once a view. A view that is far
 /// behind the others, or alone, reads past it.

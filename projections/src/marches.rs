@@ -18,11 +18,11 @@ mod tests;
 use greffe_events::dossier::{Consultation, Dossier};
 use greffe_events::event::DossierId;
 use greffe_events::ident::{IdConsultation, IdPli, Subject};
-use greffe_events::{Data, Event, EventType};
+use greffe_events::{Data, Event, EventType, Recorded};
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use crate::projection::{ApplyError, Projection};
-use crate::recorded::Recorded;
+use crate::recorded::RecordedExt as _;
 use crate::{dossiers, liste, pieces};
 
 pub use lecture::{
@@ -58,7 +58,7 @@ impl Projection for Marches {
     }
 
     fn apply(&self, tx: &Transaction<'_>, leaf: &Recorded) -> Result<(), ApplyError> {
-        let Some(event) = leaf.event(is_shown)? else { return Ok(()) };
+        let Some(event) = leaf.shown(is_shown)? else { return Ok(()) };
         match &event.dossier {
             DossierId::Piece(organisation, reference) => pieces::efface(tx, leaf.index(), organisation, *reference),
             DossierId::Consultation(id) => match dossiers::avance(tx, leaf, event)? {

@@ -1,9 +1,8 @@
 //! What a view declares about itself.
 
+use greffe_events::Recorded;
 use rusqlite::{Connection, ErrorCode, Transaction};
 use thiserror::Error;
-
-use crate::recorded::Recorded;
 
 /// A read model: tables, and what each event does to them.
 ///

@@ -10,6 +10,7 @@
 //! | [`index`] | derived: what admission and proofs read of the earlier leaves |
 //! | [`cles`] | the private keys of the log and of the node, and their successors |
 //! | [`head`] | the signed head, and receipts |
+//! | [`tail`] | what was written last, in memory, for the views |
 //! | [`guard`], [`clock`] | refuse to write a second history, or a false time |
 //! | [`refus`] | refusals as leaves |
 //! | [`nodes`] | several nodes over one store |
@@ -32,6 +33,7 @@ pub mod pieces;
 pub mod queue;
 pub mod refus;
 pub mod sequencer;
+pub mod tail;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -61,6 +63,7 @@ use self::pieces::{Depot, PieceError, Pieces, Quota};
 use self::queue::{Lane, NotQueued, Queue};
 use self::refus::{NodeVoice, RefusalWatch};
 use self::sequencer::{Answer, Fatal, Group, Kept, Sequencer, Told, Unavailable, make_receipt, sign_head};
+use self::tail::{Tail, TailReader};
 use crate::store::place::Place;
 use crate::store::{EventStore, READ_LEAVES_MAX, StoreError};
 use crate::tlog::{
@@ -131,6 +134,7 @@ pub struct Ledger {
     opening: RegistreOuvert,
     queue: Arc<Queue<Group>>,
     metrics: Arc<Metrics>,
+    tail: Arc<Tail>,
     head: watch::Receiver<Arc<Head>>,
     guard_failed: Arc<AtomicBool>,
     threads: Mutex<Vec<JoinHandle<Result<(), Fatal>>>>,
@@ -193,6 +197,7 @@ impl Ledger {
         head_sender.send_modify(|_| ());
         let voice = NodeVoice { operator: opening.operateur.organisation.clone(), origin: opening.origine.clone() };
         let index_reader = index.reader();
+        let tail = Arc::new(Tail::default());
         let sequencer = Sequencer {
             store: Arc::clone(&store),
             index,
@@ -205,6 +210,7 @@ impl Ledger {
             started: Instant::now(),
             refusals: RefusalWatch::default(),
             metrics: Arc::clone(&metrics),
+            tail: Arc::clone(&tail),
             guard: is_shared.then_some(guard),
             is_alone: !options.has_other_nodes,
             unsettled: None,
@@ -228,6 +234,7 @@ impl Ledger {
             opening,
             queue,
             metrics,
+            tail,
             head,
             guard_failed,
             threads: Mutex::new(vec![thread]),
@@ -280,6 +287,11 @@ impl Ledger {
     /// Tells of every new head.
     pub fn subscribe(&self) -> watch::Receiver<Arc<Head>> {
         self.head.clone()
+    }
+
+    /// Follows what this node writes, as it has it in memory; what is not there is in the store.
+    pub fn tail(&self) -> TailReader {
+        self.tail.reader()
     }
 
     /// The figures of the write path.

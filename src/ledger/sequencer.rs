@@ -19,8 +19,7 @@ use greffe_events::dossier::Dossier;
 use greffe_events::dsse::Envelope;
 use greffe_events::key::KeyId;
 use greffe_events::leaf::Leaf;
-use greffe_events::piece::Empreinte;
-use greffe_events::{Event, Refusal, Uuid};
+use greffe_events::{Event, Recorded, Refusal, Uuid};
 use thiserror::Error;
 use tokio::sync::{oneshot, watch};
 
@@ -28,11 +27,12 @@ use super::admission::{Decision, Prepared, decide};
 use super::cles::{NodeKeys, Successor};
 use super::clock::{ClockFault, ClockWatch, Reading};
 use super::head::{Head, Receipt, id_of};
-use super::index::{IndexError, IndexWriter};
+use super::index::{IndexError, IndexWriter, Place};
 use super::metrics::{self, Metrics, Stage};
 use super::nodes;
 use super::queue::Queue;
 use super::refus::{NodeVoice, RefusalKey, RefusalWatch, is_recorded};
+use super::tail::{self, Tail};
 use crate::store::{AppendError, EventStore, StoreError};
 use crate::tlog::{Checkpoint, Edge, EdgeNodes, Hash, NoteSigner, TlogProof, inclusion_proof, leaf_hash};
 
@@ -97,7 +97,7 @@ pub struct Written {
     /// When it was recorded, Unix ms.
     pub recorded_at_ms: u64,
     /// Its leaves.
-    pub leaves: Vec<Vec<u8>>,
+    pub leaves: tail::Batch,
     /// The ids of their events.
     ids: Vec<Uuid>,
     /// The proof of its first leaf: those of the others are under the same checkpoint.
@@ -105,10 +105,10 @@ pub struct Written {
 }
 
 impl Written {
-    fn new(head: Arc<Head>, at: u64, recorded_at_ms: u64, batch: Batch) -> Result<Self, Fatal> {
+    fn new(head: Arc<Head>, at: u64, recorded_at_ms: u64, leaves: tail::Batch, ids: Vec<Uuid>) -> Result<Self, Fatal> {
         let proof = TlogProof::new(at, Vec::new(), head.checkpoint.clone());
         let proof = proof.map_err(|error| Fatal::Tree(error.to_string()))?;
-        Ok(Self { head, at, recorded_at_ms, leaves: batch.leaves, ids: batch.ids, proof })
+        Ok(Self { head, at, recorded_at_ms, leaves, ids, proof })
     }
 
     /// The receipt of one of its leaves; none where the leaf is of another batch.
@@ -116,7 +116,7 @@ impl Written {
         let at = index.checked_sub(self.at).and_then(|at| usize::try_from(at).ok());
         let Some((id, leaf)) = at.and_then(|at| self.ids.get(at).zip(self.leaves.get(at))) else { return Ok(None) };
         let proof = self.proof.of_leaf(index, hashes).map_err(|error| Fatal::Tree(error.to_string()))?;
-        Ok(Some(Receipt::new(id.to_string(), leaf, self.recorded_at_ms, &proof)))
+        Ok(Some(Receipt::new(id.to_string(), leaf.bytes(), self.recorded_at_ms, &proof)))
     }
 }
 
@@ -202,6 +202,8 @@ pub struct Sequencer {
     pub(super) started: Instant,
     pub(super) refusals: RefusalWatch,
     pub(super) metrics: Arc<Metrics>,
+    /// Takes what was written, for the views.
+    pub(super) tail: Arc<Tail>,
     /// Where nodes share the store: the rollback guard, written before a head is seen.
     pub(super) guard: Option<PathBuf>,
     /// Whether no other node may write: then leaves that are not of this one end it.
@@ -225,6 +227,7 @@ type Answers = oneshot::Sender<Vec<Told>>;
 
 /// A group within its batch.
 struct Pending {
+    /// Taken out once their leaves are durable.
     prepared: Vec<Prepared>,
     answer: Answers,
     outcomes: Vec<Outcome>,
@@ -237,6 +240,8 @@ struct Batch {
     ids: Vec<Uuid>,
     hashes: Vec<Hash>,
     refusals: Vec<(RefusalKey, u64)>,
+    /// What the node itself says in it, with the index of its leaf.
+    own: Vec<(u64, Prepared)>,
     successors: Vec<Successor>,
 }
 
@@ -304,17 +309,15 @@ impl Sequencer {
         let mut batch = Batch::default();
         let mut pending = Vec::with_capacity(groups.len());
         for Group { prepared, answer } in groups {
-            let outcomes = prepared
-                .iter()
-                .map(|prepared| self.decide(prepared, recorded_at_ms, &mut batch))
-                .collect::<Result<_, _>>()?;
+            let decided = prepared.into_iter().map(|prepared| self.decide(prepared, recorded_at_ms, &mut batch));
+            let (prepared, outcomes) = decided.collect::<Result<_, _>>()?;
             pending.push(Pending { prepared, answer, outcomes });
         }
         watch.took(Stage::Decide);
         let Some(last) = batch.hashes.last().copied() else {
             self.index.rollback();
             let head = self.head.borrow().clone();
-            let nothing = Arc::new(Written::new(head, at, recorded_at_ms, Batch::default())?);
+            let nothing = Arc::new(Written::new(head, at, recorded_at_ms, tail::Batch::default(), Vec::new())?);
             return self.answer(pending, &nothing).map(|()| None);
         };
         match self.store.append(at, &batch.leaves) {
@@ -343,6 +346,8 @@ impl Sequencer {
                 return Err(error.into());
             }
         }
+        let leaves = recorded(at, std::mem::take(&mut batch.leaves), std::mem::take(&mut batch.own), &mut pending);
+        self.tail.push(&leaves);
         watch.took(Stage::Append);
         for hash in &batch.hashes {
             self.edge.push(*hash);
@@ -354,7 +359,7 @@ impl Sequencer {
         let head = Arc::new(self.sign_head()?);
         watch.took(Stage::Tree);
         self.refusals.remember(std::mem::take(&mut batch.refusals));
-        let written = Arc::new(Written::new(Arc::clone(&head), at, recorded_at_ms, batch)?);
+        let written = Arc::new(Written::new(Arc::clone(&head), at, recorded_at_ms, leaves, batch.ids)?);
         let told = self.told(pending, &written)?;
         self.index.commit(&mut self.edge, last);
         watch.took(Stage::Index);
@@ -376,33 +381,35 @@ impl Sequencer {
         Reading { wall_ms: ms(wall), monotonic_ms: ms(monotonic) }
     }
 
-    fn decide(&mut self, prepared: &Prepared, recorded_at_ms: u64, batch: &mut Batch) -> Result<Outcome, Fatal> {
-        let decision = decide(prepared, &self.voice.origin, recorded_at_ms, &self.index)?;
-        Ok(match (decision, &prepared.event) {
+    /// Decides one submission, and gives it back with what becomes of it.
+    fn decide(
+        &mut self,
+        prepared: Prepared,
+        recorded_at_ms: u64,
+        batch: &mut Batch,
+    ) -> Result<(Prepared, Outcome), Fatal> {
+        let decision = decide(&prepared, &self.voice.origin, recorded_at_ms, &self.index)?;
+        let outcome = match (decision, &prepared.event) {
             (Decision::Known(index), _) => Outcome::Leaf { index, is_new: false },
             (Decision::Admitted { place, after }, Ok(event)) => {
                 match self.keys.successor(&event.data, &self.voice.origin) {
-                    Ok(successor) => batch.successors.extend(successor),
-                    Err(refusal) => return Ok(Outcome::Refused(refusal, None)),
+                    Ok(successor) => {
+                        batch.successors.extend(successor);
+                        let (prepared, index) = self.add(prepared, &place, &after, recorded_at_ms, batch)?;
+                        return Ok((prepared, Outcome::Leaf { index, is_new: true }));
+                    }
+                    Err(refusal) => Outcome::Refused(refusal, None),
                 }
-                let leaf = Leaf {
-                    recorded_at_ms,
-                    received_at_ms: prepared.received_at_ms.min(recorded_at_ms),
-                    previous: place.previous,
-                    rank: place.rank,
-                    envelope: prepared.envelope.clone(),
-                };
-                let index = self.add(&leaf, event, prepared.payload, &after, batch)?;
-                Outcome::Leaf { index, is_new: true }
             }
-            (Decision::Refused(refusal, Some(author)), _) if self.is_to_record(prepared, &refusal) => {
+            (Decision::Refused(refusal, Some(author)), _) if self.is_to_record(&prepared, &refusal) => {
                 let key = RefusalKey { author, code: refusal.code, payload: prepared.payload };
-                self.refuse(prepared, key, refusal, recorded_at_ms, batch)?
+                self.refuse(&prepared, key, refusal, recorded_at_ms, batch)?
             }
             (Decision::Refused(refusal, _), _) => Outcome::Refused(refusal, None),
             // An event that could not be read is never admitted.
             (Decision::Admitted { .. }, Err(refusal)) => Outcome::Refused(refusal.clone(), None),
-        })
+        };
+        Ok((prepared, outcome))
     }
 
     fn is_to_record(&self, prepared: &Prepared, refusal: &Refusal) -> bool {
@@ -454,37 +461,45 @@ impl Sequencer {
         let event = Event::parse(&bytes).map_err(wrong)?;
         let envelope = Envelope::sign(bytes, &[node_key]).map_err(wrong)?;
         let prepared = Prepared::new(envelope, Ok(event), Ok(()), recorded_at_ms);
-        match (decide(&prepared, &self.voice.origin, recorded_at_ms, &self.index)?, &prepared.event) {
-            (Decision::Admitted { place, after }, Ok(event)) => {
-                let leaf = Leaf {
-                    recorded_at_ms,
-                    received_at_ms: recorded_at_ms,
-                    previous: place.previous,
-                    rank: place.rank,
-                    envelope: prepared.envelope.clone(),
-                };
-                self.add(&leaf, event, prepared.payload, &after, batch)
+        match decide(&prepared, &self.voice.origin, recorded_at_ms, &self.index)? {
+            Decision::Admitted { place, after } => {
+                let (prepared, index) = self.add(prepared, &place, &after, recorded_at_ms, batch)?;
+                batch.own.push((index, prepared));
+                Ok(index)
             }
-            (Decision::Refused(refusal, _), _) => Err(wrong(refusal)),
-            _ => Err(Fatal::Tree("the node's own refusal is known already".to_owned())),
+            Decision::Refused(refusal, _) => Err(wrong(refusal)),
+            Decision::Known(_) => Err(Fatal::Tree("the node's own refusal is known already".to_owned())),
         }
     }
 
+    /// Makes the next leaf of what is admitted; gives it back, with the index.
     fn add(
         &mut self,
-        leaf: &Leaf,
-        event: &Event,
-        payload: Empreinte,
+        mut prepared: Prepared,
+        place: &Place,
         after: &Dossier,
+        recorded_at_ms: u64,
         batch: &mut Batch,
-    ) -> Result<u64, Fatal> {
+    ) -> Result<(Prepared, u64), Fatal> {
+        let Ok(event) = &prepared.event else {
+            return Err(Fatal::Tree("an event that could not be read was admitted".to_owned()));
+        };
         let index = self.index.size();
-        self.index.add(leaf, event, payload, after)?;
+        // The envelope is the leaf's for a moment, rather than copied.
+        let leaf = Leaf {
+            recorded_at_ms,
+            received_at_ms: prepared.received_at_ms.min(recorded_at_ms),
+            previous: place.previous,
+            rank: place.rank,
+            envelope: prepared.envelope,
+        };
+        self.index.add(&leaf, event, prepared.payload, after)?;
         let bytes = leaf.encode();
         batch.hashes.push(leaf_hash(&bytes));
         batch.leaves.push(bytes);
         batch.ids.push(event.id);
-        Ok(index)
+        prepared.envelope = leaf.envelope;
+        Ok((prepared, index))
     }
 
     pub(super) fn sign_head(&self) -> Result<Head, Fatal> {
@@ -534,6 +549,25 @@ impl Sequencer {
             })
             .collect()
     }
+}
+
+/// The leaves from index `at` on, which are durable, with what was read of them before they were: taken out of those that were
+/// posted, and of what the node itself said.
+fn recorded(at: u64, leaves: Vec<Vec<u8>>, own: Vec<(u64, Prepared)>, pending: &mut [Pending]) -> tail::Batch {
+    let posted = pending.iter_mut().flat_map(|pending| pending.prepared.drain(..).zip(&pending.outcomes));
+    let posted = posted.filter_map(|(prepared, outcome)| match outcome {
+        Outcome::Leaf { index, is_new: true } => Some((*index, prepared)),
+        _ => None,
+    });
+    let (mut posted, mut own) = (posted.peekable(), own.into_iter().peekable());
+    let mut recorded = |(index, bytes)| {
+        let is_it = |(of, _): &(u64, Prepared)| *of == index;
+        match posted.next_if(is_it).or_else(|| own.next_if(is_it)) {
+            Some((_, Prepared { envelope, event: Ok(event), .. })) => Recorded::written(index, bytes, envelope, event),
+            _ => Recorded::new(index, bytes),
+        }
+    };
+    (at..).zip(leaves).map(|leaf| Arc::new(recorded(leaf))).collect()
 }
 
 /// Tells the stages of a batch from each other.

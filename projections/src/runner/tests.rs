@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use greffe_events::Recorded;
 use rusqlite::Transaction;
 use tempfile::TempDir;
 
 use super::*;
 use crate::projection::ApplyError;
 use crate::reader::{ReadError, WaitError};
-use crate::recorded::Recorded;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -40,7 +40,7 @@ pub(crate) fn step(
     let wanted = usize::try_from(head - from.leaves).unwrap_or(usize::MAX).min(BATCH_LEAVES_MAX);
     let mut leaves = log.read(from.leaves, wanted)?;
     leaves.truncate(wanted);
-    if leaves.is_empty() {
+    if leaves.first().is_none_or(|leaf| leaf.index() != from.leaves) {
         return Err(RunError::Hole { position: from.leaves, head });
     }
     let Err((index, cause)) = apply(conn, projection, from, &leaves)? else {

@@ -206,7 +206,8 @@ mod tests {
         assert_eq!(held(&tail), (1, 3, 3), "the first is within the last batch");
         assert_eq!(read(&other, 12, 100), (vec![12], true), "beyond the end");
         assert_eq!(read(&one, 8, 1), (vec![8], true), "before the first");
-        assert_eq!(held(&tail), (0, 0, 0), "which is behind, so that nobody waits for the rest");
+        assert_eq!(read(&one, 9, 100), (vec![9, 10, 11], false));
+        assert_eq!(held(&tail), (0, 0, 0), "and nothing is kept that all have read");
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub const RETRY: Duration = Duration::from_secs(1);
 
 /// How long a view rests after it caught up. Each transaction writes whole pages, which many events share: a few a second cost
 /// little beside a busy log, and who looks does not notice.
-pub const REST: Duration = Duration::from_millis(250);
+pub const REST: Duration = Duration::from_millis(100);
 
 /// Why a view can't be followed.
 #[derive(Debug, Error)]

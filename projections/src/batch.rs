@@ -16,7 +16,7 @@ use crate::runner::{Failure, RunError};
 
 /// Most leaves applied in one transaction: enough to make its cost vanish, few enough that readers of the view see it
 /// move, and that a failing event costs little to come back to.
-pub const BATCH_LEAVES_MAX: usize = 1_000;
+pub const BATCH_LEAVES_MAX: usize = 2_000;
 
 /// Is the view one of this log?
 pub(crate) fn verify(log: &dyn Log, head: u64, position: Position) -> Result<(), RunError> {

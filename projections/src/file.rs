@@ -31,7 +31,7 @@ pub const BUSY_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Statements that a writing connection keeps prepared: more than any view has.
 const STATEMENTS_MAX: usize = 64;
 /// Page cache of the writing connection, in KiB: the pages that a busy log changes again and again.
-const CACHE_KIB: i32 = 32 * 1024;
+const CACHE_KIB: i32 = 12 * 1024;
 /// The same while a view is built again, from nothing and for nobody yet.
 const BUILDING_CACHE_KIB: i32 = 256 * 1024;
 /// Pages of 4 KiB in the write-ahead log before they are moved into the file: each page that changed many times moves once.

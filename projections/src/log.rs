@@ -22,8 +22,8 @@ pub trait Log {
 #[error("the log can't be read: {0}")]
 pub struct LogError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
-/// Most leaves kept for the views that come after the first: two of their transactions.
-const RECENT_LEAVES_MAX: usize = 2 * BATCH_LEAVES_MAX;
+/// Most leaves kept for the views that come after the first: one of their transactions.
+const RECENT_LEAVES_MAX: usize = BATCH_LEAVES_MAX;
 /// Most bytes of leaves kept; what was read of them is about twice as much again.
 const RECENT_BYTES_MAX: usize = 8 * 1024 * 1024;
 

@@ -284,7 +284,7 @@ mod tests {
             long in 0usize..3,
             cuts in proptest::collection::vec(0usize..40_000, 0..20),
         ) {
-            let body = [body.clone(), vec![b'x'; long * BATCH_BLOCK_BYTES], body].concat();
+            let body = [body.clone(), vec![b'x'; long * BATCH_BLOCK_BYTES / 2], body].concat();
             let whole: Vec<_> = (1..).zip(body.split(|byte| *byte == b'\n'))
                 .filter(|(_, line)| !line.iter().all(u8::is_ascii_whitespace))
                 .map(|(number, line)| (number, line.to_vec())).collect();

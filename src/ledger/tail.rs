@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use greffe_events::Recorded;
 
-/// Most leaves kept: more than a busy node writes while its views rest and catch up. With what was read of them, some 4 KiB each.
-const LEAVES_MAX: usize = 8_192;
+/// Most leaves kept: about what a busy node writes while its views rest. With what was read of them, some 4 KiB each.
+const LEAVES_MAX: usize = 4_096;
 
 /// Most bytes of leaves kept; what was read of them is about twice as much again.
 const BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -14,7 +14,7 @@ use crate::catalogue::{Data, EventType};
 use crate::dsse::{self, Envelope};
 use crate::horodatage::Horodatage;
 use crate::ident::{IdActe, IdConsultation, IdFacture, IdFlux, IdPli, Organisation, Origin, Subject};
-use crate::json::Texte;
+use crate::json::{Texte, without_place};
 use crate::piece::Empreinte;
 use crate::refusal::{Code, Refusal};
 
@@ -310,7 +310,7 @@ fn wrong(name: &str, detail: impl Into<String>) -> Refusal {
 fn attribute<'a, T: Deserialize<'a>>(name: &'static str, raw: Option<&'a RawValue>) -> Result<T, Refusal> {
     let raw =
         raw.ok_or_else(|| Refusal::new(Code::AttributeMissing, format!("the attribute {name} is missing")).at(name))?;
-    serde_json::from_str(raw.get()).map_err(|error| wrong(name, error.to_string()))
+    serde_json::from_str(raw.get()).map_err(|error| wrong(name, without_place(&error)))
 }
 
 /// A version 7 UUID (RFC 9562 §5.7) in its canonical form, lowercase with hyphens.

@@ -166,6 +166,12 @@ impl<'de> Names<'de> {
     }
 }
 
+/// What a reader says against one field. Its line and column count from the field's own beginning: whose field it is says more.
+pub(crate) fn without_place(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message).to_owned()
+}
+
 /// A string, borrowed from the text where it holds no escape.
 #[derive(serde::Serialize)]
 #[serde(transparent)]

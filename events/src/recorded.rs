@@ -49,6 +49,11 @@ impl Recorded {
         self.leaf.get_or_init(|| Leaf::decode_recorded(&self.bytes)).as_ref()
     }
 
+    /// Whether somebody has read the event already, so that asking again costs nothing.
+    pub fn is_read(&self) -> bool {
+        self.event.get().is_some()
+    }
+
     /// The event; the inner error where this code can't read it.
     pub fn event(&self) -> Result<Result<&Event, &Refusal>, &LeafError> {
         let leaf = self.leaf()?;

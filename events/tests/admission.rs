@@ -288,6 +288,12 @@ fn each_attribute_and_field_is_checked_and_named() {
     for (name, value) in bad_attributes {
         log.refuses(&changed(&good, &format!("/{name}"), value), &[10], Code::AttributeInvalid, name);
     }
+    let number = changed(&good, "/specversion", json!(1)).to_string();
+    let refusal = Event::parse(number.as_bytes()).unwrap_err();
+    assert_eq!(
+        refusal.detail, "invalid type: integer `1`, expected a string",
+        "no line and column of the attribute alone"
+    );
     log.refuses(&changed(&good, "/data", json!(null)), &[10], Code::AttributeMissing, "data");
     log.refuses(&changed(&good, "/registre", json!("other.example")), &[10], Code::RegistreWrong, "registre");
     log.refuses(&changed(&good, "/type", json!("greffe.acte.inconnu.v1")), &[10], Code::TypeUnknown, "type");

@@ -16,20 +16,23 @@ impl From<&LeafError> for ApplyError {
 pub trait RecordedExt {
     /// The event, where it is of a type that the view shows. An event of another type is passed over unread, so that neither
     /// a type of a later version nor another view's trouble stops this one.
-    fn shown(&self, shows: impl FnOnce(EventType) -> bool) -> Result<Option<&Event>, ApplyError>;
+    fn shown(&self, shows: impl Fn(EventType) -> bool) -> Result<Option<&Event>, ApplyError>;
 
     /// When it was recorded, as views keep instants: Unix milliseconds.
     fn recorded_at_ms(&self) -> Result<i64, ApplyError>;
 }
 
 impl RecordedExt for Recorded {
-    fn shown(&self, shows: impl FnOnce(EventType) -> bool) -> Result<Option<&Event>, ApplyError> {
+    fn shown(&self, shows: impl Fn(EventType) -> bool) -> Result<Option<&Event>, ApplyError> {
+        let type_of = || Ok::<_, ApplyError>(type_of(self.leaf()?.envelope.payload()));
+        // Its type costs a fraction of the event: most views show one family of several.
+        if !self.is_read() && !type_of()?.is_some_and(&shows) {
+            return Ok(None);
+        }
         match self.event()? {
             Ok(event) => Ok(shows(event.data.event_type()).then_some(event)),
-            Err(refusal) => match type_of(self.leaf()?.envelope.payload()) {
-                Some(event_type) if shows(event_type) => Err(ApplyError::leaf(refusal.clone())),
-                _ => Ok(None),
-            },
+            Err(refusal) if type_of()?.is_some_and(&shows) => Err(ApplyError::leaf(refusal.clone())),
+            Err(_) => Ok(None),
         }
     }
 

@@ -26,6 +26,7 @@ use serde_json::value::RawValue;
 use crate::event::DossierId;
 use crate::forme::Objet;
 use crate::ident::{Organisation, Subject};
+use crate::json::without_place;
 use crate::piece::Piece;
 use crate::refusal::{Code, Refusal};
 
@@ -288,9 +289,7 @@ fn read_data<T: serde::de::DeserializeOwned>(data: &RawValue) -> Result<T, Refus
     let mut reader = serde_json::Deserializer::from_str(data.get());
     serde_path_to_error::deserialize(&mut reader).map(|Objet(data)| data).map_err(|error| {
         let path = error.path().to_string();
-        // Its line and column count inside `data`: the path says better where.
-        let message = error.into_inner().to_string();
-        let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
+        let message = without_place(&error.into_inner());
         let mut field = if path == "." { "data".to_owned() } else { format!("data.{path}") };
         // serde's words for a missing field are the only place where its name stands.
         let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));

@@ -120,7 +120,7 @@ impl JsonSchema for Role {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-            "pattern": "^(operateur|registre|transmetteur|collectivite|prefecture:([0-9]{3}|02[AB])|comptable|fournisseur|acheteur|soumissionnaire|auditeur:([0-9]{9}|[0-9]{3}|02[AB]|\\*))$"
+            "pattern": "^(transmetteur|collectivite|prefecture:([0-9]{3}|02[AB])|comptable|fournisseur|acheteur|soumissionnaire|auditeur:([0-9]{9}|[0-9]{3}|02[AB]|\\*))$"
         })
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! - **At enrolment** ([`PublicKey::check`]) the 32 bytes must be the canonical encoding of a point of the
 //!   prime-order subgroup that is not the identity.
-//! - **At admission and at final audit** ([`KeyId::verify`], [`KeyCache::verify`]) `verify_strict` decides, or its very equation
+//! - **At admission and at final audit** ([`KeyId::verify`], [`KeyCache::verify_all`]) `verify_strict` decides, or its very equation
 //!   over precomputed tables, for each signature by itself; never a batch equation, which can disagree on crafted points.
 //!
 //! Together every mainstream verifier (cofactored or not, strict or not) accepts all that we admit; the C2SP
@@ -103,11 +103,6 @@ pub struct Claim<'a> {
 }
 
 impl KeyCache {
-    /// [`KeyId::verify`], with the same answer.
-    pub fn verify(&self, key: &KeyId, message: &[u8], signature: &Signature) -> bool {
-        self.verify_all(&[Claim { key: *key, message, signature }]) == [true]
-    }
-
     /// [`KeyId::verify`] of each, with the same answers; less work together than one by one.
     pub fn verify_all(&self, claims: &[Claim<'_>]) -> Vec<bool> {
         let mut are_good = vec![false; claims.len()];
@@ -332,6 +327,10 @@ mod tests {
         table.point(message, signature).is_some_and(|point| table::are_r(&[point], &[signature]) == [true])
     }
 
+    fn cached(cache: &KeyCache, key: &KeyId, message: &[u8], signature: &Signature) -> bool {
+        cache.verify_all(&[Claim { key: *key, message, signature }]) == [true]
+    }
+
     fn verify_by_table(key: KeyId, message: &[u8], signature: &Signature) -> bool {
         Table::new(key).is_some_and(|table| by(&table, message, signature))
     }
@@ -353,7 +352,7 @@ mod tests {
             let signature = Signature(hex_bytes(&vector.sig).unwrap());
             let ours = PublicKey::check(id).is_ok() && id.verify(vector.msg.as_bytes(), &signature);
             let strict = id.verify(vector.msg.as_bytes(), &signature);
-            assert_eq!(cache.verify(&id, vector.msg.as_bytes(), &signature), strict, "vector {}", vector.number);
+            assert_eq!(cached(&cache, &id, vector.msg.as_bytes(), &signature), strict, "vector {}", vector.number);
             // No enrolment rule before it: the table must agree on every odd key too.
             assert_eq!(
                 verify_by_table(id, vector.msg.as_bytes(), &signature),
@@ -401,7 +400,7 @@ mod tests {
         let lax = VerifyingKey::from_bytes(&identity.0).unwrap();
         assert!(lax.verify(b"x", &ed25519_dalek::Signature::from_bytes(&zero)).is_ok(), "a lax verifier takes it");
         assert!(!identity.verify(b"x", &Signature(zero)));
-        assert!(!KeyCache::default().verify(&identity, b"x", &Signature(zero)));
+        assert!(!cached(&KeyCache::default(), &identity, b"x", &Signature(zero)));
         assert!(Table::new(identity).is_none());
         // R of small order under a good key.
         let key = SecretKey::from_seed(&[9; 32]);
@@ -459,8 +458,8 @@ mod tests {
         let (cache, key) = (KeyCache::default(), SecretKey::from_seed(&[3; 32]));
         let (good, bad) = (key.sign(b"x"), key.sign(b"y"));
         for use_number in 0..TABLE_AFTER_USES + 10 {
-            assert!(cache.verify(&key.id(), b"x", &good), "use {use_number}");
-            assert!(!cache.verify(&key.id(), b"x", &bad), "use {use_number}");
+            assert!(cached(&cache, &key.id(), b"x", &good), "use {use_number}");
+            assert!(!cached(&cache, &key.id(), b"x", &bad), "use {use_number}");
         }
         assert!(cache.keys.read().unwrap()[&key.id()].table.get().is_some_and(Option::is_some), "it has its table");
     }
@@ -473,7 +472,7 @@ mod tests {
         for key in &keys[..3] {
             let signature = key.sign(b"x");
             for _ in 0..TABLE_AFTER_USES {
-                assert!(cache.verify(&key.id(), b"x", &signature));
+                assert!(cached(&cache, &key.id(), b"x", &signature));
             }
         }
         let no_point = KeyId([2; 32]);

@@ -159,16 +159,17 @@ impl Envelope {
         pae(PAYLOAD_TYPE, &self.payload)
     }
 
-    /// The first signature that is not good; takes as many answers as there are signatures.
+    /// The first signature that is not known to be good; takes as many answers as there are signatures. One without an answer is
+    /// not good.
     fn judged(&self, are_good: impl Iterator<Item = bool>) -> Result<(), Refusal> {
         let are_good: Vec<bool> = are_good.collect();
-        match are_good.iter().position(|is_good| !is_good).and_then(|at| Some((at, self.signatures.get(at)?))) {
-            Some((at, (key, _))) => {
+        for (at, (key, _)) in self.signatures.iter().enumerate() {
+            if are_good.get(at) != Some(&true) {
                 let detail = format!("the signature of {key} does not verify over the payload");
-                Err(Refusal::new(Code::SignatureInvalid, detail).at(format!("signatures[{at}].sig")))
+                return Err(Refusal::new(Code::SignatureInvalid, detail).at(format!("signatures[{at}].sig")));
             }
-            None => Ok(()),
         }
+        Ok(())
     }
 
     /// Takes the envelope apart.
@@ -337,6 +338,27 @@ mod tests {
         signatures[1].1 = signatures[0].1;
         let refusal = Envelope::new(payload, signatures).unwrap().verify().unwrap_err();
         assert_eq!((refusal.code, refusal.field.as_deref()), (Code::SignatureInvalid, Some("signatures[1].sig")));
+    }
+
+    #[test]
+    fn envelopes_verified_together_each_have_their_own_answer() {
+        let keys: Vec<_> = (1..=4).map(|seed| SecretKey::from_seed(&[seed; 32])).collect();
+        let envelopes: Vec<_> = (0..30_usize)
+            .map(|at| {
+                let signers: Vec<_> = keys.iter().cycle().skip(at).take(1 + at % 4).collect();
+                let mut envelope = Envelope::sign(format!("{{\"a\":{at}}}").into_bytes(), &signers).unwrap();
+                if at % 3 == 0 {
+                    let last = envelope.signatures.len() - 1;
+                    envelope.signatures[last].1 = keys[0].sign(b"another");
+                }
+                envelope
+            })
+            .collect();
+        let alone: Vec<_> = envelopes.iter().map(Envelope::verify).collect();
+        assert_eq!(alone.iter().filter(|answer| answer.is_err()).count(), 10);
+        assert_eq!(Envelope::verify_all(&envelopes, &KeyCache::default()), alone);
+        let one = &envelopes[1];
+        assert!(one.judged([true; 2].into_iter()).is_ok() && one.judged([true].into_iter()).is_err());
     }
 
     proptest! {

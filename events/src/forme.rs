@@ -11,6 +11,8 @@ use std::ops::Deref;
 use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 
+use crate::json::Texte;
+
 /// A struct that was written as a JSON object.
 pub(crate) struct Objet<T>(pub T);
 
@@ -46,7 +48,7 @@ pub(crate) fn objet_option<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 
 /// For a field that is one word of a list.
 pub(crate) fn mot<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
-    let text = <Cow<'de, str>>::deserialize(deserializer)?;
+    let Texte(text) = Texte::deserialize(deserializer)?;
     let word: StrDeserializer<D::Error> = text.as_ref().into_deserializer();
     T::deserialize(word)
 }
@@ -115,7 +117,7 @@ macro_rules! vocabulaire {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                let crate::json::Texte(text) = serde::Deserialize::deserialize(deserializer)?;
                 Self::ALL.iter().copied().find(|known| known.as_str() == text).ok_or_else(|| {
                     serde::de::Error::custom(concat!("not one of:", $(" ", $word),*))
                 })

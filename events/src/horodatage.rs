@@ -69,7 +69,7 @@ impl serde::Serialize for Horodatage {
 
 impl<'de> serde::Deserialize<'de> for Horodatage {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        <std::borrow::Cow<'de, str>>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        crate::json::Texte::deserialize(deserializer)?.0.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -86,7 +86,7 @@ impl schemars::JsonSchema for Horodatage {
     }
 }
 
-/// A day of the calendar, `YYYY-MM-DD`, years 1 to 9999.
+/// A day of the calendar, `YYYY-MM-DD`, years 0 to 9999.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Jour(pub jiff::civil::Date);
 
@@ -95,9 +95,9 @@ impl FromStr for Jour {
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
         const WRONG: &str = "a date is YYYY-MM-DD, a day of the calendar";
-        let compact: String = text.split('-').collect();
-        let date = crate::ident::compact_date(&compact).ok_or(WRONG)?;
-        if date.to_string() == text { Ok(Self(date)) } else { Err(WRONG) }
+        let mut parts = text.splitn(3, '-');
+        let (Some(year), Some(month), Some(day)) = (parts.next(), parts.next(), parts.next()) else { return Err(WRONG) };
+        crate::ident::date_of(year, month, day).map(Self).ok_or(WRONG)
     }
 }
 
@@ -121,7 +121,7 @@ impl serde::Serialize for Jour {
 
 impl<'de> serde::Deserialize<'de> for Jour {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        <std::borrow::Cow<'de, str>>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        crate::json::Texte::deserialize(deserializer)?.0.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -37,7 +37,7 @@ macro_rules! text_identifiers {
         }
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                let crate::json::Texte(text) = serde::Deserialize::deserialize(deserializer)?;
                 text.parse().map_err(serde::de::Error::custom)
             }
         }
@@ -56,6 +56,7 @@ pub(crate) use text_identifiers;
 mod acte;
 mod echange;
 
+pub(crate) use acte::date_of;
 pub use acte::{IdActe, NUMERO_CHARS_MAX, Nature, Numero, compact_date};
 pub use echange::{IdConsultation, IdFacture, IdFlux, IdPli, RefConsultation, Repere};
 

@@ -142,10 +142,16 @@ impl<'de> Visitor<'de> for Walk<'_> {
 }
 
 /// The names of one object so far. Objects of ours have few: comparing those is faster than hashing them.
-#[derive(Default)]
 struct Names<'de> {
-    few: Vec<Cow<'de, str>>,
+    few: [Cow<'de, str>; NAMES_COMPARED_MAX],
+    count: usize,
     more: HashSet<Cow<'de, str>>,
+}
+
+impl Default for Names<'_> {
+    fn default() -> Self {
+        Self { few: [const { Cow::Borrowed("") }; NAMES_COMPARED_MAX], count: 0, more: HashSet::new() }
+    }
 }
 
 /// Names compared one by one; the rest is hashed, so that a hostile object costs no quadratic time.
@@ -154,11 +160,12 @@ const NAMES_COMPARED_MAX: usize = 16;
 impl<'de> Names<'de> {
     /// Gives the name back where it was there.
     fn insert(&mut self, name: Cow<'de, str>) -> Result<(), Cow<'de, str>> {
-        if self.few.contains(&name) || self.more.contains(&name) {
+        if self.few[..self.count].contains(&name) || self.more.contains(&name) {
             return Err(name);
         }
-        if self.few.len() < NAMES_COMPARED_MAX {
-            self.few.push(name);
+        if let Some(place) = self.few.get_mut(self.count) {
+            *place = name;
+            self.count += 1;
         } else {
             self.more.insert(name);
         }

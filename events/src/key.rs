@@ -210,7 +210,7 @@ impl serde::Serialize for KeyId {
 
 impl<'de> serde::Deserialize<'de> for KeyId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        <std::borrow::Cow<'de, str>>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        crate::json::Texte::deserialize(deserializer)?.0.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -80,7 +80,7 @@ impl Serialize for Empreinte {
 
 impl<'de> Deserialize<'de> for Empreinte {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        <std::borrow::Cow<'de, str>>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        crate::json::Texte::deserialize(deserializer)?.0.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -345,13 +345,15 @@ pub fn id_du_nom(nom: &str) -> Option<crate::ident::IdActe> {
     let digits = |text: &str, max: usize| (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
     let (stem, extension) = nom.split_once('.')?;
     let (stem, order) = stem.rsplit_once('_')?;
-    let parts: Vec<&str> = stem.split('-').collect();
-    let (id, message) = match parts.as_slice() {
-        [typologie, id @ .., kind, sub] if id.len() == 5 && is_typologie(typologie) => (id.join("-"), [*kind, *sub]),
-        [id @ .., kind, sub] if id.len() == 5 => (id.join("-"), [*kind, *sub]),
+    let (stem, sub) = stem.rsplit_once('-')?;
+    let (stem, kind) = stem.rsplit_once('-')?;
+    // An identifier has five parts. A sixth stands before it.
+    let id = match stem.bytes().filter(|byte| *byte == b'-').count() {
+        4 => stem,
+        5 => stem.split_once('-').filter(|(typologie, _)| is_typologie(typologie))?.1,
         _ => return None,
     };
-    let holds = message.iter().all(|part| digits(part, 1))
+    let holds = [kind, sub].iter().all(|part| digits(part, 1))
         && digits(order, ORDER_DIGITS_MAX)
         && (1..=EXTENSION_CHARS_MAX).contains(&extension.len())
         && extension.bytes().all(|b| b.is_ascii_alphanumeric());

@@ -32,7 +32,7 @@ use super::request::{drain, next_chunk, now_ms, too_large, too_slow};
 use super::{App, Node};
 use crate::ledger::admission::Prepared;
 use crate::ledger::head::Receipt;
-use crate::ledger::sequencer::Told;
+use crate::ledger::sequencer::{Kept, Told};
 
 /// What this endpoint takes and gives.
 const NDJSON: &str = "application/x-ndjson";
@@ -238,10 +238,21 @@ struct Resultat<'a> {
 /// One line for each of the body's.
 fn write(app: &App, lines: Vec<(usize, Result<(), Problem>)>, told: Vec<Told>) -> Result<Vec<u8>, Problem> {
     let mut told = told.into_iter();
-    let mut text = Vec::new();
+    let mut text = String::new();
     for (line, read) in lines {
-        let answered = read.and_then(|()| {
-            let told = told.next().ok_or_else(|| Problem::internal(&"a line without an answer"))?;
+        let told = read.map(|()| told.next());
+        if let Ok(Some(Told::Recorded { kept: Kept::Now { index, hashes, written }, is_new: true })) = &told {
+            // As below, of the receipt that most lines have.
+            let status = StatusCode::CREATED.as_u16();
+            text.push_str(&format!("{{\"line\":{line},\"status\":{status},\"receipt\":"));
+            if !written.write_receipt(&mut text, *index, hashes) {
+                return Err(Problem::internal(&"a leaf that is not of its batch"));
+            }
+            text.push_str("}\n");
+            continue;
+        }
+        let answered = told.and_then(|told| {
+            let told = told.ok_or_else(|| Problem::internal(&"a line without an answer"))?;
             super::events::answered(app.ledger.answer(told)?)
         });
         let result = match &answered {
@@ -251,10 +262,10 @@ fn write(app: &App, lines: Vec<(usize, Result<(), Problem>)>, told: Vec<Told>) -
                 Resultat { line, status: problem.status().as_u16(), receipt: None, problem: Some(problem) }
             }
         };
-        serde_json::to_writer(&mut text, &result).map_err(|error| Problem::internal(&error))?;
-        text.push(b'\n');
+        text.push_str(&serde_json::to_string(&result).map_err(|error| Problem::internal(&error))?);
+        text.push('\n');
     }
-    Ok(text)
+    Ok(text.into_bytes())
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use tokio::sync::{oneshot, watch};
 use super::admission::{Decision, Prepared, decide};
 use super::cles::{NodeKeys, Successor};
 use super::clock::{ClockFault, ClockWatch, Reading};
-use super::head::{Head, Receipt, id_of};
+use super::head::{Head, Receipt, id_of, in_json};
 use super::index::{IndexError, IndexWriter, Place};
 use super::metrics::{self, Metrics, Stage};
 use super::nodes;
@@ -102,21 +102,38 @@ pub struct Written {
     ids: Vec<Uuid>,
     /// The proof of its first leaf: those of the others are under the same checkpoint.
     proof: TlogProof,
+    /// That checkpoint, for receipts written as JSON.
+    checkpoint_json: String,
 }
 
 impl Written {
     fn new(head: Arc<Head>, at: u64, recorded_at_ms: u64, leaves: tail::Batch, ids: Vec<Uuid>) -> Result<Self, Fatal> {
         let proof = TlogProof::new(at, Vec::new(), head.checkpoint.clone());
         let proof = proof.map_err(|error| Fatal::Tree(error.to_string()))?;
-        Ok(Self { head, at, recorded_at_ms, leaves, ids, proof })
+        let checkpoint_json = in_json(&head.checkpoint);
+        Ok(Self { head, at, recorded_at_ms, leaves, ids, proof, checkpoint_json })
+    }
+
+    fn leaf(&self, index: u64) -> Option<(&Uuid, &[u8])> {
+        let at = usize::try_from(index.checked_sub(self.at)?).ok()?;
+        Some((self.ids.get(at)?, self.leaves.get(at)?.bytes()))
     }
 
     /// The receipt of one of its leaves; none where the leaf is of another batch.
     pub fn receipt(&self, index: u64, hashes: Vec<Hash>) -> Result<Option<Receipt>, Fatal> {
-        let at = index.checked_sub(self.at).and_then(|at| usize::try_from(at).ok());
-        let Some((id, leaf)) = at.and_then(|at| self.ids.get(at).zip(self.leaves.get(at))) else { return Ok(None) };
+        let Some((id, leaf)) = self.leaf(index) else { return Ok(None) };
         let proof = self.proof.of_leaf(index, hashes).map_err(|error| Fatal::Tree(error.to_string()))?;
-        Ok(Some(Receipt::new(id.to_string(), leaf.bytes(), self.recorded_at_ms, &proof)))
+        Ok(Some(Receipt::new(id.to_string(), leaf, self.recorded_at_ms, &proof)))
+    }
+
+    /// Writes the JSON of that receipt; false where the leaf is of another batch.
+    pub fn write_receipt(&self, text: &mut String, index: u64, hashes: &[Hash]) -> bool {
+        let Some((id, leaf)) = self.leaf(index) else { return false };
+        let id = id.hyphenated();
+        let mut buffer = Uuid::encode_buffer();
+        let id = id.encode_lower(&mut buffer);
+        Receipt::write_json(text, id, leaf, self.recorded_at_ms, (index, hashes), &self.checkpoint_json);
+        true
     }
 }
 

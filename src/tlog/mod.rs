@@ -51,6 +51,7 @@ pub use frontier::{Frontier, FrontierError};
 pub use hash::{EMPTY_ROOT, Hash, HashError, leaf_hash, node_hash};
 pub use key::{Algorithm, KeyError, KeyName, Verifier};
 pub use note::{Note, NoteError, NoteSignature, NoteSigner, OpenedNote, VerifiedSignature, open};
+pub(crate) use proof::write_proof;
 pub use proof::{TlogProof, TlogProofError};
 pub use tile::{
     BundleCoordinates, TILE_HEIGHT, TILE_WIDTH, TileCoordinates, TileError, TilePath, decode_tile, encode_tile,

@@ -144,19 +144,7 @@ impl TlogProof {
     pub fn text(&self) -> String {
         let extra = self.extra.as_ref().map_or(0, |extra| extra.len().div_ceil(3) * 4);
         let mut text = String::with_capacity(128 + extra + self.hashes.len() * 45 + self.checkpoint.len());
-        text.push_str(HEADER);
-        if let Some(extra) = &self.extra {
-            text.push_str("\nextra ");
-            BASE64.encode_append(extra, &mut text);
-        }
-        text.push_str("\nindex ");
-        text.push_str(&self.index.to_string());
-        for hash in &self.hashes {
-            text.push('\n');
-            BASE64.encode_append(hash.as_bytes(), &mut text);
-        }
-        text.push_str("\n\n");
-        text.push_str(&self.checkpoint);
+        write_proof(&mut text, "\n", self.extra.as_deref(), self.index, &self.hashes, &self.checkpoint);
         text
     }
 
@@ -197,6 +185,34 @@ impl TlogProof {
         verify_inclusion(leaf_hash, self.index, checkpoint.size(), &self.hashes, &checkpoint.root())?;
         Ok(opened)
     }
+}
+
+/// Writes a proof whose lines end as `newline` says. In a JSON string that is `\n`, and `checkpoint` as JSON writes it: nothing
+/// else of a proof has another spelling there.
+pub(crate) fn write_proof(
+    text: &mut String,
+    newline: &str,
+    extra: Option<&[u8]>,
+    index: u64,
+    hashes: &[Hash],
+    checkpoint: &str,
+) {
+    text.push_str(HEADER);
+    text.push_str(newline);
+    if let Some(extra) = extra {
+        text.push_str("extra ");
+        BASE64.encode_append(extra, text);
+        text.push_str(newline);
+    }
+    text.push_str("index ");
+    text.push_str(&index.to_string());
+    for hash in hashes {
+        text.push_str(newline);
+        BASE64.encode_append(hash.as_bytes(), text);
+    }
+    text.push_str(newline);
+    text.push_str(newline);
+    text.push_str(checkpoint);
 }
 
 impl fmt::Display for TlogProof {

@@ -173,9 +173,15 @@ impl FromStr for Matiere {
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
         const WRONG: &str = "a matière has 2 to 5 levels from 1 to 99, as in 7.1";
-        let levels: Vec<u8> = text.split('.').map(str::parse).collect::<Result<_, _>>().map_err(|_| WRONG)?;
-        let matiere = Self::new(&levels).ok_or(WRONG)?;
-        if matiere.to_string() == text { Ok(matiere) } else { Err(WRONG) }
+        let (mut levels, mut count) = ([0; 5], 0);
+        for part in text.split('.') {
+            // One spelling: no sign, no zero before.
+            let holds = part.bytes().all(|b| b.is_ascii_digit()) && !part.starts_with('0');
+            let level = part.parse().ok().filter(|_| holds).ok_or(WRONG)?;
+            *levels.get_mut(count).ok_or(WRONG)? = level;
+            count += 1;
+        }
+        Self::new(&levels[..count]).ok_or(WRONG)
     }
 }
 
@@ -187,7 +193,7 @@ impl Serialize for Matiere {
 
 impl<'de> Deserialize<'de> for Matiere {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        <std::borrow::Cow<'de, str>>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        crate::json::Texte::deserialize(deserializer)?.0.parse().map_err(serde::de::Error::custom)
     }
 }
 

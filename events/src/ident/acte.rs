@@ -154,8 +154,11 @@ impl FromStr for IdActe {
 
     fn from_str(text: &str) -> Result<Self, IdentError> {
         let wrong = |why| IdentError::IdActe(excerpt(text), why);
-        let parts: Vec<&str> = text.split('-').collect();
-        let [departement, siren, date, numero, nature] = parts.as_slice() else {
+        let mut parts = text.split('-');
+        let [departement, siren, date, numero, nature] = std::array::from_fn(|_| parts.next());
+        let (Some(departement), Some(siren), Some(date), Some(numero), Some(nature), None) =
+            (departement, siren, date, numero, nature, parts.next())
+        else {
             return Err(wrong("five parts are needed"));
         };
         Ok(Self {
@@ -170,13 +173,19 @@ impl FromStr for IdActe {
 
 /// Reads `YYYYMMDD`; none where it is not a day of the calendar.
 pub fn compact_date(text: &str) -> Option<jiff::civil::Date> {
-    if text.len() != 8 || !text.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let year = text[..4].parse().ok()?;
-    let month = text[4..6].parse().ok()?;
-    let day = text[6..].parse().ok()?;
-    jiff::civil::Date::new(year, month, day).ok()
+    let (year, rest) = text.split_at_checked(4)?;
+    let (month, day) = rest.split_at_checked(2)?;
+    date_of(year, month, day)
+}
+
+/// The day of `YYYY`, `MM` and `DD`; none where they are not those, or not of the calendar.
+pub(crate) fn date_of(year: &str, month: &str, day: &str) -> Option<jiff::civil::Date> {
+    let number = |text: &str, digits: usize| {
+        let holds = text.len() == digits && text.bytes().all(|b| b.is_ascii_digit());
+        holds.then(|| text.bytes().fold(0_i16, |number, digit| 10 * number + i16::from(digit - b'0')))
+    };
+    let (year, month, day) = (number(year, 4)?, number(month, 2)?, number(day, 2)?);
+    jiff::civil::Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
 }
 
 displayed_as_str!(Nature, Numero);

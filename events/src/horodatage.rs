@@ -96,7 +96,9 @@ impl FromStr for Jour {
     fn from_str(text: &str) -> Result<Self, &'static str> {
         const WRONG: &str = "a date is YYYY-MM-DD, a day of the calendar";
         let mut parts = text.splitn(3, '-');
-        let (Some(year), Some(month), Some(day)) = (parts.next(), parts.next(), parts.next()) else { return Err(WRONG) };
+        let (Some(year), Some(month), Some(day)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(WRONG);
+        };
         crate::ident::date_of(year, month, day).map(Self).ok_or(WRONG)
     }
 }

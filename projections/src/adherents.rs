@@ -22,11 +22,12 @@ use greffe_events::horodatage::Horodatage;
 use greffe_events::ident::{Departement, Organisation, Subject};
 use greffe_events::key::KeyId;
 use greffe_events::{Data, Event, EventType, Recorded};
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use rusqlite::Connection;
 use serde::Serialize;
 
 use crate::projection::{ApplyError, Projection};
 use crate::recorded::RecordedExt as _;
+use crate::writer::Writer;
 use crate::{liste, pieces};
 
 pub use lecture::{
@@ -76,7 +77,7 @@ impl Projection for Adherents {
         &["adherents", "cles", "delegations", "historique", "pieces", "effacements", "visibles"]
     }
 
-    fn apply(&self, tx: &Transaction<'_>, leaf: &Recorded) -> Result<(), ApplyError> {
+    fn apply(&self, tx: &Writer<'_>, leaf: &Recorded) -> Result<(), ApplyError> {
         let Some(event) = leaf.shown(is_shown)? else { return Ok(()) };
         match &event.dossier {
             DossierId::Adherent(organisation) => {
@@ -102,14 +103,14 @@ const RETIREE: &str = "retiree";
 const REMPLACEE: &str = "remplacee";
 
 /// Where an event of a member stands.
-struct At<'a> {
-    tx: &'a Transaction<'a>,
+struct At<'a, 't> {
+    tx: &'a Writer<'t>,
     index: u64,
     ms: i64,
     organisation: String,
 }
 
-impl At<'_> {
+impl At<'_, '_> {
     fn apply(&self, event: &Event) -> Result<(), ApplyError> {
         match &event.data {
             Data::AdherentInscrit(data) => {
@@ -119,16 +120,14 @@ impl At<'_> {
                 self.change(&words(data.categorie)?, data.denomination.as_deref(), data.departement)?;
             }
             Data::AdherentSorti(data) => {
-                self.tx
-                    .prepare_cached(
-                        "UPDATE adherents SET sorti_index = ?2, sorti_le_ms = ?3, sorti_motif = ?4 WHERE organisation = ?1",
-                    )?
-                    .execute((&self.organisation, self.index, self.ms, words(data.motif)?))?;
-                self.tx
-                    .prepare_cached(
-                        "UPDATE cles SET fin = ?2, fin_index = ?3, fin_le_ms = ?4 WHERE organisation = ?1 AND fin IS NULL",
-                    )?
-                    .execute((&self.organisation, SORTIE, self.index, self.ms))?;
+                self.tx.execute(
+                    "UPDATE adherents SET sorti_index = ?2, sorti_le_ms = ?3, sorti_motif = ?4 WHERE organisation = ?1",
+                    (&self.organisation, self.index, self.ms, words(data.motif)?),
+                )?;
+                self.tx.execute(
+                    "UPDATE cles SET fin = ?2, fin_index = ?3, fin_le_ms = ?4 WHERE organisation = ?1 AND fin IS NULL",
+                    (&self.organisation, SORTIE, self.index, self.ms),
+                )?;
                 self.end_delegations(None, SORTIE)?;
             }
             Data::CleEnrolee(data) => self.enrol(data.cle, &data.roles, (data.valable_du, data.valable_jusqu), None)?,
@@ -141,20 +140,19 @@ impl At<'_> {
             Data::CleCompromise(data) => {
                 self.end_key(data.cle, COMPROMISE, None)?;
                 // Said again with an earlier instant, the dispute widens; with a later one it stays.
-                self.tx
-                    .prepare_cached(
-                        "UPDATE cles SET compromise_index = ?2, compromise_depuis_ms = ?3
+                self.tx.execute(
+                    "UPDATE cles SET compromise_index = ?2, compromise_depuis_ms = ?3
                          WHERE cle = ?1 AND (compromise_depuis_ms IS NULL OR compromise_depuis_ms > ?3)",
-                    )?
-                    .execute((data.cle.0, self.index, data.depuis.unix_ms().cast_signed()))?;
+                    (data.cle.0, self.index, data.depuis.unix_ms().cast_signed()),
+                )?;
             }
             Data::DelegationAccordee(data) => {
                 let delegate = data.delegataire.to_string();
                 self.end_delegations(Some(&delegate), REMPLACEE)?;
                 let families: Vec<String> = data.familles.iter().map(words).collect::<Result<_, _>>()?;
-                self.tx
-                    .prepare_cached("INSERT INTO delegations VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, NULL, NULL)")?
-                    .execute((
+                self.tx.execute(
+                    "INSERT INTO delegations VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, NULL, NULL)",
+                    (
                         self.index,
                         &self.organisation,
                         &delegate,
@@ -162,7 +160,8 @@ impl At<'_> {
                         self.ms,
                         data.jusqu.unix_ms().cast_signed(),
                         data.est_par_mandat(),
-                    ))?;
+                    ),
+                )?;
                 pieces::cite(self.tx, self.index, event)?;
             }
             Data::DelegationRetiree(data) => {
@@ -180,20 +179,19 @@ impl At<'_> {
         denomination: Option<&str>,
         departement: Option<Departement>,
     ) -> Result<(), ApplyError> {
-        self.tx
-            .prepare_cached(
-                "INSERT INTO adherents VALUES (?1, ?2, ?3, ?4, ?5, ?1, ?6, NULL, NULL, NULL)
+        self.tx.execute(
+            "INSERT INTO adherents VALUES (?1, ?2, ?3, ?4, ?5, ?1, ?6, NULL, NULL, NULL)
                  ON CONFLICT(organisation) DO UPDATE SET inscrit_index = ?1, inscrit_le_ms = ?6, sorti_index = NULL,
                      sorti_le_ms = NULL, sorti_motif = NULL",
-            )?
-            .execute((
+            (
                 self.index,
                 &self.organisation,
                 categorie,
                 denomination,
                 departement.map(|departement| departement.to_string()),
                 self.ms,
-            ))?;
+            ),
+        )?;
         self.change(categorie, denomination, departement)
     }
 
@@ -204,20 +202,15 @@ impl At<'_> {
         departement: Option<Departement>,
     ) -> Result<(), ApplyError> {
         let departement = departement.map(|departement| departement.to_string());
-        self.tx
-            .prepare_cached(
-                "UPDATE adherents SET categorie = ?2, denomination = ?3, departement = ?4 WHERE organisation = ?1",
-            )?
-            .execute((&self.organisation, categorie, denomination, &departement))?;
-        let mut select = self.tx.prepare_cached("SELECT idx FROM adherents WHERE organisation = ?1")?;
-        let Some(row) = select.query_row([&self.organisation], |row| row.get::<_, u64>(0)).optional()? else {
-            return Ok(());
-        };
+        self.tx.execute(
+            "UPDATE adherents SET categorie = ?2, denomination = ?3, departement = ?4 WHERE organisation = ?1",
+            (&self.organisation, categorie, denomination, &departement),
+        )?;
+        let sql = "SELECT idx FROM adherents WHERE organisation = ?1";
+        let Some(row) = self.tx.one(sql, [&self.organisation], |row| row.get::<_, u64>(0))? else { return Ok(()) };
         // Where it lay before is nobody's business any more.
         let pattern = liste::du_departement("");
-        self.tx
-            .prepare_cached("DELETE FROM visibles WHERE idx = ?1 AND substr(qui, 1, length(?2)) = ?2")?
-            .execute((row, pattern))?;
+        self.tx.execute("DELETE FROM visibles WHERE idx = ?1 AND substr(qui, 1, length(?2)) = ?2", (row, pattern))?;
         let names = departement.as_deref().map(liste::du_departement);
         liste::montre(self.tx, row, names.as_deref().into_iter().chain([self.organisation.as_str()]))
     }
@@ -230,12 +223,10 @@ impl At<'_> {
         in_force_from: Option<i64>,
     ) -> Result<(), ApplyError> {
         let roles: Vec<String> = roles.iter().map(ToString::to_string).collect();
-        self.tx
-            .prepare_cached(
-                "INSERT INTO cles VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, NULL, NULL, NULL, NULL, NULL)
+        self.tx.execute(
+            "INSERT INTO cles VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, NULL, NULL, NULL, NULL, NULL)
                  ON CONFLICT(cle) DO NOTHING",
-            )?
-            .execute((
+            (
                 self.index,
                 key.0,
                 &self.organisation,
@@ -244,17 +235,17 @@ impl At<'_> {
                 from.unix_ms().cast_signed(),
                 until.unix_ms().cast_signed(),
                 in_force_from,
-            ))?;
+            ),
+        )?;
         Ok(())
     }
 
     /// The first end counts.
     fn end_key(&self, key: KeyId, fin: &str, motif: Option<&str>) -> Result<(), ApplyError> {
-        self.tx
-            .prepare_cached(
-                "UPDATE cles SET fin = ?2, fin_index = ?3, fin_le_ms = ?4, motif = ?5 WHERE cle = ?1 AND fin IS NULL",
-            )?
-            .execute((key.0, fin, self.index, self.ms, motif))?;
+        self.tx.execute(
+            "UPDATE cles SET fin = ?2, fin_index = ?3, fin_le_ms = ?4, motif = ?5 WHERE cle = ?1 AND fin IS NULL",
+            (key.0, fin, self.index, self.ms, motif),
+        )?;
         Ok(())
     }
 
@@ -264,12 +255,12 @@ impl At<'_> {
         if delegate.is_some() {
             let sql = "UPDATE delegations SET fin = ?1, fin_index = ?2, fin_le_ms = ?3
                  WHERE organisation = ?4 AND delegataire = ?5 AND fin IS NULL";
-            self.tx.prepare_cached(sql)?.execute(ended)?;
+            self.tx.execute(sql, ended)?;
             return Ok(());
         }
         let sql = "UPDATE delegations SET fin = ?1, fin_index = ?2, fin_le_ms = ?3
              WHERE (organisation = ?4 OR delegataire = ?4) AND fin IS NULL AND ?5 IS NULL";
-        self.tx.prepare_cached(sql)?.execute(ended)?;
+        self.tx.execute(sql, ended)?;
         Ok(())
     }
 
@@ -285,15 +276,18 @@ impl At<'_> {
             Data::DelegationRetiree(data) => (None, Some(&data.delegataire)),
             _ => (None, None),
         };
-        self.tx.prepare_cached("INSERT INTO historique VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?.execute((
-            &self.organisation,
-            self.index,
-            event.data.event_type().as_str(),
-            event.source.to_string(),
-            self.ms,
-            key.map(|key| key.0),
-            delegate.map(Organisation::to_string),
-        ))?;
+        self.tx.execute(
+            "INSERT INTO historique VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            (
+                &self.organisation,
+                self.index,
+                event.data.event_type().as_str(),
+                event.source.to_string(),
+                self.ms,
+                key.map(|key| key.0),
+                delegate.map(Organisation::to_string),
+            ),
+        )?;
         Ok(())
     }
 }

@@ -13,6 +13,7 @@ use crate::file::Position;
 use crate::log::Log;
 use crate::projection::{ApplyError, Projection};
 use crate::runner::{Failure, RunError};
+use crate::writer::Writer;
 
 /// Most leaves applied in one transaction: enough to make its cost vanish, few enough that readers of the view see it
 /// move, and that a failing event costs little to come back to.
@@ -78,13 +79,15 @@ fn apply(
     if Position::read(&tx).map_err(fails)? != from {
         return Err(RunError::Moved { position: from.leaves });
     }
+    let writer = Writer::new(&tx);
     for leaf in leaves {
-        match projection.apply(&tx, leaf) {
+        match projection.apply(&writer, leaf) {
             Ok(()) => {}
             Err(ApplyError::Sqlite(source)) if ApplyError::is_machine_fault(&source) => return Err(fails(source)),
             Err(cause) => return Ok(Err((leaf.index(), cause))),
         }
     }
+    drop(writer);
     after(from, leaves).write(&tx).map_err(fails)?;
     tx.commit().map_err(fails)?;
     Ok(Ok(()))

@@ -21,10 +21,11 @@ use greffe_events::dossier::{Acquit, Dossier, EtatFacture, Facture, Flux};
 use greffe_events::event::DossierId;
 use greffe_events::ident::{IdFacture, IdFlux, Organisation, Subject};
 use greffe_events::{Data, Event, EventType, Recorded};
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, params};
 
 use crate::projection::{ApplyError, Projection};
 use crate::recorded::RecordedExt as _;
+use crate::writer::Writer;
 use crate::{dossiers, liste, pieces};
 
 pub use lecture::{
@@ -68,7 +69,7 @@ impl Projection for Comptabilite {
         &["flux", "bordereaux", "factures", "cycles", "suites", "pieces", "effacements", "visibles"]
     }
 
-    fn apply(&self, tx: &Transaction<'_>, leaf: &Recorded) -> Result<(), ApplyError> {
+    fn apply(&self, tx: &Writer<'_>, leaf: &Recorded) -> Result<(), ApplyError> {
         let Some(event) = leaf.shown(is_shown)? else { return Ok(()) };
         match &event.dossier {
             DossierId::Piece(organisation, reference) => pieces::efface(tx, leaf.index(), organisation, *reference),
@@ -124,30 +125,28 @@ fn acquit(acquit: Acquit) -> &'static str {
 }
 
 /// Where an event takes place.
-struct Place<'a> {
-    tx: &'a Transaction<'a>,
+struct Place<'a, 't> {
+    tx: &'a Writer<'t>,
     leaf: &'a Recorded,
     event: &'a Event,
 }
 
-impl Place<'_> {
+impl Place<'_, '_> {
     fn flux(&self, id: &IdFlux, state: &Flux) -> Result<(), ApplyError> {
         let (id_text, budget) = (id.to_string(), id.budget.to_string());
-        self.tx
-            .prepare_cached(
-                "INSERT INTO flux(idx, id, budget, etat, transmissions, retours) VALUES (?1, ?2, ?3, '', 0, 0)
+        self.tx.execute(
+            "INSERT INTO flux(idx, id, budget, etat, transmissions, retours) VALUES (?1, ?2, ?3, '', 0, 0)
                  ON CONFLICT(id) DO NOTHING",
-            )?
-            .execute((self.leaf.index(), &id_text, &budget))?;
+            (self.leaf.index(), &id_text, &budget),
+        )?;
         let (row, known) = self.row("SELECT idx, comptable FROM flux WHERE id = ?1", &id_text)?;
         let comptable = state.comptable.as_ref().map(ToString::to_string);
         let owner = Organisation::from(id.budget.siren()).to_string();
         self.see(row, &[owner], known, comptable.as_ref())?;
-        self.tx
-            .prepare_cached(
-                "UPDATE flux SET comptable = ?2, etat = ?3, transmissions = ?4, retours = ?5 WHERE idx = ?1",
-            )?
-            .execute((row, &comptable, etat_flux(state), state.transmissions, state.retours))?;
+        self.tx.execute(
+            "UPDATE flux SET comptable = ?2, etat = ?3, transmissions = ?4, retours = ?5 WHERE idx = ?1",
+            (row, &comptable, etat_flux(state), state.transmissions, state.retours),
+        )?;
         match &self.event.data {
             Data::FluxTransmis(data) => self.transmis(row, &budget, data),
             Data::FluxAcquitte(_) => self.acquitte(row, state),
@@ -156,12 +155,10 @@ impl Place<'_> {
     }
 
     fn transmis(&self, row: u64, budget: &str, data: &FluxTransmis) -> Result<(), ApplyError> {
-        self.tx
-            .prepare_cached(
-                "UPDATE flux SET type_flux = ?2, transmis_index = ?3, transmis_le_ms = ?4, bordereaux_total = ?5,
+        self.tx.execute(
+            "UPDATE flux SET type_flux = ?2, transmis_index = ?3, transmis_le_ms = ?4, bordereaux_total = ?5,
                      pieces_total = ?6, justificatifs_total = ?7 WHERE idx = ?1",
-            )?
-            .execute((
+            (
                 row,
                 data.type_flux.as_str(),
                 self.leaf.index(),
@@ -169,25 +166,27 @@ impl Place<'_> {
                 data.bordereaux_total.get(),
                 data.pieces_total.get(),
                 data.justificatifs_total.get(),
-            ))?;
-        self.tx.prepare_cached("DELETE FROM bordereaux WHERE flux = ?1")?.execute([row])?;
-        let mut insert = self
-            .tx
-            .prepare_cached("INSERT INTO bordereaux VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, NULL)")?;
+            ),
+        )?;
+        self.tx.execute("DELETE FROM bordereaux WHERE flux = ?1", [row])?;
+        let insert = "INSERT INTO bordereaux VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, NULL)";
         for (rang, bordereau) in (0_u32..).zip(data.bordereaux.iter()) {
-            insert.execute(params![
-                row,
-                rang,
-                budget,
-                bordereau.exercice.get(),
-                bordereau.sens.as_str(),
-                bordereau.type_bordereau.as_str(),
-                bordereau.numero.get(),
-                bordereau.date.to_string(),
-                bordereau.nombre_pieces.get(),
-                bordereau.montant_ht.centimes(),
-                bordereau.montant_tva.map_or(0, greffe_events::valeur::Montant::centimes),
-            ])?;
+            self.tx.execute(
+                insert,
+                params![
+                    row,
+                    rang,
+                    budget,
+                    bordereau.exercice.get(),
+                    bordereau.sens.as_str(),
+                    bordereau.type_bordereau.as_str(),
+                    bordereau.numero.get(),
+                    bordereau.date.to_string(),
+                    bordereau.nombre_pieces.get(),
+                    bordereau.montant_ht.centimes(),
+                    bordereau.montant_tva.map_or(0, greffe_events::valeur::Montant::centimes),
+                ],
+            )?;
         }
         Ok(())
     }
@@ -199,10 +198,9 @@ impl Place<'_> {
             Some(ResultatAcquit::Rejete) => Some(acquit(Acquit::Rejete)),
             Some(ResultatAcquit::Partiel) | None => None,
         };
-        self.tx.prepare_cached("UPDATE bordereaux SET acquit = ?2 WHERE flux = ?1")?.execute((row, whole))?;
-        let mut update = self.tx.prepare_cached(
-            "UPDATE bordereaux SET acquit = ?5 WHERE flux = ?1 AND sens = ?2 AND exercice = ?3 AND numero = ?4",
-        )?;
+        self.tx.execute("UPDATE bordereaux SET acquit = ?2 WHERE flux = ?1", (row, whole))?;
+        let update =
+            "UPDATE bordereaux SET acquit = ?5 WHERE flux = ?1 AND sens = ?2 AND exercice = ?3 AND numero = ?4";
         for (key, said) in &state.bordereaux {
             // As the life cycle names it: D or R, exercice, number.
             let mut parts = key.splitn(3, '-');
@@ -212,7 +210,7 @@ impl Place<'_> {
             let sens = if sens == "D" { Sens::Depense } else { Sens::Recette };
             let numbers = (exercice.parse::<u32>(), numero.parse::<u64>());
             let (Ok(exercice), Ok(numero)) = numbers else { continue };
-            update.execute((row, sens.as_str(), exercice, numero, acquit(*said)))?;
+            self.tx.execute(update, (row, sens.as_str(), exercice, numero, acquit(*said)))?;
         }
         Ok(())
     }
@@ -220,12 +218,11 @@ impl Place<'_> {
     fn facture(&self, id: &IdFacture, state: &Facture) -> Result<(), ApplyError> {
         let id_text = id.to_string();
         let parties = [id.vendeur.to_string(), id.acheteur.to_string()];
-        self.tx
-            .prepare_cached(
-                "INSERT INTO factures(idx, id, vendeur, acheteur, annee, etat, paye) VALUES (?1, ?2, ?3, ?4, ?5, '', 0)
+        self.tx.execute(
+            "INSERT INTO factures(idx, id, vendeur, acheteur, annee, etat, paye) VALUES (?1, ?2, ?3, ?4, ?5, '', 0)
                  ON CONFLICT(id) DO NOTHING",
-            )?
-            .execute((self.leaf.index(), &id_text, &parties[0], &parties[1], id.annee))?;
+            (self.leaf.index(), &id_text, &parties[0], &parties[1], id.annee),
+        )?;
         let (row, known) = self.row("SELECT idx, comptable FROM factures WHERE id = ?1", &id_text)?;
         let comptable = state.comptable.as_ref().map(ToString::to_string);
         self.see(row, &parties, known, comptable.as_ref())?;
@@ -234,19 +231,18 @@ impl Place<'_> {
             Data::FacturePaiement(data) => data.mandat.as_ref(),
             _ => None,
         };
-        self.tx
-            .prepare_cached(
-                "UPDATE factures SET comptable = ?2, etat = ?3, paye = ?4, budget = coalesce(?5, budget),
+        self.tx.execute(
+            "UPDATE factures SET comptable = ?2, etat = ?3, paye = ?4, budget = coalesce(?5, budget),
                      exercice = coalesce(?6, exercice) WHERE idx = ?1",
-            )?
-            .execute((
+            (
                 row,
                 &comptable,
                 etat_facture(state),
                 state.paye_centimes,
                 mandat.map(|mandat| mandat.budget.to_string()),
                 mandat.map(|mandat| mandat.exercice.get()),
-            ))?;
+            ),
+        )?;
         match &self.event.data {
             Data::FactureDeposee(data) => self.deposee(row, data),
             _ => Ok(()),
@@ -256,14 +252,12 @@ impl Place<'_> {
     /// The seller's own word counts before what the buyer states of a file; of each the last.
     fn deposee(&self, row: u64, data: &FactureDeposee) -> Result<(), ApplyError> {
         let is_constat = self.event.data.is_constat();
-        self.tx
-            .prepare_cached(
-                "UPDATE factures SET deposee_index = ?2, deposee_le_ms = ?3, depot_constate = ?4, format = ?5,
+        self.tx.execute(
+            "UPDATE factures SET deposee_index = ?2, deposee_le_ms = ?3, depot_constate = ?4, format = ?5,
                      type_document = ?6, date_facture = ?7, date_echeance = ?8, devise = ?9, ht = ?10, tva = ?11,
                      ttc = ?12, a_payer = ?13
                  WHERE idx = ?1 AND (deposee_index IS NULL OR depot_constate OR NOT ?4)",
-            )?
-            .execute(params![
+            params![
                 row,
                 self.leaf.index(),
                 self.leaf.recorded_at_ms()?,
@@ -277,12 +271,13 @@ impl Place<'_> {
                 data.montant_tva.centimes(),
                 data.montant_ttc.centimes(),
                 data.montant_a_payer.centimes(),
-            ])?;
+            ],
+        )?;
         Ok(())
     }
 
-    fn row(&self, sql: &str, id: &str) -> Result<(u64, Option<String>), ApplyError> {
-        let found = self.tx.prepare_cached(sql)?.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    fn row(&self, sql: &'static str, id: &str) -> Result<(u64, Option<String>), ApplyError> {
+        let found = self.tx.one(sql, [id], |row| Ok((row.get(0)?, row.get(1)?)))?;
         found.ok_or_else(|| ApplyError::leaf(format!("{id} has no row")))
     }
 
@@ -295,7 +290,7 @@ impl Place<'_> {
         comptable: Option<&String>,
     ) -> Result<(), ApplyError> {
         if let Some(known) = known.filter(|known| Some(known) != comptable && !owners.contains(known)) {
-            self.tx.prepare_cached("DELETE FROM visibles WHERE qui = ?1 AND idx = ?2")?.execute((known, row))?;
+            self.tx.execute("DELETE FROM visibles WHERE qui = ?1 AND idx = ?2", (known, row))?;
         }
         liste::montre(self.tx, row, owners.iter().chain(comptable).map(String::as_str))
     }

@@ -11,12 +11,13 @@
 use greffe_events::dossier::{Dossier, Recording};
 use greffe_events::horodatage::Horodatage;
 use greffe_events::{Event, Recorded};
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::pieces::{self, PieceRow};
 use crate::projection::{ApplyError, is_unreadable};
+use crate::writer::Writer;
 
 /// The two tables.
 pub(crate) const TABLES: &str = "
@@ -49,31 +50,38 @@ pub struct SuiteRow {
 }
 
 /// Takes an event into its dossier; the state after it, if there is one.
-pub(crate) fn avance(tx: &Transaction<'_>, leaf: &Recorded, event: &Event) -> Result<Option<Dossier>, ApplyError> {
+pub(crate) fn avance(tx: &Writer<'_>, leaf: &Recorded, event: &Event) -> Result<Option<Dossier>, ApplyError> {
     let record = leaf.leaf()?;
     let mut said = serde_json::to_value(&event.data).map_err(ApplyError::leaf)?;
     if let Some(said) = said.as_object_mut() {
         said.remove("pieces");
     }
-    tx.prepare_cached("INSERT INTO suites VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?.execute((
-        event.subject.as_str(),
-        leaf.index(),
-        event.data.event_type().as_str(),
-        event.source.to_string(),
-        record.received_at_ms.cast_signed(),
-        record.recorded_at_ms.cast_signed(),
-        event.data.is_constat(),
-        said.to_string(),
-    ))?;
+    tx.execute(
+        "INSERT INTO suites VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        (
+            event.subject.as_str(),
+            leaf.index(),
+            event.data.event_type().as_str(),
+            event.source.to_string(),
+            record.received_at_ms.cast_signed(),
+            record.recorded_at_ms.cast_signed(),
+            event.data.is_constat(),
+            said.to_string(),
+        ),
+    )?;
     pieces::cite(tx, leaf.index(), event)?;
-    let before = cycle(tx, event.subject.as_str())?;
-    let linked = event.dossier.lie().map(|subject| cycle(tx, subject.as_str())).transpose()?.flatten();
+    let cycle = |sujet: &str| {
+        let text = tx.one(CYCLE, [sujet], |row| row.get::<_, String>(0))?;
+        read_cycle(text)
+    };
+    let before = cycle(event.subject.as_str())?;
+    let linked = event.dossier.lie().map(|subject| cycle(subject.as_str())).transpose()?.flatten();
     let at =
         Recording { index: leaf.index(), recorded_at_ms: record.recorded_at_ms, received_at_ms: record.received_at_ms };
     // Every event was admitted. One that this code would refuse changes nothing, and is shown with the others.
     let Ok(after) = Dossier::after(before.as_ref(), event, at, linked.as_ref()) else { return Ok(before) };
     let text = serde_json::to_string(&after).map_err(ApplyError::leaf)?;
-    tx.prepare_cached("INSERT OR REPLACE INTO cycles VALUES (?1, ?2)")?.execute((event.subject.as_str(), text))?;
+    tx.execute("INSERT OR REPLACE INTO cycles VALUES (?1, ?2)", (event.subject.as_str(), text))?;
     Ok(Some(after))
 }
 
@@ -83,7 +91,10 @@ pub(crate) const SUITES: &str = "SELECT idx, type, source, recu_le_ms, enregistr
 
 /// The state of a dossier.
 pub(crate) fn cycle(conn: &Connection, sujet: &str) -> rusqlite::Result<Option<Dossier>> {
-    let text: Option<String> = conn.prepare_cached(CYCLE)?.query_row([sujet], |row| row.get(0)).optional()?;
+    read_cycle(conn.prepare_cached(CYCLE)?.query_row([sujet], |row| row.get(0)).optional()?)
+}
+
+fn read_cycle(text: Option<String>) -> rusqlite::Result<Option<Dossier>> {
     text.map(|text| serde_json::from_str(&text).map_err(|error| is_unreadable(0, error))).transpose()
 }
 

@@ -20,12 +20,13 @@ use greffe_events::horodatage::Horodatage;
 use greffe_events::ident::Organisation;
 use greffe_events::key::KeyId;
 use greffe_events::{Data, Event, Recorded};
-use rusqlite::{Connection, OptionalExtension, Row, Transaction};
+use rusqlite::{Connection, OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
 
 use crate::liste::{self, Acces, Liste, Page, Tranche};
 use crate::projection::{ApplyError, Projection};
 use crate::recorded::RecordedExt as _;
+use crate::writer::Writer;
 
 /// The projection behind the view `journal`.
 pub struct Journal;
@@ -59,7 +60,7 @@ impl Projection for Journal {
         &["evenements", "cles", "delegations", "visibles"]
     }
 
-    fn apply(&self, tx: &Transaction<'_>, leaf: &Recorded) -> Result<(), ApplyError> {
+    fn apply(&self, tx: &Writer<'_>, leaf: &Recorded) -> Result<(), ApplyError> {
         match leaf.shown(|_| true)? {
             Some(event) => apply(tx, leaf, event),
             None => Attributs::of(leaf)?.add(tx, leaf, &Dit::default(), &[]),
@@ -92,13 +93,10 @@ impl Attributs {
         serde_json::from_slice(leaf.leaf()?.envelope.payload()).map_err(ApplyError::leaf)
     }
 
-    fn add(&self, tx: &Transaction<'_>, leaf: &Recorded, dit: &Dit, names: &[String]) -> Result<(), ApplyError> {
+    fn add(&self, tx: &Writer<'_>, leaf: &Recorded, dit: &Dit, names: &[String]) -> Result<(), ApplyError> {
         let record = leaf.leaf()?;
         let keys: Vec<u8> = record.envelope.signers().flat_map(|key| key.0).collect();
-        tx.prepare_cached(
-            "INSERT INTO evenements VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
-        )?
-        .execute(rusqlite::params![
+        tx.execute("INSERT INTO evenements VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)", rusqlite::params![
             leaf.index(),
             self.id,
             self.event_type,
@@ -122,7 +120,7 @@ impl Attributs {
     }
 }
 
-fn apply(tx: &Transaction<'_>, leaf: &Recorded, event: &Event) -> Result<(), ApplyError> {
+fn apply(tx: &Writer<'_>, leaf: &Recorded, event: &Event) -> Result<(), ApplyError> {
     enrol(tx, leaf, event)?;
     let source = event.source.to_string();
     let mut signers = Vec::new();
@@ -169,50 +167,55 @@ fn apply(tx: &Transaction<'_>, leaf: &Recorded, event: &Event) -> Result<(), App
 
 /// Keeps whose the keys are that the event brings in, before its own signers are looked up: a log's first leaf is signed by
 /// a key that it names.
-fn enrol(tx: &Transaction<'_>, leaf: &Recorded, event: &Event) -> Result<(), ApplyError> {
+fn enrol(tx: &Writer<'_>, leaf: &Recorded, event: &Event) -> Result<(), ApplyError> {
     for (key, record) in enrolments(event, leaf.index()) {
         let governs = record.roles.iter().any(|role| matches!(role, Role::Operateur | Role::Registre));
-        tx.prepare_cached("INSERT INTO cles VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?.execute((
-            key.0,
-            record.organisation.to_string(),
-            governs || record.roles.is_empty(),
-        ))?;
+        tx.execute(
+            "INSERT INTO cles VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+            (key.0, record.organisation.to_string(), governs || record.roles.is_empty()),
+        )?;
     }
     Ok(())
 }
 
 /// Whose a key is, and whether it is one of the log's own.
-fn key_of(tx: &Transaction<'_>, key: KeyId) -> Result<Option<(String, bool)>, ApplyError> {
-    let mut select = tx.prepare_cached("SELECT organisation, du_registre FROM cles WHERE cle = ?1")?;
-    Ok(select.query_row([key.0], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+fn key_of(tx: &Writer<'_>, key: KeyId) -> Result<Option<(String, bool)>, ApplyError> {
+    let sql = "SELECT organisation, du_registre FROM cles WHERE cle = ?1";
+    Ok(tx.one(sql, [key.0], |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
 /// The leaf of the delegation by which one organisation signs for another at that instant.
-fn delegation(tx: &Transaction<'_>, of: &str, to: &str, at_ms: i64) -> Result<Option<u64>, ApplyError> {
-    let mut select = tx
-        .prepare_cached("SELECT idx FROM delegations WHERE organisation = ?1 AND delegataire = ?2 AND jusqu_ms > ?3")?;
-    Ok(select.query_row((of, to, at_ms), |row| row.get(0)).optional()?)
+fn delegation(tx: &Writer<'_>, of: &str, to: &str, at_ms: i64) -> Result<Option<u64>, ApplyError> {
+    let sql = "SELECT idx FROM delegations WHERE organisation = ?1 AND delegataire = ?2 AND jusqu_ms > ?3";
+    Ok(tx.one(sql, (of, to, at_ms), |row| row.get(0))?)
 }
 
 /// Follows who signs for whom.
-fn delegate(tx: &Transaction<'_>, leaf: &Recorded, event: &Event) -> Result<(), ApplyError> {
+fn delegate(tx: &Writer<'_>, leaf: &Recorded, event: &Event) -> Result<(), ApplyError> {
     match &event.data {
         Data::DelegationAccordee(data) => {
-            tx.prepare_cached("INSERT OR REPLACE INTO delegations VALUES (?1, ?2, ?3, ?4)")?.execute((
-                data.organisation.to_string(),
-                data.delegataire.to_string(),
-                leaf.index(),
-                data.jusqu.unix_ms().cast_signed(),
-            ))?;
+            tx.execute(
+                "INSERT OR REPLACE INTO delegations VALUES (?1, ?2, ?3, ?4)",
+                (
+                    data.organisation.to_string(),
+                    data.delegataire.to_string(),
+                    leaf.index(),
+                    data.jusqu.unix_ms().cast_signed(),
+                ),
+            )?;
         }
         Data::DelegationRetiree(data) => {
-            tx.prepare_cached("DELETE FROM delegations WHERE organisation = ?1 AND delegataire = ?2")?
-                .execute((data.organisation.to_string(), data.delegataire.to_string()))?;
+            tx.execute(
+                "DELETE FROM delegations WHERE organisation = ?1 AND delegataire = ?2",
+                (data.organisation.to_string(), data.delegataire.to_string()),
+            )?;
         }
         // Ends with the exit of either side, and a return does not revive it.
         Data::AdherentSorti(data) => {
-            tx.prepare_cached("DELETE FROM delegations WHERE organisation = ?1 OR delegataire = ?1")?
-                .execute([data.organisation.to_string()])?;
+            tx.execute(
+                "DELETE FROM delegations WHERE organisation = ?1 OR delegataire = ?1",
+                [data.organisation.to_string()],
+            )?;
         }
         _ => {}
     }

@@ -29,11 +29,12 @@ use greffe_events::event::DossierId;
 use greffe_events::horodatage::Jour;
 use greffe_events::ident::IdActe;
 use greffe_events::{Data, Event, EventType, Recorded};
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use rusqlite::Connection;
 
 use crate::pieces;
 use crate::projection::{ApplyError, Projection};
 use crate::recorded::RecordedExt as _;
+use crate::writer::Writer;
 
 pub use objet::{OBJET_CHARS_MAX, OBJET_PIECE_BYTES_MAX, Objets, PieceSource, PieceUnreadable};
 pub use query::{Acces, Filtre, LIMITE_MAX, find, list};
@@ -46,7 +47,7 @@ pub struct Legalite;
 const TABLES: &str = "CREATE TABLE actes(
      idx INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, siren TEXT NOT NULL, departement TEXT NOT NULL,
      arrondissement INTEGER, nature TEXT NOT NULL, matiere TEXT, classification TEXT,
-     etat TEXT NOT NULL CHECK (etat IN ('publie', 'transmis', 'anomalie', 'recu', 'annulation-demandee', 'annule')),
+     etat TEXT NOT NULL,
      transmis_le_ms INTEGER, transmissions INTEGER NOT NULL) STRICT;
  CREATE INDEX actes_par_siren ON actes(siren, nature);
  CREATE INDEX actes_par_departement ON actes(departement, nature, etat);
@@ -62,7 +63,7 @@ impl Projection for Legalite {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn create_tables(&self, conn: &Connection) -> rusqlite::Result<()> {
@@ -74,7 +75,7 @@ impl Projection for Legalite {
         &["actes", "faits", "pieces", "effacements"]
     }
 
-    fn apply(&self, tx: &Transaction<'_>, leaf: &Recorded) -> Result<(), ApplyError> {
+    fn apply(&self, tx: &Writer<'_>, leaf: &Recorded) -> Result<(), ApplyError> {
         let Some(event) = leaf.shown(is_shown)? else { return Ok(()) };
         match (&event.data, &event.dossier) {
             (Data::ActeTransmis(data), DossierId::Acte(id)) => transmis(tx, leaf, event, id, data),
@@ -104,21 +105,19 @@ fn is_shown(event_type: EventType) -> bool {
 }
 
 fn transmis(
-    tx: &Transaction<'_>,
+    tx: &Writer<'_>,
     leaf: &Recorded,
     event: &Event,
     id: &IdActe,
     data: &ActeTransmis,
 ) -> Result<(), ApplyError> {
     let id_text = id.to_string();
-    let added = tx
-        .prepare_cached(
-            "INSERT INTO actes VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'transmis', ?9, 1)
+    let added = tx.execute(
+        "INSERT INTO actes VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'transmis', ?9, 1)
              ON CONFLICT(id) DO UPDATE SET idx = ?1, arrondissement = ?5, matiere = ?7, classification = ?8,
                  etat = 'transmis', transmis_le_ms = ?9, transmissions = transmissions + 1
-                 WHERE etat IN ('publie', 'anomalie')",
-        )?
-        .execute((
+                 WHERE (etat = 'publie' OR etat = 'anomalie')",
+        (
             leaf.index(),
             &id_text,
             id.siren.as_str(),
@@ -128,7 +127,8 @@ fn transmis(
             data.matiere.to_string(),
             data.classification.to_string(),
             leaf.recorded_at_ms()?,
-        ))?;
+        ),
+    )?;
     if added == 0 {
         return Ok(());
     }
@@ -178,11 +178,12 @@ impl<'a> Fait<'a> {
         })
     }
 
-    fn add(&self, tx: &Transaction<'_>, leaf: &Recorded, event: &Event, id: &IdActe) -> Result<(), ApplyError> {
+    fn add(&self, tx: &Writer<'_>, leaf: &Recorded, event: &Event, id: &IdActe) -> Result<(), ApplyError> {
         let id_text = id.to_string();
         let text = |jour: Option<Jour>| jour.map(|jour| jour.to_string());
-        tx.prepare_cached("INSERT INTO faits VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)")?
-            .execute(rusqlite::params![
+        tx.execute(
+            "INSERT INTO faits VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+            rusqlite::params![
                 &id_text,
                 leaf.index(),
                 self.genre,
@@ -196,13 +197,14 @@ impl<'a> Fait<'a> {
                 self.portee,
                 self.mode,
                 text(self.jusqu_au),
-            ])?;
+            ],
+        )?;
         pieces::cite(tx, leaf.index(), event)?;
         let etat = match self.genre {
-            ACCUSE => "UPDATE actes SET etat = 'recu' WHERE id = ?1 AND etat IN ('transmis', 'anomalie')",
+            ACCUSE => "UPDATE actes SET etat = 'recu' WHERE id = ?1 AND (etat = 'transmis' OR etat = 'anomalie')",
             ANOMALIE => "UPDATE actes SET etat = 'anomalie' WHERE id = ?1 AND etat = 'transmis'",
             ANNULATION_DEMANDEE => {
-                "UPDATE actes SET etat = 'annulation-demandee' WHERE id = ?1 AND etat NOT IN ('publie', 'annule')"
+                "UPDATE actes SET etat = 'annulation-demandee' WHERE id = ?1 AND etat <> 'publie' AND etat <> 'annule'"
             }
             ANNULATION_ACQUITTEE => "UPDATE actes SET etat = 'annule' WHERE id = ?1 AND etat <> 'publie'",
             _ => {
@@ -210,27 +212,23 @@ impl<'a> Fait<'a> {
                 let sql = "INSERT INTO actes VALUES (?1, ?2, ?3, ?4, NULL, ?5, NULL, NULL, 'publie', NULL, 0)
                      ON CONFLICT(id) DO NOTHING";
                 let place = (id.siren.as_str(), id.departement.as_str(), id.nature.as_str());
-                tx.prepare_cached(sql)?.execute((leaf.index(), &id_text, place.0, place.1, place.2))?;
+                tx.execute(sql, (leaf.index(), &id_text, place.0, place.1, place.2))?;
                 return Ok(());
             }
         };
-        tx.prepare_cached(etat)?.execute([&id_text])?;
+        tx.execute(etat, [&id_text])?;
         Ok(())
     }
 }
 
 /// Brings the state of an act that was transmitted to what had been said about it before.
-fn settle(tx: &Transaction<'_>, id: &str) -> Result<(), ApplyError> {
-    let acte = tx
-        .prepare_cached("SELECT idx, etat FROM actes WHERE id = ?1 AND transmissions > 0")?
-        .query_row([id], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?)))
-        .optional()?;
+fn settle(tx: &Writer<'_>, id: &str) -> Result<(), ApplyError> {
+    let sql = "SELECT idx, etat FROM actes WHERE id = ?1 AND transmissions > 0";
+    let acte = tx.one(sql, [id], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?)))?;
     let Some((transmis, known)) = acte else { return Ok(()) };
     let (mut recu, mut refuse, mut demandee, mut annule) = (false, false, false, false);
-    let mut select = tx.prepare_cached("SELECT genre, idx FROM faits WHERE acte = ?1")?;
-    let mut rows = select.query([id])?;
-    while let Some(row) = rows.next()? {
-        match row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)? {
+    tx.each("SELECT genre, idx FROM faits WHERE acte = ?1", [id], |row| {
+        match row.get_ref(0)?.as_str()? {
             ACCUSE => recu = true,
             // What rejected an earlier transmission says nothing of this one.
             ANOMALIE => refuse |= row.get::<_, u64>(1)? > transmis,
@@ -238,7 +236,8 @@ fn settle(tx: &Transaction<'_>, id: &str) -> Result<(), ApplyError> {
             ANNULATION_ACQUITTEE => annule = true,
             _ => {}
         }
-    }
+        Ok(())
+    })?;
     let etat = match (annule, demandee, recu, refuse) {
         (true, ..) => Etat::Annule,
         (_, true, ..) => Etat::AnnulationDemandee,
@@ -247,7 +246,7 @@ fn settle(tx: &Transaction<'_>, id: &str) -> Result<(), ApplyError> {
         _ => Etat::Transmis,
     };
     if etat.as_str() != known {
-        tx.prepare_cached("UPDATE actes SET etat = ?2 WHERE idx = ?1")?.execute((transmis, etat.as_str()))?;
+        tx.execute("UPDATE actes SET etat = ?2 WHERE idx = ?1", (transmis, etat.as_str()))?;
     }
     Ok(())
 }

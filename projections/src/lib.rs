@@ -9,6 +9,7 @@
 //! | [`log`] | where leaves come from: the one thing the runner asks of a store |
 //! | [`projection`] | what a view declares: its name, version, tables, and what an event does to them |
 //! | [`runner`] | moves a view along the log: exactly once, in batches, isolating its failure; rebuilds |
+//! | [`writer`] | what a projection writes its tables with |
 //! | [`batch`] | one batch of leaves onto the tables, in one transaction |
 //! | [`mod@file`] | the SQLite file of a view: making, recognising, replacing |
 //! | [`digest`] | one hash over all rows, to compare two buildings of a view |
@@ -44,6 +45,7 @@ pub mod projection;
 pub mod reader;
 pub mod recorded;
 pub mod runner;
+pub mod writer;
 
 pub use digest::Digest;
 pub use greffe_events::Recorded;
@@ -53,3 +55,4 @@ pub use projection::{ApplyError, Projection};
 pub use reader::{ReadError, ViewReader, WaitError};
 pub use recorded::RecordedExt;
 pub use runner::{Failure, RunError, Runner, Status};
+pub use writer::Writer;

@@ -12,10 +12,11 @@
 
 use std::collections::BTreeSet;
 
+use rusqlite::Connection;
 use rusqlite::types::ToSql;
-use rusqlite::{Connection, Transaction};
 
 use crate::projection::ApplyError;
+use crate::writer::Writer;
 
 /// Rows that a page looks at, at most, but for one more of each name of the reader.
 pub const PARCOURS_MAX: usize = 20_000;
@@ -155,13 +156,12 @@ impl Liste {
 
 /// Keeps that these see the row.
 pub(crate) fn montre<'a>(
-    tx: &Transaction<'_>,
+    tx: &Writer<'_>,
     index: u64,
     names: impl IntoIterator<Item = &'a str>,
 ) -> Result<(), ApplyError> {
-    let mut insert = tx.prepare_cached("INSERT INTO visibles VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
     for name in names {
-        insert.execute((name, index))?;
+        tx.execute("INSERT INTO visibles VALUES (?1, ?2) ON CONFLICT DO NOTHING", (name, index))?;
     }
     Ok(())
 }
@@ -208,7 +208,7 @@ mod tests {
         for n in 0..count {
             tx.execute("INSERT INTO nombres VALUES (?1, ?2)", (n, n % 2 == 0)).unwrap();
             let names = [("a", 3), ("b", 5)].into_iter().filter(|(_, by)| n % by == 0).map(|(name, _)| name);
-            montre(&tx, n, names).unwrap();
+            montre(&Writer::new(&tx), n, names).unwrap();
         }
         tx.commit().unwrap();
         conn

@@ -19,10 +19,11 @@ use greffe_events::dossier::{Consultation, Dossier};
 use greffe_events::event::DossierId;
 use greffe_events::ident::{IdConsultation, IdPli, Subject};
 use greffe_events::{Data, Event, EventType, Recorded};
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use rusqlite::Connection;
 
 use crate::projection::{ApplyError, Projection};
 use crate::recorded::RecordedExt as _;
+use crate::writer::Writer;
 use crate::{dossiers, liste, pieces};
 
 pub use lecture::{
@@ -57,7 +58,7 @@ impl Projection for Marches {
         &["consultations", "plis", "cycles", "suites", "pieces", "effacements", "visibles"]
     }
 
-    fn apply(&self, tx: &Transaction<'_>, leaf: &Recorded) -> Result<(), ApplyError> {
+    fn apply(&self, tx: &Writer<'_>, leaf: &Recorded) -> Result<(), ApplyError> {
         let Some(event) = leaf.shown(is_shown)? else { return Ok(()) };
         match &event.dossier {
             DossierId::Piece(organisation, reference) => pieces::efface(tx, leaf.index(), organisation, *reference),
@@ -79,7 +80,7 @@ fn is_shown(event_type: EventType) -> bool {
 }
 
 fn consultation(
-    tx: &Transaction<'_>,
+    tx: &Writer<'_>,
     leaf: &Recorded,
     event: &Event,
     id: &IdConsultation,
@@ -88,11 +89,9 @@ fn consultation(
     let id_text = id.to_string();
     if let Data::ConsultationCreee(data) = &event.data {
         let acheteur = id.acheteur.to_string();
-        let added = tx
-            .prepare_cached(
-                "INSERT INTO consultations VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, NULL, 0) ON CONFLICT(id) DO NOTHING",
-            )?
-            .execute((
+        let added = tx.execute(
+            "INSERT INTO consultations VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, NULL, 0) ON CONFLICT(id) DO NOTHING",
+            (
                 leaf.index(),
                 &id_text,
                 &acheteur,
@@ -100,7 +99,8 @@ fn consultation(
                 data.nature.as_str(),
                 data.categorie.as_str(),
                 leaf.recorded_at_ms()?,
-            ))?;
+            ),
+        )?;
         if added > 0 {
             liste::montre(tx, leaf.index(), [acheteur.as_str()])?;
         }
@@ -108,8 +108,10 @@ fn consultation(
     let Some(row) = row(tx, &id_text)? else { return Ok(()) };
     match &event.data {
         Data::ConsultationAvisPublie(_) | Data::ConsultationDcePublie(_) => {
-            tx.prepare_cached("UPDATE consultations SET publiee_index = ?2 WHERE idx = ?1 AND publiee_index IS NULL")?
-                .execute((row, leaf.index()))?;
+            tx.execute(
+                "UPDATE consultations SET publiee_index = ?2 WHERE idx = ?1 AND publiee_index IS NULL",
+                (row, leaf.index()),
+            )?;
             liste::montre(tx, row, [liste::CHACUN])?;
         }
         Data::ConsultationPhaseOuverte(data) => {
@@ -119,28 +121,24 @@ fn consultation(
         _ => {}
     }
     let limit = state.phases.last().and_then(|phase| phase.limite);
-    tx.prepare_cached("UPDATE consultations SET date_limite_ms = ?2, terminee = ?3 WHERE idx = ?1")?.execute((
-        row,
-        limit.map(|limit| limit.unix_ms().cast_signed()),
-        state.est_terminee(),
-    ))?;
+    tx.execute(
+        "UPDATE consultations SET date_limite_ms = ?2, terminee = ?3 WHERE idx = ?1",
+        (row, limit.map(|limit| limit.unix_ms().cast_signed()), state.est_terminee()),
+    )?;
     Ok(())
 }
 
-fn row(tx: &Transaction<'_>, id: &str) -> Result<Option<u64>, ApplyError> {
-    let mut select = tx.prepare_cached("SELECT idx FROM consultations WHERE id = ?1")?;
-    Ok(select.query_row([id], |row| row.get(0)).optional()?)
+fn row(tx: &Writer<'_>, id: &str) -> Result<Option<u64>, ApplyError> {
+    Ok(tx.one("SELECT idx FROM consultations WHERE id = ?1", [id], |row| row.get(0))?)
 }
 
-fn pli(tx: &Transaction<'_>, leaf: &Recorded, id: &IdPli) -> Result<(), ApplyError> {
+fn pli(tx: &Writer<'_>, leaf: &Recorded, id: &IdPli) -> Result<(), ApplyError> {
     let consultation = id.consultation.to_string();
     let soumissionnaire = id.soumissionnaire.to_string();
-    let added = tx.prepare_cached("INSERT INTO plis VALUES (?1, ?2, ?3, ?4) ON CONFLICT(id) DO NOTHING")?.execute((
-        leaf.index(),
-        id.to_string(),
-        &consultation,
-        &soumissionnaire,
-    ))?;
+    let added = tx.execute(
+        "INSERT INTO plis VALUES (?1, ?2, ?3, ?4) ON CONFLICT(id) DO NOTHING",
+        (leaf.index(), id.to_string(), &consultation, &soumissionnaire),
+    )?;
     match row(tx, &consultation)?.filter(|_| added > 0) {
         Some(row) => liste::montre(tx, row, [soumissionnaire.as_str()]),
         None => Ok(()),

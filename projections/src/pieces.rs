@@ -13,10 +13,11 @@ use std::borrow::Cow;
 use greffe_events::Event;
 use greffe_events::ident::Organisation;
 use greffe_events::piece::{Designation, Empreinte, Piece};
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{ApplyError, is_unreadable};
+use crate::writer::Writer;
 
 /// The two tables.
 pub(crate) const TABLES: &str = "
@@ -91,29 +92,28 @@ impl<'a> Citee<'a> {
 }
 
 /// Keeps the files that the event at `index` cites.
-pub(crate) fn cite(tx: &Transaction<'_>, index: u64, event: &Event) -> Result<(), ApplyError> {
+pub(crate) fn cite(tx: &Writer<'_>, index: u64, event: &Event) -> Result<(), ApplyError> {
     let pieces = event.data.pieces();
     if pieces.is_empty() {
         return Ok(());
     }
     let cited: Vec<Citee<'_>> = pieces.iter().map(Citee::of).collect();
     let cited = serde_json::to_string(&cited).map_err(ApplyError::leaf)?;
-    tx.prepare_cached("INSERT INTO pieces VALUES (?1, ?2, ?3)")?.execute((index, event.source.to_string(), cited))?;
+    tx.execute("INSERT INTO pieces VALUES (?1, ?2, ?3)", (index, event.source.to_string(), cited))?;
     Ok(())
 }
 
 /// Keeps that the leaf at `index` erased a piece.
 pub(crate) fn efface(
-    tx: &Transaction<'_>,
+    tx: &Writer<'_>,
     index: u64,
     organisation: &Organisation,
     reference: Empreinte,
 ) -> Result<(), ApplyError> {
-    tx.prepare_cached("INSERT INTO effacements VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?.execute((
-        reference.0,
-        organisation.to_string(),
-        index,
-    ))?;
+    tx.execute(
+        "INSERT INTO effacements VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+        (reference.0, organisation.to_string(), index),
+    )?;
     Ok(())
 }
 

@@ -1,8 +1,10 @@
 //! What a view declares about itself.
 
 use greffe_events::Recorded;
-use rusqlite::{Connection, ErrorCode, Transaction};
+use rusqlite::{Connection, ErrorCode};
 use thiserror::Error;
+
+use crate::writer::Writer;
 
 /// A read model: tables, and what each event does to them.
 ///
@@ -24,7 +26,7 @@ pub trait Projection: Send + Sync {
     fn tables(&self) -> &'static [&'static str];
 
     /// Brings the tables from before the leaf to after it.
-    fn apply(&self, tx: &Transaction<'_>, leaf: &Recorded) -> Result<(), ApplyError>;
+    fn apply(&self, tx: &Writer<'_>, leaf: &Recorded) -> Result<(), ApplyError>;
 }
 
 /// Why an event could not be applied.

@@ -102,10 +102,12 @@ mod tests {
     #[test]
     fn a_receipt_written_at_once_has_the_bytes_of_one_made_first() {
         let root = Hash::from_bytes([7; 32]).to_string();
-        let checkpoint = format!("commune.example\n1000\n{root}\n\n\u{2014} commune.example {}\n", BASE64.encode(&[3; 68]));
-        for (index, hashes, leaf, ms) in
-            [(0, vec![], &b""[..], 0), (999, vec![Hash::from_bytes([1; 32]), Hash::from_bytes([0xff; 32])], b"leaf!", 1_795_169_730_007)]
-        {
+        let checkpoint =
+            format!("commune.example\n1000\n{root}\n\n\u{2014} commune.example {}\n", BASE64.encode(&[3; 68]));
+        for (index, hashes, leaf, ms) in [
+            (0, vec![], &b""[..], 0),
+            (999, vec![Hash::from_bytes([1; 32]), Hash::from_bytes([0xff; 32])], b"leaf!", 1_795_169_730_007),
+        ] {
             let proof = TlogProof::new(index, hashes.clone(), checkpoint.clone()).unwrap();
             let made = Receipt::new("an-id".to_owned(), leaf, ms, &proof);
             let mut written = String::new();

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use greffe_events::key::SecretKey;
-use greffe_projections::ApplyError;
-use rusqlite::{Connection, Transaction};
+use greffe_projections::{ApplyError, Writer};
+use rusqlite::Connection;
 
 use super::*;
 use crate::ledger::opening::vkey;
@@ -33,7 +33,7 @@ impl Projection for Compte {
         &["feuilles"]
     }
 
-    fn apply(&self, tx: &Transaction<'_>, leaf: &Recorded) -> Result<(), ApplyError> {
+    fn apply(&self, tx: &Writer<'_>, leaf: &Recorded) -> Result<(), ApplyError> {
         assert!(leaf.bytes() != b"panic", "a projection panics");
         tx.execute("INSERT INTO feuilles VALUES (?1)", [leaf.index()])?;
         Ok(())

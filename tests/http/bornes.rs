@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use greffe::vues::toutes;
 use greffe_events::piece::{Empreinte, PIECE_BYTES_MAX};
-use greffe_projections::{ApplyError, Projection, Recorded};
-use rusqlite::{Connection, Transaction};
+use greffe_projections::{ApplyError, Projection, Recorded, Writer};
+use rusqlite::Connection;
 use serde_json::json;
 
 use crate::monde::*;
@@ -215,7 +215,7 @@ impl Projection for Broken {
         &["rien"]
     }
 
-    fn apply(&self, _: &Transaction<'_>, leaf: &Recorded) -> Result<(), ApplyError> {
+    fn apply(&self, _: &Writer<'_>, leaf: &Recorded) -> Result<(), ApplyError> {
         if leaf.index() == 1 { Err(ApplyError::leaf("/srv/greffe is no member")) } else { Ok(()) }
     }
 }

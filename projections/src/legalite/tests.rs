@@ -116,7 +116,7 @@ impl View {
 
     /// What a hand in the file would do.
     fn execute(&self, sql: &str) -> usize {
-        let path = self.dir.path().join("legalite-v1.sqlite");
+        let path = crate::file::path(self.dir.path(), &Legalite);
         Connection::open(path).unwrap().execute(sql, []).unwrap()
     }
 }

@@ -7,10 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use greffe_events::Recorded;
-use rusqlite::Transaction;
 use tempfile::TempDir;
 
 use super::*;
+use crate::Writer;
 use crate::projection::ApplyError;
 use crate::reader::{ReadError, WaitError};
 
@@ -71,15 +71,15 @@ impl Projection for Words {
         &["words", "seen"]
     }
 
-    fn apply(&self, tx: &Transaction<'_>, leaf: &Recorded) -> Result<(), ApplyError> {
+    fn apply(&self, tx: &Writer<'_>, leaf: &Recorded) -> Result<(), ApplyError> {
         let word = std::str::from_utf8(leaf.bytes()).map_err(ApplyError::leaf)?;
         // Written before the failure, so that a rollback is needed.
-        tx.prepare_cached("INSERT INTO words VALUES (?1, 1) ON CONFLICT DO UPDATE SET n = n + 1")?.execute([word])?;
+        tx.execute("INSERT INTO words VALUES (?1, 1) ON CONFLICT DO UPDATE SET n = n + 1", [word])?;
         if word.starts_with("poison") && !self.cured {
             return Err(ApplyError::leaf("poisoned"));
         }
         // A second application of the same event would break the key.
-        tx.prepare_cached("INSERT INTO seen VALUES (?1, ?2)")?.execute((leaf.index(), word))?;
+        tx.execute("INSERT INTO seen VALUES (?1, ?2)", (leaf.index(), word))?;
         Ok(())
     }
 }
@@ -140,7 +140,7 @@ fn a_crash_within_a_batch_loses_rows_and_position_together() {
         // As `apply` does it, cut off before the commit.
         let tx = runner.conn.as_mut().unwrap().transaction().unwrap();
         for index in 900..950 {
-            SICK.apply(&tx, &Recorded::new(index, b"lost".to_vec())).unwrap();
+            SICK.apply(&Writer::new(&tx), &Recorded::new(index, b"lost".to_vec())).unwrap();
         }
         Position { leaves: 950, last: [1; 32] }.write(&tx).unwrap();
     }
@@ -395,7 +395,7 @@ fn an_undeclared_table_is_refused() {
         fn tables(&self) -> &'static [&'static str] {
             &["told"]
         }
-        fn apply(&self, _: &Transaction<'_>, _: &Recorded) -> Result<(), ApplyError> {
+        fn apply(&self, _: &Writer<'_>, _: &Recorded) -> Result<(), ApplyError> {
             Ok(())
         }
     }

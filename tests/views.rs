@@ -46,7 +46,7 @@ fn a_view_comes_out_the_same_whatever_happened_to_its_file() {
     assert!(expected.lines().all(|line| line.ends_with("@13")), "the opening, a member, its key, ten acts: {expected}");
     assert_eq!(succeed(&["views", "rebuild", "--dir", arg(&dir)]), expected);
 
-    let journal = dir.join("vues/journal-v1.sqlite");
+    let journal = dir.join("vues/journal-v2.sqlite");
     let whole = fs::read(&journal).unwrap();
     fs::write(&journal, &whole[..whole.len() / 2]).unwrap();
     fs::remove_file(dir.join("vues/legalite-v2.sqlite")).unwrap();

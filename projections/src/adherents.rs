@@ -64,7 +64,7 @@ impl Projection for Adherents {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn create_tables(&self, conn: &Connection) -> rusqlite::Result<()> {

@@ -58,7 +58,7 @@ impl Projection for Comptabilite {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn create_tables(&self, conn: &Connection) -> rusqlite::Result<()> {
@@ -290,7 +290,7 @@ impl Place<'_, '_> {
         comptable: Option<&String>,
     ) -> Result<(), ApplyError> {
         if let Some(known) = known.filter(|known| Some(known) != comptable && !owners.contains(known)) {
-            self.tx.execute("DELETE FROM visibles WHERE qui = ?1 AND idx = ?2", (known, row))?;
+            self.tx.execute("DELETE FROM visibles WHERE qui = ?1 AND idx = ?2", (liste::Nom::of(&known), row))?;
         }
         liste::montre(self.tx, row, owners.iter().chain(comptable).map(String::as_str))
     }

@@ -48,7 +48,7 @@ impl Projection for Journal {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn create_tables(&self, conn: &Connection) -> rusqlite::Result<()> {

@@ -111,7 +111,7 @@ fn transmis(
     id: &IdActe,
     data: &ActeTransmis,
 ) -> Result<(), ApplyError> {
-    let id_text = id.to_string();
+    let id_text = event.subject.identifier();
     let added = tx.execute(
         "INSERT INTO actes VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'transmis', ?9, 1)
              ON CONFLICT(id) DO UPDATE SET idx = ?1, arrondissement = ?5, matiere = ?7, classification = ?8,
@@ -119,7 +119,7 @@ fn transmis(
                  WHERE (etat = 'publie' OR etat = 'anomalie')",
         (
             leaf.index(),
-            &id_text,
+            id_text,
             id.siren.as_str(),
             id.departement.as_str(),
             data.arrondissement,
@@ -134,7 +134,7 @@ fn transmis(
     }
     pieces::cite(tx, leaf.index(), event)?;
     // The first leaf of its dossier: nothing was said before.
-    if leaf.leaf()?.previous.is_some() { settle(tx, &id_text) } else { Ok(()) }
+    if leaf.leaf()?.previous.is_some() { settle(tx, id_text) } else { Ok(()) }
 }
 
 /// What an event says about an act.
@@ -179,12 +179,12 @@ impl<'a> Fait<'a> {
     }
 
     fn add(&self, tx: &Writer<'_>, leaf: &Recorded, event: &Event, id: &IdActe) -> Result<(), ApplyError> {
-        let id_text = id.to_string();
+        let id_text = event.subject.identifier();
         let text = |jour: Option<Jour>| jour.map(|jour| jour.to_string());
         tx.execute(
             "INSERT INTO faits VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             rusqlite::params![
-                &id_text,
+                id_text,
                 leaf.index(),
                 self.genre,
                 leaf.recorded_at_ms()?,
@@ -212,11 +212,11 @@ impl<'a> Fait<'a> {
                 let sql = "INSERT INTO actes VALUES (?1, ?2, ?3, ?4, NULL, ?5, NULL, NULL, 'publie', NULL, 0)
                      ON CONFLICT(id) DO NOTHING";
                 let place = (id.siren.as_str(), id.departement.as_str(), id.nature.as_str());
-                tx.execute(sql, (leaf.index(), &id_text, place.0, place.1, place.2))?;
+                tx.execute(sql, (leaf.index(), id_text, place.0, place.1, place.2))?;
                 return Ok(());
             }
         };
-        tx.execute(etat, [&id_text])?;
+        tx.execute(etat, [id_text])?;
         Ok(())
     }
 }

@@ -3,7 +3,8 @@
 //! Rows of a list have a leaf for their key. A view with readers of its own keeps beside its rows
 //!
 //! ```text
-//! visibles     (qui, idx): who sees which row: an organisation, a département (`departement:039`), everybody (`*`)
+//! visibles     (qui, idx): who sees which row: an organisation (one with a SIREN by its nine digits, as a number), a département
+//!              (`departement:039`), everybody (`*`)
 //! ```
 //!
 //! A page walks the rows of each of the reader's names from where it starts and keeps those that the filters admit. It looks
@@ -13,7 +14,7 @@
 use std::collections::BTreeSet;
 
 use rusqlite::Connection;
-use rusqlite::types::ToSql;
+use rusqlite::types::{ToSql, ToSqlOutput};
 
 use crate::projection::ApplyError;
 use crate::writer::Writer;
@@ -29,7 +30,42 @@ pub const CHACUN: &str = "*";
 
 /// The table of who sees what.
 pub(crate) const VISIBLES: &str = "
- CREATE TABLE visibles(qui TEXT NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY (qui, idx)) STRICT, WITHOUT ROWID;";
+ CREATE TABLE visibles(qui ANY NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY (qui, idx)) STRICT, WITHOUT ROWID;";
+
+/// A name as it stands in `visibles`, where every event has some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Nom<'a> {
+    /// The SIREN of an organisation that has one.
+    Siren(u32),
+    /// Any other name.
+    Autre(&'a str),
+}
+
+impl<'a> Nom<'a> {
+    /// That of this name.
+    pub(crate) fn of(name: &'a str) -> Self {
+        let digits = name.strip_prefix("urn:siren:").filter(|digits| digits.len() == 9);
+        digits.and_then(|digits| digits.parse().ok()).map_or(Self::Autre(name), Self::Siren)
+    }
+}
+
+impl ToSql for Nom<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        match self {
+            Self::Siren(siren) => siren.to_sql(),
+            Self::Autre(name) => name.to_sql(),
+        }
+    }
+}
+
+impl From<Nom<'_>> for serde_json::Value {
+    fn from(nom: Nom<'_>) -> Self {
+        match nom {
+            Nom::Siren(siren) => siren.into(),
+            Nom::Autre(name) => name.into(),
+        }
+    }
+}
 
 /// What a reader may see.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,9 +148,9 @@ impl Liste {
         let limite = tranche.limite.min(LIMITE_MAX) as usize;
         // SQLite's integers end there, and so do leaves.
         let before = tranche.apres.map_or(i64::MAX, |index| i64::try_from(index).unwrap_or(i64::MAX));
-        let names: BTreeSet<Option<&str>> = match acces {
+        let names: BTreeSet<Option<Nom<'_>>> = match acces {
             Acces::Tout => BTreeSet::from([None]),
-            Acces::De(names) => names.iter().map(|name| Some(name.as_str())).collect(),
+            Acces::De(names) => names.iter().map(|name| Some(Nom::of(name))).collect(),
         };
         let walk = (PARCOURS_MAX / names.len().max(1)).max(limite) + 1;
         // One more than asked for: it tells whether another page follows.
@@ -161,7 +197,7 @@ pub(crate) fn montre<'a>(
     names: impl IntoIterator<Item = &'a str>,
 ) -> Result<(), ApplyError> {
     for name in names {
-        tx.execute("INSERT INTO visibles VALUES (?1, ?2) ON CONFLICT DO NOTHING", (name, index))?;
+        tx.execute("INSERT INTO visibles VALUES (?1, ?2) ON CONFLICT DO NOTHING", (Nom::of(name), index))?;
     }
     Ok(())
 }
@@ -173,7 +209,7 @@ pub(crate) fn voit(conn: &Connection, acces: &Acces, index: u64) -> rusqlite::Re
     let Acces::De(names) = acces else { return Ok(true) };
     let mut select = conn.prepare_cached(VOIT)?;
     for name in names {
-        if select.exists((name, index))? {
+        if select.exists((Nom::of(name), index))? {
             return Ok(true);
         }
     }

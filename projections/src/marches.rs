@@ -47,7 +47,7 @@ impl Projection for Marches {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn create_tables(&self, conn: &Connection) -> rusqlite::Result<()> {

@@ -91,6 +91,9 @@ impl<'a> Citee<'a> {
     }
 }
 
+/// What a citation mostly takes, in bytes.
+const CITATION_BYTES: usize = 256;
+
 /// Keeps the files that the event at `index` cites.
 pub(crate) fn cite(tx: &Writer<'_>, index: u64, event: &Event) -> Result<(), ApplyError> {
     let pieces = event.data.pieces();
@@ -98,7 +101,9 @@ pub(crate) fn cite(tx: &Writer<'_>, index: u64, event: &Event) -> Result<(), App
         return Ok(());
     }
     let cited: Vec<Citee<'_>> = pieces.iter().map(Citee::of).collect();
-    let cited = serde_json::to_string(&cited).map_err(ApplyError::leaf)?;
+    let mut text = Vec::with_capacity(CITATION_BYTES * cited.len());
+    serde_json::to_writer(&mut text, &cited).map_err(ApplyError::leaf)?;
+    let cited = String::from_utf8(text).map_err(ApplyError::leaf)?;
     tx.execute("INSERT INTO pieces VALUES (?1, ?2, ?3)", (index, event.source.to_string(), cited))?;
     Ok(())
 }

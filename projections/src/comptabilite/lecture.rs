@@ -332,7 +332,10 @@ pub fn totaux_factures(conn: &Connection, acces: &Acces, acheteur: &str) -> rusq
 fn names(acces: &Acces) -> Option<String> {
     match acces {
         Acces::Tout => None,
-        Acces::De(names) => Some(serde_json::json!(names).to_string()),
+        Acces::De(names) => {
+            let names = names.iter().map(|name| liste::Nom::of(name).into());
+            Some(serde_json::Value::Array(names.collect()).to_string())
+        }
     }
 }
 

@@ -147,7 +147,7 @@ fn another_organisation_s_erasure_takes_nothing() {
 fn nothing_of_a_confidential_piece_stands_in_the_file_of_a_view() {
     let view = two_acts().view();
     assert_eq!(view.acte(ACTE).objet.as_deref(), Some("Tarifs"));
-    let path = crate::file::path(view.dir.path(), &crate::legalite::Legalite);
+    let path = crate::file::path(view.dir.path(), &Legalite);
     Connection::open(&path).unwrap().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
     let bytes = std::fs::read(path).unwrap();
     let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());

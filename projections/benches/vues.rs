@@ -5,8 +5,8 @@
 //! cargo bench -p greffe-projections --bench vues -- --events 1000000
 //! ```
 //!
-//! Leaves are in memory, views on the disk that `TMPDIR` chooses; each view alone, so that each reads the leaves itself (a node
-//! reads them once for all). Signatures are not real: no view verifies them.
+//! Leaves are in memory, views on the disk that `TMPDIR` chooses; first each view alone, so that each reads the leaves itself, then
+//! all five together, for which each leaf is read once. Signatures are not real: no view verifies them.
 
 #![allow(
     clippy::unwrap_used,
@@ -29,9 +29,11 @@ use greffe_events::key::{KeyId, Signature};
 use greffe_events::leaf::Leaf;
 use greffe_events::piece::Empreinte;
 use greffe_projections::adherents::Adherents;
+use greffe_projections::comptabilite::Comptabilite;
 use greffe_projections::journal::Journal;
 use greffe_projections::legalite::Legalite;
-use greffe_projections::{Log, LogError, Projection, Recorded, Runner};
+use greffe_projections::marches::Marches;
+use greffe_projections::{Log, LogError, Projection, Recorded, Runner, rebuild_all};
 use serde_json::json;
 
 const COMMUNES: usize = 50;
@@ -67,8 +69,18 @@ fn main() {
         measure("following", view, &mut log, STEP);
         measure("following", view, &mut log, 10 * STEP);
         measure("catching up", view, &mut log, events);
-        rebuild(view, &log);
+        rebuild(&[view], &log);
     }
+    rebuild(
+        &[
+            || Box::new(Legalite),
+            || Box::new(Adherents),
+            || Box::new(Comptabilite),
+            || Box::new(Marches),
+            || Box::new(Journal),
+        ],
+        &log,
+    );
 }
 
 /// A view follows a log that grows by `step` leaves at a time.
@@ -85,13 +97,16 @@ fn measure(what: &str, view: fn() -> Box<dyn Projection>, log: &mut Leaves, step
     clock.tell(&format!("{} {what} in steps of {step}", view().name()), &runner, events);
 }
 
-/// A view is built again beside the one that serves.
-fn rebuild(view: fn() -> Box<dyn Projection>, log: &Leaves) {
+/// Views are built again beside those that serve.
+fn rebuild(views: &[fn() -> Box<dyn Projection>], log: &Leaves) {
     let dir = tempfile::tempdir().unwrap();
-    let mut runner = Runner::open(dir.path(), view()).unwrap();
+    let mut runners: Vec<_> = views.iter().map(|view| Runner::open(dir.path(), view()).unwrap()).collect();
     let clock = Clock::start();
-    runner.rebuild(log, |_| ControlFlow::Continue(())).unwrap();
-    clock.tell(&format!("{} built again", view().name()), &runner, log.leaves.len());
+    for outcome in rebuild_all(&mut runners, log, |_| ControlFlow::Continue(())) {
+        outcome.unwrap();
+    }
+    let names: Vec<_> = views.iter().map(|view| view().name()).collect();
+    clock.tell(&format!("{} built again", names.join(", ")), &runners[0], log.leaves.len());
 }
 
 struct Clock {

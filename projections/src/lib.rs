@@ -54,5 +54,5 @@ pub use pieces::PieceRow;
 pub use projection::{ApplyError, Projection};
 pub use reader::{ReadError, ViewReader, WaitError};
 pub use recorded::RecordedExt;
-pub use runner::{Failure, RunError, Runner, Status};
+pub use runner::{Failure, RunError, Runner, Status, rebuild_all};
 pub use writer::Writer;

@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::batch::BATCH_LEAVES_MAX;
 
 /// The log, as projections read it: leaves in their order.
-pub trait Log {
+pub trait Log: Sync {
     /// Number of leaves.
     fn head(&self) -> Result<u64, LogError>;
 

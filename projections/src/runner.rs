@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use thiserror::Error;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
 use crate::batch::{step, verify};
 use crate::digest::{self, Digest};
@@ -30,6 +30,8 @@ use crate::file::{self, Found, Position};
 use crate::log::{Log, LogError};
 use crate::projection::Projection;
 use crate::reader::{Shared, ViewReader};
+
+pub use rebuild::rebuild_all;
 
 /// Where a view is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -263,54 +265,10 @@ impl Runner {
     pub fn rebuild(
         &mut self,
         log: &dyn Log,
-        mut progress: impl FnMut(&Status) -> ControlFlow<()>,
+        progress: impl FnMut(&Status) -> ControlFlow<()>,
     ) -> Result<Status, RunError> {
-        let new = file::rebuild_path(&self.dir, self.projection.as_ref());
-        file::remove(&new)?;
-        let built = self.build_beside(log, &new, &mut progress).and_then(|()| self.swap(&new));
-        if let Err(error) = built {
-            // The cause of the failure counts, not that of the tidying; the next opening tidies again.
-            if let Err(left) = file::remove(&new) {
-                warn!(view = self.projection.name(), %left, "an unfinished rebuild can't be removed");
-            }
-            self.reopen()?;
-            return Err(error);
-        }
-        let head = log.head()?;
-        let position = self.position.leaves;
-        self.shared.set_status(|status| {
-            *status = Status { position, lag: head.saturating_sub(position), failure: None };
-        });
-        info!(view = self.projection.name(), position, "the view was built again");
-        Ok(self.status())
-    }
-
-    fn build_beside(
-        &self,
-        log: &dyn Log,
-        new: &Path,
-        progress: &mut impl FnMut(&Status) -> ControlFlow<()>,
-    ) -> Result<(), RunError> {
-        let mut conn = file::create(new, self.projection.as_ref())?;
-        file::set_building(&conn).map_err(|source| RunError::Sqlite { doing: "preparing the rebuilt view", source })?;
-        let mut position = Position::START;
-        loop {
-            let head = log.head()?;
-            if position.leaves >= head {
-                break;
-            }
-            let (next, failure) = step(&mut conn, self.projection.as_ref(), log, head, position)?;
-            if let Some(failure) = failure {
-                return Err(RunError::Rebuild(failure));
-            }
-            position = next;
-            let status = Status { position: position.leaves, lag: head - position.leaves, failure: None };
-            if progress(&status).is_break() {
-                return Err(RunError::Interrupted { position: position.leaves });
-            }
-        }
-        // The last connection to close moves the log into the file and removes it.
-        conn.close().map_err(|(_, source)| RunError::Sqlite { doing: "closing the rebuilt view", source })
+        let mut rebuilt = rebuild_all([self], log, progress);
+        rebuilt.pop().unwrap_or(Err(RunError::NotOpen))
     }
 
     fn swap(&mut self, new: &Path) -> Result<(), RunError> {
@@ -373,5 +331,6 @@ fn open_or_create(dir: &Path, projection: &dyn Projection) -> Result<(Connection
     Ok((file::create(&path, projection)?, Position::START))
 }
 
+mod rebuild;
 #[cfg(test)]
 mod tests;

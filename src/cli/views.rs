@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use greffe_projections::{Digest, Projection, Runner};
+use greffe_projections::{Digest, Failure, Projection, RunError, Runner, Status, rebuild_all};
 
 use super::{Outcome, print, progress_bar, say};
 use crate::ledger::folder::Folder;
@@ -46,10 +46,15 @@ pub fn run(command: &Command) -> Outcome {
     let store = SqliteStore::open_read_only(&args.dir).with_context(|| args.dir.display().to_string())?;
     let log = StoreLog::new(Arc::new(store) as Arc<dyn EventStore>);
     std::fs::create_dir_all(folder.views()).with_context(|| folder.views().display().to_string())?;
+    let mut runners = Vec::new();
+    for view in views {
+        let name = view.name();
+        let runner = Runner::open(&folder.views(), view).with_context(|| format!("vue {name}"))?;
+        runners.push((name, runner));
+    }
     let mut stopped = false;
-    for projection in views {
-        let name = projection.name();
-        match treat(&folder, projection, &log, rebuild).with_context(|| format!("vue {name}"))? {
+    for (name, outcome) in if rebuild { rebuilt(&mut runners, &log) } else { caught_up(&mut runners, &log) } {
+        match outcome.with_context(|| format!("vue {name}"))? {
             Ok(digest) => print(format_args!("{name} {digest}"))?,
             Err(failure) => {
                 say(format_args!("vue {name} : {failure}"));
@@ -59,6 +64,9 @@ pub fn run(command: &Command) -> Outcome {
     }
     Ok(if stopped { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
+
+/// What became of a view: its digest, or the event that it can't apply.
+type Outcomes = Vec<(&'static str, Result<Result<Digest, Failure>, RunError>)>;
 
 /// The views of these names, or all.
 fn chosen(names: &[String]) -> anyhow::Result<Vec<Box<dyn Projection>>> {
@@ -70,35 +78,50 @@ fn chosen(names: &[String]) -> anyhow::Result<Vec<Box<dyn Projection>>> {
     Ok(all.into_iter().filter(|view| names.is_empty() || names.iter().any(|name| name == view.name())).collect())
 }
 
-/// Brings one view to the end of the log; its digest, or the event that it can't apply.
-fn treat(
-    folder: &Folder,
-    projection: Box<dyn Projection>,
-    log: &StoreLog,
-    rebuild: bool,
-) -> anyhow::Result<Result<Digest, greffe_projections::Failure>> {
-    let name = projection.name();
-    let mut runner = Runner::open(&folder.views(), projection)?;
-    let bar = progress_bar(name);
+/// Builds all of them again, together.
+fn rebuilt(runners: &mut [(&'static str, Runner)], log: &StoreLog) -> Outcomes {
+    let bar = progress_bar("vues");
     let start = Instant::now();
-    let progress = |status: &greffe_projections::Status| {
+    let progress = |status: &Status| {
         bar.set_length(status.position + status.lag);
         bar.set_position(status.position);
         ControlFlow::Continue(())
     };
-    let status = if rebuild {
-        match runner.rebuild(log, progress) {
-            Err(greffe_projections::RunError::Rebuild(failure)) => return Ok(Err(failure)),
-            other => other?,
-        }
-    } else {
-        runner.catch_up(log, progress)?
-    };
+    let outcomes = rebuild_all(runners.iter_mut().map(|(_, runner)| runner), log, progress);
     bar.finish_and_clear();
-    if let Some(failure) = status.failure {
-        return Ok(Err(failure));
-    }
-    let seconds = start.elapsed().as_secs_f64();
-    say(format_args!("vue {name} : {} événements en {seconds:.1} s", status.position));
-    Ok(Ok(runner.digest()?))
+    let events = runners.iter().map(|(_, runner)| runner.position()).max().unwrap_or_default();
+    say(format_args!("{events} événements en {:.1} s", start.elapsed().as_secs_f64()));
+    let outcomes = runners.iter().zip(outcomes).map(|((name, runner), outcome)| {
+        let digest = match outcome {
+            Ok(_) => runner.digest().map(Ok),
+            Err(RunError::Rebuild(failure)) => Ok(Err(failure)),
+            Err(error) => Err(error),
+        };
+        (*name, digest)
+    });
+    outcomes.collect()
+}
+
+/// Brings each to the end of the log.
+fn caught_up(runners: &mut [(&'static str, Runner)], log: &StoreLog) -> Outcomes {
+    let outcomes = runners.iter_mut().map(|(name, runner)| {
+        let bar = progress_bar(name);
+        let start = Instant::now();
+        let caught_up = runner.catch_up(log, |status| {
+            bar.set_length(status.position + status.lag);
+            bar.set_position(status.position);
+            ControlFlow::Continue(())
+        });
+        bar.finish_and_clear();
+        let digest = caught_up.and_then(|status| match status.failure {
+            Some(failure) => Ok(Err(failure)),
+            None => {
+                let seconds = start.elapsed().as_secs_f64();
+                say(format_args!("vue {name} : {} événements en {seconds:.1} s", status.position));
+                runner.digest().map(Ok)
+            }
+        });
+        (*name, digest)
+    });
+    outcomes.collect()
 }

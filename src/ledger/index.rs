@@ -263,7 +263,8 @@ impl IndexWriter {
     pub fn commit(&mut self, edge: &mut Edge, last: Hash) {
         let sized = edge.size();
         assert_eq!(sized, self.size, "the tree and the index hold the same leaves");
-        let mut batch = std::mem::take(&mut self.batch);
+        let next = Rows::like(&self.batch);
+        let mut batch = std::mem::replace(&mut self.batch, next);
         batch.tiles.extend(edge.take_completed().into_iter().map(|full| ((full.level, full.n), full.hashes)));
         let partial = partial_tiles(sized);
         batch.tiles.extend(partial.map(|tile| ((tile.level(), tile.n()), edge.partial(tile.level()).to_vec())));

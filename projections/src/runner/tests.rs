@@ -14,6 +14,8 @@ use crate::Writer;
 use crate::projection::ApplyError;
 use crate::reader::{ReadError, WaitError};
 
+mod ensemble;
+
 const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Leaves(Mutex<Vec<Vec<u8>>>);

@@ -105,7 +105,8 @@ impl Behind {
         if state.fresh.leaves == 0 {
             return None;
         }
-        let rows = Arc::new(std::mem::take(&mut state.fresh));
+        let next = Rows::like(&state.fresh);
+        let rows = Arc::new(std::mem::replace(&mut state.fresh, next));
         state.writing = Some(Arc::clone(&rows));
         drop(state);
         self.changed.notify_all();

@@ -49,6 +49,20 @@ pub(super) struct Rows {
 }
 
 impl Rows {
+    /// None yet, with room for about as many as these: batches resemble their neighbours, and tables that grow are filled twice.
+    pub fn like(other: &Self) -> Self {
+        fn table<K, V>(other: &Table<K, V>) -> Table<K, V> {
+            Table::with_capacity_and_hasher(other.len(), foldhash::fast::RandomState::default())
+        }
+        Self {
+            identities: table(&other.identities),
+            dossiers: table(&other.dossiers),
+            sources: table(&other.sources),
+            citations: table(&other.citations),
+            ..Self::default()
+        }
+    }
+
     /// Adds what a leaf brings; `refused` is whose key signed what it refuses, if it is a refusal.
     pub fn add(
         &mut self,

@@ -18,6 +18,7 @@ use std::sync::LazyLock;
 use curve25519_dalek::Scalar;
 use curve25519_dalek::constants::ED25519_BASEPOINT_POINT;
 use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
+use curve25519_dalek::traits::Identity;
 use sha2::{Digest, Sha512};
 
 use super::{KeyId, Signature};
@@ -45,11 +46,10 @@ impl Table {
         let s = Option::<Scalar>::from(Scalar::from_canonical_bytes(s_bytes.try_into().ok()?))?;
         let digest = Sha512::new().chain_update(r_bytes).chain_update(self.key.0).chain_update(message).finalize();
         let k = Scalar::from_bytes_mod_order_wide(&digest.into());
-        // Copied before any is added: reads from memory then wait for each other's end, not for sums.
-        let mut terms = Vec::with_capacity(Multiples::<11>::DIGITS + Multiples::<6>::DIGITS);
-        BASE.terms(&s, &mut terms);
-        self.multiples.terms(&k, &mut terms);
-        let r: EdwardsPoint = terms.iter().sum();
+        let mut terms = Terms::with_capacity(Multiples::<11>::DIGITS + Multiples::<6>::DIGITS);
+        BASE.take(&s, &mut terms);
+        self.multiples.take(&k, &mut terms);
+        let r = terms.sum();
         (!r.is_small_order()).then_some(r)
     }
 }
@@ -90,24 +90,47 @@ impl<const BITS: usize> Multiples<BITS> {
         Self(multiples)
     }
 
-    /// What adds up to the point times `scalar`, which is reduced.
-    fn terms(&self, scalar: &Scalar, terms: &mut Vec<EdwardsPoint>) {
+    /// Takes what adds up to the point times `scalar`, which is reduced.
+    fn take(&self, scalar: &Scalar, terms: &mut Terms) {
         // So that eight bytes can be read from each place.
         let mut bytes = [0; 40];
         bytes[..32].copy_from_slice(scalar.as_bytes());
-        let mut carry = 0;
-        for (at, multiples) in self.0.chunks_exact(Self::HALF).enumerate() {
+        let (mut carry, mut places) = (0, [0; MULTIPLES_MAX]);
+        let from = terms.is_less.len();
+        for at in 0..Self::DIGITS {
             let bit = at * BITS;
             let word = bytes[bit / 8..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
             let digit = usize::try_from(word >> (bit % 8) & ((1 << BITS) - 1)).unwrap_or_default() + carry;
             // Above half, one more of the next power and the rest taken away again.
             carry = usize::from(digit > Self::HALF);
-            if carry == 1 {
-                terms.extend((2 * Self::HALF - digit).checked_sub(1).map(|less| -multiples[less]));
-            } else {
-                terms.extend(digit.checked_sub(1).map(|more| multiples[more]));
+            let size = if carry == 1 { 2 * Self::HALF - digit } else { digit };
+            if size > 0 {
+                places[terms.is_less.len() - from] = at * Self::HALF + size - 1;
+                terms.is_less.push(carry == 1);
             }
         }
+        // Nothing but copies: as many reads as possible wait for memory at once.
+        terms.points.extend(places[..terms.is_less.len() - from].iter().filter_map(|place| self.0.get(*place)));
+    }
+}
+
+/// Most digits of a scalar.
+const MULTIPLES_MAX: usize = Multiples::<6>::DIGITS;
+
+/// Points to add up, some of them to be taken away.
+struct Terms {
+    points: Vec<EdwardsPoint>,
+    is_less: Vec<bool>,
+}
+
+impl Terms {
+    fn with_capacity(terms: usize) -> Self {
+        Self { points: Vec::with_capacity(terms), is_less: Vec::with_capacity(terms) }
+    }
+
+    fn sum(&self) -> EdwardsPoint {
+        let terms = self.points.iter().zip(&self.is_less);
+        terms.fold(EdwardsPoint::identity(), |sum, (point, is_less)| if *is_less { sum - point } else { sum + point })
     }
 }
 
@@ -118,10 +141,10 @@ mod tests {
 
     fn agrees(scalar: Scalar) {
         fn times<const BITS: usize>(multiples: &Multiples<BITS>, scalar: &Scalar) -> EdwardsPoint {
-            let mut terms = Vec::new();
-            multiples.terms(scalar, &mut terms);
-            assert!(terms.len() <= Multiples::<BITS>::DIGITS);
-            terms.iter().sum()
+            let mut terms = Terms::with_capacity(0);
+            multiples.take(scalar, &mut terms);
+            assert!(terms.points.len() <= Multiples::<BITS>::DIGITS && terms.points.len() == terms.is_less.len());
+            terms.sum()
         }
         let point = ED25519_BASEPOINT_POINT * Scalar::from(7_u8);
         assert_eq!(times(&Multiples::<6>::new(point), &scalar), point * scalar);

@@ -11,8 +11,10 @@ mod support;
 
 use std::fs;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Instant;
 
 use charge::{Charge, Dit, ORIGIN};
 use greffe::ledger::Ledger;
@@ -23,7 +25,7 @@ use greffe_projections::{Log, LogError, Recorded, Runner};
 use node::*;
 
 /// A ledger with some acts, whose node was stopped.
-fn ledger(root: &std::path::Path) -> PathBuf {
+fn ledger(root: &Path) -> PathBuf {
     let ledger = init(root, ORIGIN);
     let node = Serving::start(&ledger.dir);
     let charge = Charge::enrol(root, &ledger, &node);
@@ -167,4 +169,48 @@ fn views_that_take_leaves_from_their_writer_come_out_as_from_the_store() {
         built.catch_up(&log, |_| ControlFlow::Continue(())).unwrap();
         assert_eq!(followed.digest().unwrap(), built.digest().unwrap());
     }
+}
+
+/// The publications of that many acts, in one ledger that nobody has open.
+fn long_ledger(root: &Path, events: usize) -> PathBuf {
+    let (folder, ledger) = support::open_with_members(root);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for from in (0..events).step_by(500) {
+        let publie = |n| {
+            let data = serde_json::json!({ "mode": "affichage", "date": "2026-07-18" });
+            support::event("acte.publie", support::COMMUNE, &format!("acte/{}", support::id_acte(n)), data)
+        };
+        let envelopes: Vec<String> = (from..from + 500).map(|n| support::signed(&publie(n), &[10]).to_json()).collect();
+        let bytes: Vec<&[u8]> = envelopes.iter().map(String::as_bytes).collect();
+        let prepared = ledger.prepare(&bytes, support::now_ms()).unwrap().into_iter().map(Result::unwrap).collect();
+        let told = runtime.block_on(ledger.submit_all(prepared));
+        let refused = told.iter().find(|told| !matches!(told, Told::Recorded { is_new: true, .. }));
+        assert!(refused.is_none(), "{refused:?}");
+    }
+    folder.root().to_owned()
+}
+
+#[test]
+fn a_rebuild_killed_at_any_instant_leaves_the_old_views_or_the_new_ones() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = long_ledger(root.path(), 4_000);
+    let expected = succeed(&["views", "digest", "--dir", arg(&dir)]);
+    let start = Instant::now();
+    assert_eq!(succeed(&["views", "rebuild", "--dir", arg(&dir)]), expected);
+    let whole = start.elapsed();
+    let mut killed = 0;
+    for n in 0..10 {
+        let mut rebuild = greffe();
+        rebuild.args(["views", "rebuild", "--dir", arg(&dir)]).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut rebuild = rebuild.spawn().unwrap();
+        std::thread::sleep(whole * n / 10);
+        // It may have ended by itself.
+        let _ = rebuild.kill();
+        killed += u32::from(!rebuild.wait().unwrap().success());
+        assert_eq!(succeed(&["views", "digest", "--dir", arg(&dir)]), expected, "after the kill at {n} tenths");
+    }
+    assert!(killed > 0, "no rebuild was cut short");
+    assert_eq!(succeed(&["views", "rebuild", "--dir", arg(&dir)]), expected);
+    let left = fs::read_dir(dir.join("vues")).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+    assert_eq!(left.filter(|name| name.contains("rebuild")).count(), 0, "what was cut short is tidied away");
 }

@@ -10,12 +10,16 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::Response;
 use greffe_events::catalogue::Famille;
 use greffe_events::ident::{Departement, IdActe, Nature, Siren};
-use greffe_projections::legalite::{self, Acces, ActeRow, Etat, Filtre, Objets};
+use greffe_projections::legalite::delais::Motif;
+use greffe_projections::legalite::{self, Acces, AccuseRow, ActeRow, Etat, Filtre, Objets, PublicationRow};
 use serde::{Deserialize, Serialize};
 
 use super::access::Reader;
+use super::csv::{Cellule, Tableau};
+use super::liste::{Demande, Liste};
 use super::problem::Problem;
 use super::request::{Params, parameter};
 use super::vues::{FindQuery, cursor, limite, mot, organisations, read_cursor, wait_for};
@@ -42,17 +46,30 @@ pub(super) struct Page {
     suite: Option<String>,
 }
 
+impl Liste for Page {
+    type Ligne = ActeRow;
+
+    fn lignes(&self) -> &[ActeRow] {
+        &self.actes
+    }
+
+    fn suite(&self) -> Option<String> {
+        self.suite.clone()
+    }
+}
+
 /// `GET /v1/actes`.
 pub(super) async fn list(
     State(node): State<Node>,
     reader: Reader,
+    demande: Demande,
     Params(query): Params<ListQuery>,
-) -> Result<Json<Page>, Problem> {
+) -> Result<Response, Problem> {
     let filtre = query.filtre()?;
     wait_for(&node, query.at_least, |vues| &vues.legalite).await?;
     node.blocking(move |app| {
         let filtre = Filtre { acces: acces(app, &reader)?, ..filtre };
-        page(app, &filtre).map(Json)
+        demande.repond(&page(app, &filtre)?)
     })
     .await
 }
@@ -129,4 +146,82 @@ fn acces(app: &App, reader: &Reader) -> Result<Acces, Problem> {
             .collect(),
         departements: reader.departements().iter().map(ToString::to_string).collect(),
     })
+}
+
+impl Tableau for ActeRow {
+    const NOM: &'static str = "actes";
+    const ENTETES: &'static [&'static str] = &[
+        "Identifiant",
+        "SIREN",
+        "Département",
+        "Nature",
+        "Numéro",
+        "Date de décision",
+        "Matière",
+        "Objet",
+        "État",
+        "Transmis le (UTC)",
+        "Transmissions",
+        "Date de réception",
+        "Accusé signé par",
+        "Accusé constaté par",
+        "Anomalies",
+        "Publié le",
+        "Notifié le",
+        "Exécutoire depuis",
+        "Exécutoire : motif",
+        "Déféré possible jusqu'au, au plus tôt",
+        "Déféré possible jusqu'au, au plus tard",
+        "Pièces",
+        "Indice",
+    ];
+
+    fn lignes<'a>(&'a self) -> Vec<Vec<Cellule<'a>>> {
+        let jour = |text: Option<&'a String>| Cellule::option(text, |text| Cellule::Jour(text));
+        let first = |is_notification: bool| {
+            let of_kind = |row: &&PublicationRow| (row.mode == "notification") == is_notification;
+            jour(self.publications.iter().filter(of_kind).map(|row| &row.date).min())
+        };
+        let accuse = |par: fn(&AccuseRow) -> &Option<String>| {
+            Cellule::option(self.accuses.iter().find_map(|accuse| par(accuse).as_ref()), Into::into)
+        };
+        vec![vec![
+            (&self.id).into(),
+            (&self.siren).into(),
+            (&self.departement).into(),
+            (&self.nature).into(),
+            (&self.numero).into(),
+            Cellule::Jour(&self.date_decision),
+            (&self.matiere).into(),
+            (&self.objet).into(),
+            self.etat.as_str().into(),
+            Cellule::option(self.transmis_le.as_deref(), Cellule::Instant),
+            self.transmissions.into(),
+            jour(self.date_reception.as_ref()),
+            accuse(|accuse| &accuse.signe_par),
+            accuse(|accuse| &accuse.constate_par),
+            self.anomalies.len().into(),
+            first(false),
+            first(true),
+            jour(self.executoire.le.as_ref()),
+            motif(self.executoire.motif).into(),
+            jour(self.defere.as_ref().map(|defere| &defere.au_plus_tot)),
+            jour(self.defere.as_ref().map(|defere| &defere.au_plus_tard)),
+            self.pieces.len().into(),
+            self.index.into(),
+        ]]
+    }
+}
+
+/// Why an act is executory, or is not, for people.
+fn motif(motif: Motif) -> &'static str {
+    match motif {
+        Motif::PublieEtTransmis => "publié et transmis",
+        Motif::NotifieEtTransmis => "notifié et transmis",
+        Motif::PublieSansTransmission => "publié ; rien ne dit qu'il devait être transmis",
+        Motif::NonPublie => "non publié",
+        Motif::NonNotifie => "non notifié",
+        Motif::TransmissionRejetee => "transmission rejetée",
+        Motif::Annule => "annulé",
+    }
 }

@@ -10,12 +10,15 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::Response;
 use greffe_events::ident::{Departement, Organisation};
 use greffe_projections::adherents::{self, AdherentRow, Filtre};
 use serde::Deserialize;
 
 use super::Node;
 use super::access::Reader;
+use super::csv::{Cellule, Tableau};
+use super::liste::Demande;
 use super::problem::Problem;
 use super::request::{Params, now_ms, parameter};
 use super::vues::{FindQuery, PageJson, acces_propre, mot, tranche, wait_for};
@@ -49,8 +52,9 @@ pub(super) struct ListQuery {
 pub(super) async fn list(
     State(node): State<Node>,
     reader: Reader,
+    demande: Demande,
     Params(query): Params<ListQuery>,
-) -> Result<Json<PageJson<AdherentRow>>, Problem> {
+) -> Result<Response, Problem> {
     let departement: Option<Departement> = parameter("departement", query.departement.as_deref())?;
     let filtre = Filtre {
         categorie: mot("categorie", query.categorie.as_deref(), &CATEGORIES, |word| word)?,
@@ -62,7 +66,7 @@ pub(super) async fn list(
     node.blocking(move |app| {
         let acces = acces_propre(&reader);
         let page = app.vues.adherents.read(|view, _| adherents::list(view, &acces, &filtre, tranche))?;
-        Ok(Json(page.into()))
+        demande.repond(&PageJson::from(page))
     })
     .await
 }
@@ -82,4 +86,34 @@ pub(super) async fn find(
         found.map(Json).ok_or_else(Problem::not_found)
     })
     .await
+}
+
+impl Tableau for AdherentRow {
+    const NOM: &'static str = "adherents";
+    const ENTETES: &'static [&'static str] = &[
+        "Organisme",
+        "Catégorie",
+        "Dénomination",
+        "Département",
+        "Adhérent",
+        "Inscrit le (UTC)",
+        "Sorti le (UTC)",
+        "Motif de sortie",
+        "Indice",
+    ];
+
+    fn lignes(&self) -> Vec<Vec<Cellule<'_>>> {
+        let sortie = self.sortie.as_ref();
+        vec![vec![
+            (&self.organisation).into(),
+            (&self.categorie).into(),
+            (&self.denomination).into(),
+            (&self.departement).into(),
+            self.membre.into(),
+            Cellule::Instant(&self.inscrit_le),
+            Cellule::option(sortie.map(|fin| fin.le.as_str()), Cellule::Instant),
+            Cellule::option(sortie.and_then(|fin| fin.motif.as_deref()), Into::into),
+            self.index.into(),
+        ]]
+    }
 }

@@ -12,14 +12,17 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::Response;
 use greffe_events::catalogue::Famille;
 use greffe_events::catalogue::consultation::Procedure;
 use greffe_events::ident::{IdConsultation, Organisation};
-use greffe_projections::marches::{self, ConsultationRow, Filtre, PliRow, RetraitRow};
+use greffe_projections::marches::{self, ConsultationRow, EnvoiRow, Filtre, PliRow, RetraitRow};
 use serde::Deserialize;
 
 use super::Node;
 use super::access::Reader;
+use super::csv::{Cellule, Tableau};
+use super::liste::Demande;
 use super::problem::Problem;
 use super::request::{Params, bad_parameter, now_ms};
 use super::vues::{FindQuery, PageJson, acces, mot, tranche, wait_for};
@@ -40,8 +43,9 @@ pub(super) struct ListQuery {
 pub(super) async fn list(
     State(node): State<Node>,
     reader: Reader,
+    demande: Demande,
     Params(query): Params<ListQuery>,
-) -> Result<Json<PageJson<ConsultationRow>>, Problem> {
+) -> Result<Response, Problem> {
     let acheteur = query.acheteur.as_deref().map(Organisation::of_abrege).transpose();
     let acheteur = acheteur.map_err(|error| bad_parameter("acheteur", error.to_string()))?;
     if query.ouverte == Some(false) {
@@ -57,7 +61,7 @@ pub(super) async fn list(
     node.blocking(move |app| {
         let acces = acces(app, &reader, Famille::Marches)?;
         let page = app.vues.marches.read(|view, _| marches::list(view, &acces, &filtre, tranche))?;
-        Ok(Json(page.into()))
+        demande.repond(&PageJson::from(page))
     })
     .await
 }
@@ -93,15 +97,16 @@ pub(super) async fn retraits(
     State(node): State<Node>,
     reader: Reader,
     Path(id): Path<String>,
+    demande: Demande,
     Params(query): Params<RegistreQuery>,
-) -> Result<Json<PageJson<RetraitRow>>, Problem> {
+) -> Result<Response, Problem> {
     let id: IdConsultation = id.parse().map_err(|_| Problem::not_found())?;
     let tranche = tranche(query.limit, query.apres.as_deref())?;
     wait_for(&node, query.at_least, |vues| &vues.marches).await?;
     node.blocking(move |app| {
         let acces = acces(app, &reader, Famille::Marches)?;
         let found = app.vues.marches.read(|view, _| marches::retraits(view, &acces, &id.to_string(), tranche))?;
-        found.map(|page| Json(page.into())).ok_or_else(Problem::not_found)
+        demande.repond(&PageJson::from(found.ok_or_else(Problem::not_found)?))
     })
     .await
 }
@@ -111,15 +116,126 @@ pub(super) async fn plis(
     State(node): State<Node>,
     reader: Reader,
     Path(id): Path<String>,
+    demande: Demande,
     Params(query): Params<RegistreQuery>,
-) -> Result<Json<PageJson<PliRow>>, Problem> {
+) -> Result<Response, Problem> {
     let id: IdConsultation = id.parse().map_err(|_| Problem::not_found())?;
     let tranche = tranche(query.limit, query.apres.as_deref())?;
     wait_for(&node, query.at_least, |vues| &vues.marches).await?;
     node.blocking(move |app| {
         let acces = acces(app, &reader, Famille::Marches)?;
         let found = app.vues.marches.read(|view, _| marches::plis(view, &acces, &id.to_string(), tranche))?;
-        found.map(|page| Json(page.into())).ok_or_else(Problem::not_found)
+        demande.repond(&PageJson::from(found.ok_or_else(Problem::not_found)?))
     })
     .await
+}
+
+impl Tableau for ConsultationRow {
+    const NOM: &'static str = "consultations";
+    const ENTETES: &'static [&'static str] = &[
+        "Identifiant",
+        "Acheteur",
+        "Procédure",
+        "Nature",
+        "Catégorie",
+        "Créée le (UTC)",
+        "Publiée",
+        "Date limite (UTC)",
+        "Terminée",
+        "Phases",
+        "Lots",
+        "Lots : états",
+        "Version du DCE",
+        "Retraits",
+        "Questions",
+        "Plis",
+        "Indice",
+    ];
+
+    fn lignes(&self) -> Vec<Vec<Cellule<'_>>> {
+        let lots = self.lots.iter().map(|lot| match lot.numero {
+            Some(numero) => format!("{numero}={}", lot.etat),
+            None => lot.etat.to_owned(),
+        });
+        vec![vec![
+            (&self.id).into(),
+            (&self.acheteur).into(),
+            (&self.procedure).into(),
+            (&self.nature).into(),
+            (&self.categorie).into(),
+            Cellule::Instant(&self.creee_le),
+            self.publiee_index.is_some().into(),
+            Cellule::option(self.date_limite.as_deref(), Cellule::Instant),
+            self.terminee.into(),
+            self.phases.len().into(),
+            self.lots.len().into(),
+            Cellule::liste(lots),
+            self.dce_version.into(),
+            self.retraits.into(),
+            self.questions.into(),
+            self.plis.into(),
+            self.index.into(),
+        ]]
+    }
+}
+
+impl Tableau for RetraitRow {
+    const NOM: &'static str = "retraits";
+    const ENTETES: &'static [&'static str] =
+        &["Indice", "Signé par", "Constaté par", "Enregistré le (UTC)", "Version", "Complet", "Retiré le (UTC)"];
+
+    fn lignes(&self) -> Vec<Vec<Cellule<'_>>> {
+        vec![vec![
+            self.index.into(),
+            (&self.signe_par).into(),
+            (&self.constate_par).into(),
+            Cellule::Instant(&self.enregistre_le),
+            self.dit["version"].as_u64().into(),
+            self.dit["complet"].as_bool().into(),
+            Cellule::option(self.dit["retire_le"].as_str(), Cellule::Instant),
+        ]]
+    }
+}
+
+impl Tableau for PliRow {
+    const NOM: &'static str = "plis";
+    const ENTETES: &'static [&'static str] = &[
+        "Indice",
+        "Phase",
+        "Annoncé le (UTC)",
+        "Annonce : délai",
+        "Déposé le (UTC)",
+        "Dépôt : délai",
+        "Dépôt constaté",
+        "Retiré le (UTC)",
+        "Ouvert",
+        "Illisible",
+        "Identifiant",
+        "Soumissionnaire",
+        "Scellement conforme",
+        "Annonce tenue",
+    ];
+
+    fn lignes<'a>(&'a self) -> Vec<Vec<Cellule<'a>>> {
+        let le =
+            |envoi: &'a Option<EnvoiRow>| Cellule::option(envoi.as_ref(), |envoi| Cellule::Instant(&envoi.recu_le));
+        let delai = |envoi: &'a Option<EnvoiRow>| Cellule::option(envoi.as_ref(), |envoi| envoi.verdict.into());
+        let contenu = self.contenu.as_ref();
+        vec![vec![
+            self.index.into(),
+            self.phase.into(),
+            le(&self.annonce),
+            delai(&self.annonce),
+            le(&self.depot),
+            delai(&self.depot),
+            self.depot.as_ref().map(|depot| depot.constat).into(),
+            le(&self.retrait),
+            self.ouvert.into(),
+            self.illisible.into(),
+            Cellule::option(contenu, |contenu| (&contenu.id).into()),
+            Cellule::option(contenu, |contenu| (&contenu.soumissionnaire).into()),
+            contenu.and_then(|contenu| contenu.scellement_conforme).into(),
+            contenu.and_then(|contenu| contenu.annonce_tenue).into(),
+        ]]
+    }
 }

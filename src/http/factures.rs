@@ -11,6 +11,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::Response;
 use greffe_events::catalogue::Famille;
 use greffe_events::catalogue::facture::Avancement;
 use greffe_events::ident::{IdFacture, Organisation};
@@ -19,6 +20,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Node;
 use super::access::Reader;
+use super::csv::{Cellule, Tableau};
+use super::liste::{Demande, Liste};
 use super::problem::Problem;
 use super::request::{Params, bad_parameter};
 use super::vues::{FindQuery, PageJson, acces, mot, tranche, wait_for};
@@ -49,8 +52,9 @@ fn partie(name: &'static str, text: Option<&str>) -> Result<Option<String>, Prob
 pub(super) async fn list(
     State(node): State<Node>,
     reader: Reader,
+    demande: Demande,
     Params(query): Params<ListQuery>,
-) -> Result<Json<PageJson<FactureRow>>, Problem> {
+) -> Result<Response, Problem> {
     let etats: Vec<&str> = Avancement::ALL.iter().map(|step| step.as_str()).chain(AUTRES_ETATS).collect();
     let filtre = FiltreFactures {
         vendeur: partie("vendeur", query.vendeur.as_deref())?,
@@ -63,7 +67,7 @@ pub(super) async fn list(
     node.blocking(move |app| {
         let acces = acces(app, &reader, Famille::Comptabilite)?;
         let page = app.vues.comptabilite.read(|view, _| comptabilite::factures(view, &acces, &filtre, tranche))?;
-        Ok(Json(page.into()))
+        demande.repond(&PageJson::from(page))
     })
     .await
 }
@@ -82,18 +86,31 @@ pub(super) struct Totaux {
     totaux: Vec<TotalFactures>,
 }
 
+impl Liste for Totaux {
+    type Ligne = TotalFactures;
+
+    fn lignes(&self) -> &[TotalFactures] {
+        &self.totaux
+    }
+
+    fn suite(&self) -> Option<String> {
+        None
+    }
+}
+
 /// `GET /v1/factures/totaux`.
 pub(super) async fn totaux(
     State(node): State<Node>,
     reader: Reader,
+    demande: Demande,
     Params(query): Params<TotauxQuery>,
-) -> Result<Json<Totaux>, Problem> {
+) -> Result<Response, Problem> {
     let acheteur = partie("acheteur", Some(&query.acheteur))?.unwrap_or_default();
     wait_for(&node, query.at_least, |vues| &vues.comptabilite).await?;
     node.blocking(move |app| {
         let acces = acces(app, &reader, Famille::Comptabilite)?;
         let totaux = app.vues.comptabilite.read(|view, _| comptabilite::totaux_factures(view, &acces, &acheteur))?;
-        Ok(Json(Totaux { totaux }))
+        demande.repond(&Totaux { totaux })
     })
     .await
 }
@@ -113,4 +130,88 @@ pub(super) async fn find(
         found.map(Json).ok_or_else(Problem::not_found)
     })
     .await
+}
+
+impl Tableau for FactureRow {
+    const NOM: &'static str = "factures";
+    const ENTETES: &'static [&'static str] = &[
+        "Identifiant",
+        "Vendeur",
+        "Acheteur",
+        "Année",
+        "Comptable",
+        "État",
+        "Déposée le (UTC)",
+        "Dépôt constaté",
+        "Format",
+        "Type de document",
+        "Date de facture",
+        "Date d'échéance",
+        "Devise",
+        "Montant HT",
+        "Montant TVA",
+        "Montant TTC",
+        "Montant à payer",
+        "Montant payé",
+        "Budget (SIRET)",
+        "Exercice",
+        "Indice",
+    ];
+
+    fn lignes<'a>(&'a self) -> Vec<Vec<Cellule<'a>>> {
+        let montant = |text: &'a Option<String>| Cellule::option(text.as_deref(), Cellule::Montant);
+        let jour = |text: &'a Option<String>| Cellule::option(text.as_deref(), Cellule::Jour);
+        vec![vec![
+            (&self.id).into(),
+            (&self.vendeur).into(),
+            (&self.acheteur).into(),
+            self.annee.into(),
+            (&self.comptable).into(),
+            (&self.etat).into(),
+            Cellule::option(self.deposee_le.as_deref(), Cellule::Instant),
+            self.depot_constate.into(),
+            (&self.format).into(),
+            self.type_document.into(),
+            jour(&self.date_facture),
+            jour(&self.date_echeance),
+            (&self.devise).into(),
+            montant(&self.montant_ht),
+            montant(&self.montant_tva),
+            montant(&self.montant_ttc),
+            montant(&self.montant_a_payer),
+            Cellule::Montant(&self.montant_paye),
+            (&self.budget).into(),
+            self.exercice.into(),
+            self.index.into(),
+        ]]
+    }
+}
+
+impl Tableau for TotalFactures {
+    const NOM: &'static str = "factures-totaux";
+    const ENTETES: &'static [&'static str] = &[
+        "Acheteur",
+        "Année",
+        "Budget (SIRET)",
+        "Exercice",
+        "Devise",
+        "Factures",
+        "Montant HT",
+        "Montant TTC",
+        "Montant payé",
+    ];
+
+    fn lignes(&self) -> Vec<Vec<Cellule<'_>>> {
+        vec![vec![
+            (&self.acheteur).into(),
+            self.annee.into(),
+            (&self.budget).into(),
+            self.exercice.into(),
+            (&self.devise).into(),
+            self.factures.into(),
+            Cellule::Montant(&self.montant_ht),
+            Cellule::Montant(&self.montant_ttc),
+            Cellule::Montant(&self.montant_paye),
+        ]]
+    }
 }

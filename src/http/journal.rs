@@ -11,6 +11,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::Response;
 use greffe_events::EventType;
 use greffe_events::horodatage::Horodatage;
 use greffe_events::ident::{Organisation, Subject};
@@ -19,6 +20,8 @@ use serde::Deserialize;
 
 use super::Node;
 use super::access::Reader;
+use super::csv::{Cellule, Tableau};
+use super::liste::Demande;
 use super::problem::Problem;
 use super::request::{Params, bad_parameter, index_in_path, parameter};
 use super::vues::{FindQuery, PageJson, acces_propre, mot, tranche, wait_for};
@@ -78,15 +81,16 @@ impl ListQuery {
 pub(super) async fn list(
     State(node): State<Node>,
     reader: Reader,
+    demande: Demande,
     Params(query): Params<ListQuery>,
-) -> Result<Json<PageJson<EvenementRow>>, Problem> {
+) -> Result<Response, Problem> {
     let filtre = query.filtre()?;
     let tranche = tranche(query.limit, query.apres.as_deref())?;
     wait_for(&node, query.at_least, |vues| &vues.journal).await?;
     node.blocking(move |app| {
         let acces = acces_propre(&reader);
         let page = app.vues.journal.read(|view, _| journal::list(view, &acces, &filtre, tranche))?;
-        Ok(Json(page.into()))
+        demande.repond(&PageJson::from(page))
     })
     .await
 }
@@ -110,4 +114,50 @@ pub(super) async fn find(
         found.map(Json).ok_or_else(Problem::not_found)
     })
     .await
+}
+
+impl Tableau for EvenementRow {
+    const NOM: &'static str = "journal";
+    const ENTETES: &'static [&'static str] = &[
+        "Indice",
+        "Identifiant",
+        "Type",
+        "Source",
+        "Dossier",
+        "Signé le (UTC)",
+        "Reçu le (UTC)",
+        "Enregistré le (UTC)",
+        "Précédent",
+        "Rang",
+        "Clés",
+        "Signataire",
+        "Délégation (indice)",
+        "Constat",
+        "Refus : code",
+        "Refus : source",
+        "Refus : clé",
+    ];
+
+    fn lignes(&self) -> Vec<Vec<Cellule<'_>>> {
+        let refus = self.refus.as_ref();
+        vec![vec![
+            self.index.into(),
+            (&self.id).into(),
+            (&self.event_type).into(),
+            (&self.source).into(),
+            (&self.sujet).into(),
+            Cellule::Instant(&self.signe_le),
+            Cellule::Instant(&self.recu_le),
+            Cellule::Instant(&self.enregistre_le),
+            self.precedent.into(),
+            self.rang.into(),
+            Cellule::liste(&self.cles),
+            (&self.signataire).into(),
+            self.delegation_index.into(),
+            self.constat.into(),
+            Cellule::option(refus, |refus| (&refus.code).into()),
+            Cellule::option(refus, |refus| (&refus.source).into()),
+            Cellule::option(refus, |refus| (&refus.cle).into()),
+        ]]
+    }
 }

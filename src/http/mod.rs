@@ -13,6 +13,7 @@
 //! | [`consultations`] | `GET /v1/consultations`, `GET /v1/consultations/{id}`, its `retraits` and `plis` |
 //! | [`journal`] | `GET /v1/journal`, `GET /v1/journal/{index}` |
 //! | `vues` | what the endpoints over views share |
+//! | `liste`, `csv` | how lists are answered: JSON or CSV, and where the next page is |
 //! | [`tiles`] | `GET /checkpoint`, `GET /tile/…` (C2SP tlog-tiles) |
 //! | [`proofs`] | `GET /v1/proof/inclusion`, `GET /v1/proof/consistency` |
 //! | [`node`] | `GET /.well-known/greffe.json`, `GET /health/live`, `GET /health/ready` |
@@ -33,10 +34,12 @@ pub mod auth;
 pub mod bounds;
 mod connexion;
 pub mod consultations;
+mod csv;
 pub mod events;
 pub mod factures;
 pub mod flux;
 pub mod journal;
+mod liste;
 pub mod lots;
 pub mod metrics;
 pub mod node;

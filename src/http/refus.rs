@@ -13,6 +13,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::Response;
 use greffe_events::catalogue::{Data, RegistreRefus};
 use greffe_events::horodatage::Horodatage;
 use greffe_events::leaf::Leaf;
@@ -20,7 +21,9 @@ use greffe_events::{Code, Event};
 use serde::{Deserialize, Serialize};
 
 use super::access::Reader;
+use super::csv::{Cellule, Tableau};
 use super::events::readable_leaf;
+use super::liste::{Demande, Liste};
 use super::problem::Problem;
 use super::request::{Params, bad_parameter, index_in_path};
 use super::{App, Node};
@@ -61,6 +64,18 @@ pub(super) struct RefusJson {
     receipt: Option<Receipt>,
 }
 
+impl Liste for Page {
+    type Ligne = RefusJson;
+
+    fn lignes(&self) -> &[RefusJson] {
+        &self.refus
+    }
+
+    fn suite(&self) -> Option<String> {
+        self.suite.map(|index| index.to_string())
+    }
+}
+
 impl RefusJson {
     /// None for a leaf that records no refusal.
     fn of(index: u64, leaf: &Leaf) -> Result<Option<Self>, Problem> {
@@ -83,13 +98,14 @@ impl RefusJson {
 pub(super) async fn list(
     State(node): State<Node>,
     reader: Reader,
+    demande: Demande,
     Params(query): Params<ListQuery>,
-) -> Result<Json<Page>, Problem> {
+) -> Result<Response, Problem> {
     let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
     if !(1..=LIMIT_MAX).contains(&limit) {
         return Err(bad_parameter("limit", format!("limit is 1 to {LIMIT_MAX}")));
     }
-    node.blocking(move |app| page(app, &reader, query.apres, limit).map(Json)).await
+    node.blocking(move |app| demande.repond(&page(app, &reader, query.apres, limit)?)).await
 }
 
 fn page(app: &App, reader: &Reader, apres: Option<u64>, limit: u32) -> Result<Page, Problem> {
@@ -120,4 +136,24 @@ pub(super) async fn find(
         Ok(Json(RefusJson { receipt: app.ledger.receipt(index)?, ..refus }))
     })
     .await
+}
+
+impl Tableau for RefusJson {
+    const NOM: &'static str = "refus";
+    const ENTETES: &'static [&'static str] =
+        &["Indice", "Enregistré le (UTC)", "Code", "Motif", "Que faire", "Source refusée", "Clé", "Identifiant refusé"];
+
+    fn lignes(&self) -> Vec<Vec<Cellule<'_>>> {
+        let text = |value: Option<String>| value.map_or(Cellule::Vide, |text| Cellule::Texte(text.into()));
+        vec![vec![
+            self.index.into(),
+            Cellule::Horodatage(self.recorded_at),
+            (&self.refus.code).into(),
+            self.titre.into(),
+            self.conseil.into(),
+            text(self.refus.source_refusee.as_ref().map(ToString::to_string)),
+            Cellule::Texte(self.refus.cle.to_string().into()),
+            text(self.refus.id_refuse.as_ref().map(ToString::to_string)),
+        ]]
+    }
 }

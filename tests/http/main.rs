@@ -11,4 +11,5 @@ mod lots;
 mod monde;
 mod pieces;
 mod refus;
+mod tableurs;
 mod vues;

@@ -220,7 +220,7 @@ fn delegate(tx: &Transaction<'_>, leaf: &Recorded, event: &Event) -> Result<(), 
 }
 
 /// An event, as an audit trail shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct EvenementRow {
     /// Its leaf.
     pub index: u64,
@@ -256,7 +256,7 @@ pub struct EvenementRow {
 }
 
 /// What a refusal says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct RefusRow {
     /// The stable code of the reason.
     pub code: String,

@@ -8,18 +8,20 @@
 //! Newest first; cursors and `at_least` as in every view (`super::vues`). What an act is about is read from its
 //! confidential piece when it is shown.
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use greffe_events::catalogue::Famille;
 use greffe_events::ident::{Departement, IdActe, Nature, Siren};
 use greffe_projections::legalite::delais::Motif;
 use greffe_projections::legalite::{self, Acces, AccuseRow, ActeRow, Etat, Filtre, Objets, PublicationRow};
+use schemars::{Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use super::access::Reader;
+use super::compression;
 use super::csv::{Cellule, Tableau};
-use super::liste::{Demande, Liste};
+use super::liste::{Conditions, Demande, Liste};
+use super::openapi::mots;
 use super::problem::Problem;
 use super::request::{Params, parameter};
 use super::vues::{FindQuery, cursor, limite, mot, organisations, read_cursor, wait_for};
@@ -27,20 +29,31 @@ use super::{App, Node};
 use crate::vues::StorePieces;
 
 /// The query of a list.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
+    #[schemars(with = "Option<Siren>")]
     siren: Option<String>,
+    #[schemars(with = "Option<Departement>")]
     departement: Option<String>,
+    #[schemars(with = "Option<Nature>")]
     nature: Option<String>,
+    #[serde(default)]
+    #[schemars(schema_with = "etats")]
     etat: Option<String>,
+    #[schemars(range(min = 1, max = 1_000))]
     limit: Option<u32>,
     apres: Option<String>,
     at_least: Option<u64>,
 }
 
+fn etats(_: &mut SchemaGenerator) -> Schema {
+    mots(Etat::ALL.map(Etat::as_str))
+}
+
 /// A page.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "PageActes")]
 pub(super) struct Page {
     actes: Vec<ActeRow>,
     suite: Option<String>,
@@ -69,7 +82,21 @@ pub(super) async fn list(
     wait_for(&node, query.at_least, |vues| &vues.legalite).await?;
     node.blocking(move |app| {
         let filtre = Filtre { acces: acces(app, &reader)?, ..filtre };
-        demande.repond(&page(app, &filtre)?)
+        let read = |view: &_| {
+            let actes = legalite::list(view, &filtre)?;
+            let Some(last) = actes.last().map(|acte| acte.index) else { return Ok((actes, None)) };
+            let beyond = legalite::list(view, &Filtre { apres: Some(last), limite: 1, ..filtre.clone() })?;
+            Ok((actes, (!beyond.is_empty()).then(|| cursor(last))))
+        };
+        // The view's connection is given back first: files may be slow.
+        let answer = demande.lit(&app.vues.legalite, &vu(app, &filtre.acces), read, |(mut actes, suite)| {
+            let objets = objets(app);
+            for acte in &mut actes {
+                objets.fill(acte);
+            }
+            Ok(Page { actes, suite })
+        });
+        answer.map(compression::never)
     })
     .await
 }
@@ -79,16 +106,16 @@ pub(super) async fn find(
     State(node): State<Node>,
     reader: Reader,
     Path(id): Path<String>,
+    conditions: Conditions,
     Params(query): Params<FindQuery>,
-) -> Result<Json<ActeRow>, Problem> {
+) -> Result<Response, Problem> {
     let id: IdActe = id.parse().map_err(|_| Problem::not_found())?;
     wait_for(&node, query.at_least, |vues| &vues.legalite).await?;
     node.blocking(move |app| {
         let acces = acces(app, &reader)?;
-        let acte = app.vues.legalite.read(|view, _| legalite::find(view, &id.to_string(), &acces))?;
-        let mut acte = acte.ok_or_else(Problem::not_found)?;
-        objets(app).fill(&mut acte);
-        Ok(Json(acte))
+        let read = |view: &_| legalite::find(view, &id.to_string(), &acces);
+        let answer = conditions.un(&app.vues.legalite, &vu(app, &acces), read, |acte| objets(app).fill(acte));
+        answer.map(compression::never)
     })
     .await
 }
@@ -111,20 +138,9 @@ impl ListQuery {
     }
 }
 
-/// One page, and where the next begins if there is one.
-fn page(app: &App, filtre: &Filtre) -> Result<Page, Problem> {
-    let (mut actes, suite) = app.vues.legalite.read(|view, _| {
-        let actes = legalite::list(view, filtre)?;
-        let Some(last) = actes.last().map(|acte| acte.index) else { return Ok((actes, None)) };
-        let beyond = legalite::list(view, &Filtre { apres: Some(last), limite: 1, ..filtre.clone() })?;
-        Ok((actes, (!beyond.is_empty()).then(|| cursor(last))))
-    })?;
-    // The view's connection is given back first: files may be slow.
-    let objets = objets(app);
-    for acte in &mut actes {
-        objets.fill(acte);
-    }
-    Ok(Page { actes, suite })
+/// What an answer follows from, beside the view: what the reader may see, and the log, which may have erased an objet already.
+fn vu(app: &App, acces: &Acces) -> impl std::fmt::Debug {
+    (acces.clone(), app.ledger.head().size)
 }
 
 fn objets(app: &App) -> Objets<StorePieces> {

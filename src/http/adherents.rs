@@ -8,17 +8,19 @@
 //! An organisation is named as in the dossier of a member: a SIREN, or `ICD:identifier`. A reader sees itself, whom it
 //! audits, and the members of its départements.
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use greffe_events::ident::{Departement, Organisation};
 use greffe_projections::adherents::{self, AdherentRow, Filtre};
+use schemars::{Schema, SchemaGenerator};
 use serde::Deserialize;
 
 use super::Node;
 use super::access::Reader;
 use super::csv::{Cellule, Tableau};
+use super::etag;
 use super::liste::Demande;
+use super::openapi::mots;
 use super::problem::Problem;
 use super::request::{Params, now_ms, parameter};
 use super::vues::{FindQuery, PageJson, acces_propre, mot, tranche, wait_for};
@@ -37,15 +39,23 @@ const CATEGORIES: [&str; 9] = [
 ];
 
 /// The query of a list.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
+    #[serde(default)]
+    #[schemars(schema_with = "categories")]
     categorie: Option<String>,
+    #[schemars(with = "Option<Departement>")]
     departement: Option<String>,
     membre: Option<bool>,
+    #[schemars(range(min = 1, max = 1_000))]
     limit: Option<u32>,
     apres: Option<String>,
     at_least: Option<u64>,
+}
+
+fn categories(_: &mut SchemaGenerator) -> Schema {
+    mots(CATEGORIES)
 }
 
 /// `GET /v1/adherents`.
@@ -65,8 +75,12 @@ pub(super) async fn list(
     wait_for(&node, query.at_least, |vues| &vues.adherents).await?;
     node.blocking(move |app| {
         let acces = acces_propre(&reader);
-        let page = app.vues.adherents.read(|view, _| adherents::list(view, &acces, &filtre, tranche))?;
-        demande.repond(&PageJson::from(page))
+        demande.lit(
+            &app.vues.adherents,
+            &acces,
+            |view| adherents::list(view, &acces, &filtre, tranche),
+            |page| Ok(PageJson::from(page)),
+        )
     })
     .await
 }
@@ -77,13 +91,14 @@ pub(super) async fn find(
     reader: Reader,
     Path(organisation): Path<String>,
     Params(query): Params<FindQuery>,
-) -> Result<Json<AdherentRow>, Problem> {
+) -> Result<Response, Problem> {
     let organisation = Organisation::of_abrege(&organisation).map_err(|_| Problem::not_found())?.to_string();
     wait_for(&node, query.at_least, |vues| &vues.adherents).await?;
     node.blocking(move |app| {
         let acces = acces_propre(&reader);
         let found = app.vues.adherents.read(|view, _| adherents::find(view, &acces, &organisation, now_ms()))?;
-        found.map(Json).ok_or_else(Problem::not_found)
+        // Whether a key is in force changes with the clock.
+        etag::json(&found.ok_or_else(Problem::not_found)?)
     })
     .await
 }

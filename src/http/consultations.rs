@@ -10,7 +10,6 @@
 //! Once a notice or the files are published every reader sees the tender. Of a submission nothing but that it came, when, and
 //! whether in time is shown before it is opened, whoever asks but for its bidder.
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use greffe_events::catalogue::Famille;
@@ -22,18 +21,24 @@ use serde::Deserialize;
 use super::Node;
 use super::access::Reader;
 use super::csv::{Cellule, Tableau};
-use super::liste::Demande;
+use super::liste::{Conditions, Demande};
+use super::openapi::organisation;
 use super::problem::Problem;
 use super::request::{Params, bad_parameter, now_ms};
 use super::vues::{FindQuery, PageJson, acces, mot, tranche, wait_for};
 
 /// The query of a list.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
+    #[serde(default)]
+    #[schemars(schema_with = "organisation")]
     acheteur: Option<String>,
+    #[schemars(with = "Option<Procedure>")]
     procedure: Option<String>,
+    #[schemars(extend("const" = true))]
     ouverte: Option<bool>,
+    #[schemars(range(min = 1, max = 1_000))]
     limit: Option<u32>,
     apres: Option<String>,
     at_least: Option<u64>,
@@ -60,8 +65,12 @@ pub(super) async fn list(
     wait_for(&node, query.at_least, |vues| &vues.marches).await?;
     node.blocking(move |app| {
         let acces = acces(app, &reader, Famille::Marches)?;
-        let page = app.vues.marches.read(|view, _| marches::list(view, &acces, &filtre, tranche))?;
-        demande.repond(&PageJson::from(page))
+        let read = |view: &_| marches::list(view, &acces, &filtre, tranche);
+        if filtre.ouverte_a_ms.is_some() {
+            // Which are still open changes with the clock.
+            return demande.repond(&PageJson::from(app.vues.marches.read(|view, _| read(view))?));
+        }
+        demande.lit(&app.vues.marches, &acces, read, |page| Ok(PageJson::from(page)))
     })
     .await
 }
@@ -71,22 +80,23 @@ pub(super) async fn find(
     State(node): State<Node>,
     reader: Reader,
     Path(id): Path<String>,
+    conditions: Conditions,
     Params(query): Params<FindQuery>,
-) -> Result<Json<ConsultationRow>, Problem> {
+) -> Result<Response, Problem> {
     let id: IdConsultation = id.parse().map_err(|_| Problem::not_found())?;
     wait_for(&node, query.at_least, |vues| &vues.marches).await?;
     node.blocking(move |app| {
         let acces = acces(app, &reader, Famille::Marches)?;
-        let found = app.vues.marches.read(|view, _| marches::find(view, &acces, &id.to_string()))?;
-        found.map(Json).ok_or_else(Problem::not_found)
+        conditions.un(&app.vues.marches, &acces, |view| marches::find(view, &acces, &id.to_string()), |_| ())
     })
     .await
 }
 
 /// The query of a register.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RegistreQuery {
+    #[schemars(range(min = 1, max = 1_000))]
     limit: Option<u32>,
     apres: Option<String>,
     at_least: Option<u64>,
@@ -105,8 +115,8 @@ pub(super) async fn retraits(
     wait_for(&node, query.at_least, |vues| &vues.marches).await?;
     node.blocking(move |app| {
         let acces = acces(app, &reader, Famille::Marches)?;
-        let found = app.vues.marches.read(|view, _| marches::retraits(view, &acces, &id.to_string(), tranche))?;
-        demande.repond(&PageJson::from(found.ok_or_else(Problem::not_found)?))
+        let finish = |found: Option<_>| found.map(PageJson::from).ok_or_else(Problem::not_found);
+        demande.lit(&app.vues.marches, &acces, |view| marches::retraits(view, &acces, &id.to_string(), tranche), finish)
     })
     .await
 }
@@ -124,8 +134,8 @@ pub(super) async fn plis(
     wait_for(&node, query.at_least, |vues| &vues.marches).await?;
     node.blocking(move |app| {
         let acces = acces(app, &reader, Famille::Marches)?;
-        let found = app.vues.marches.read(|view, _| marches::plis(view, &acces, &id.to_string(), tranche))?;
-        demande.repond(&PageJson::from(found.ok_or_else(Problem::not_found)?))
+        let finish = |found: Option<_>| found.map(PageJson::from).ok_or_else(Problem::not_found);
+        demande.lit(&app.vues.marches, &acces, |view| marches::plis(view, &acces, &id.to_string(), tranche), finish)
     })
     .await
 }

@@ -9,32 +9,46 @@
 //! `budget` is a SIRET, or the SIREN of an organisation for all of its budgets. The owner of the budget sees its flows, and so
 //! do the accountant that it names and the gateway that signs for it.
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use greffe_events::catalogue::Famille;
 use greffe_events::ident::{IdFlux, Siren, Siret};
 use greffe_projections::comptabilite::{self, ETATS_FLUX, FiltreFlux, FluxRow, TotalFlux};
+use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::Node;
 use super::access::Reader;
 use super::csv::{Cellule, Tableau};
-use super::liste::{Demande, Liste};
+use super::liste::{Conditions, Demande, Liste};
+use super::openapi::mots;
 use super::problem::Problem;
 use super::request::{Params, bad_parameter};
 use super::vues::{FindQuery, PageJson, acces, mot, tranche, wait_for};
 
 /// The query of a list.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
+    #[serde(default)]
+    #[schemars(schema_with = "budget_schema")]
     budget: Option<String>,
+    #[serde(default)]
+    #[schemars(schema_with = "etats_schema")]
     etat: Option<String>,
     exercice: Option<u16>,
+    #[schemars(range(min = 1, max = 1_000))]
     limit: Option<u32>,
     apres: Option<String>,
     at_least: Option<u64>,
+}
+
+fn etats_schema(_: &mut SchemaGenerator) -> Schema {
+    mots(ETATS_FLUX)
+}
+
+fn budget_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "pattern": "^([0-9]{9}|[0-9]{14})$" })
 }
 
 /// A SIRET or a SIREN.
@@ -59,22 +73,28 @@ pub(super) async fn list(
     wait_for(&node, query.at_least, |vues| &vues.comptabilite).await?;
     node.blocking(move |app| {
         let acces = acces(app, &reader, Famille::Comptabilite)?;
-        let page = app.vues.comptabilite.read(|view, _| comptabilite::liste_flux(view, &acces, &filtre, tranche))?;
-        demande.repond(&PageJson::from(page))
+        demande.lit(
+            &app.vues.comptabilite,
+            &acces,
+            |view| comptabilite::liste_flux(view, &acces, &filtre, tranche),
+            |page| Ok(PageJson::from(page)),
+        )
     })
     .await
 }
 
 /// The query of totals.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TotauxQuery {
+    #[schemars(schema_with = "budget_schema")]
     budget: String,
     at_least: Option<u64>,
 }
 
 /// Totals.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "TotauxFlux")]
 pub(super) struct Totaux {
     totaux: Vec<TotalFlux>,
 }
@@ -102,8 +122,12 @@ pub(super) async fn totaux(
     wait_for(&node, query.at_least, |vues| &vues.comptabilite).await?;
     node.blocking(move |app| {
         let acces = acces(app, &reader, Famille::Comptabilite)?;
-        let totaux = app.vues.comptabilite.read(|view, _| comptabilite::totaux_flux(view, &acces, &budget))?;
-        demande.repond(&Totaux { totaux })
+        demande.lit(
+            &app.vues.comptabilite,
+            &acces,
+            |view| comptabilite::totaux_flux(view, &acces, &budget),
+            |totaux| Ok(Totaux { totaux }),
+        )
     })
     .await
 }
@@ -113,14 +137,14 @@ pub(super) async fn find(
     State(node): State<Node>,
     reader: Reader,
     Path(id): Path<String>,
+    conditions: Conditions,
     Params(query): Params<FindQuery>,
-) -> Result<Json<FluxRow>, Problem> {
+) -> Result<Response, Problem> {
     let id: IdFlux = id.parse().map_err(|_| Problem::not_found())?;
     wait_for(&node, query.at_least, |vues| &vues.comptabilite).await?;
     node.blocking(move |app| {
         let acces = acces(app, &reader, Famille::Comptabilite)?;
-        let found = app.vues.comptabilite.read(|view, _| comptabilite::flux(view, &acces, &id.to_string()))?;
-        found.map(Json).ok_or_else(Problem::not_found)
+        conditions.un(&app.vues.comptabilite, &acces, |view| comptabilite::flux(view, &acces, &id.to_string()), |_| ())
     })
     .await
 }

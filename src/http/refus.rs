@@ -36,22 +36,25 @@ const LIMIT_DEFAULT: u32 = 50;
 const LIMIT_MAX: u32 = 1_000;
 
 /// The query of a list.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
     apres: Option<u64>,
+    #[schemars(range(min = 1, max = 1_000))]
     limit: Option<u32>,
 }
 
 /// A page.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "PageRefus")]
 pub(super) struct Page {
     refus: Vec<RefusJson>,
     suite: Option<u64>,
 }
 
 /// A refusal.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Refus")]
 pub(super) struct RefusJson {
     index: u64,
     recorded_at: Horodatage,

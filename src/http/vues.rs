@@ -77,7 +77,8 @@ pub(super) fn mot<T: Copy>(
 }
 
 /// A page of any view: `{"lignes":[…],"suite":"<cursor>"|null}`.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Page{T}")]
 pub(super) struct PageJson<T> {
     lignes: Vec<T>,
     suite: Option<String>,
@@ -102,7 +103,7 @@ impl<T> From<greffe_projections::liste::Page<T>> for PageJson<T> {
 }
 
 /// The query of one row of a view.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FindQuery {
     pub at_least: Option<u64>,

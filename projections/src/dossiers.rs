@@ -28,7 +28,7 @@ pub(crate) const TABLES: &str = "
      PRIMARY KEY (sujet, idx)) STRICT, WITHOUT ROWID;";
 
 /// One event of a dossier.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct SuiteRow {
     /// Its leaf.
     pub index: u64,

@@ -223,7 +223,7 @@ fn delegate(tx: &Writer<'_>, leaf: &Recorded, event: &Event) -> Result<(), Apply
 }
 
 /// An event, as an audit trail shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct EvenementRow {
     /// Its leaf.
     pub index: u64,
@@ -259,7 +259,7 @@ pub struct EvenementRow {
 }
 
 /// What a refusal says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct RefusRow {
     /// The stable code of the reason.
     pub code: String,

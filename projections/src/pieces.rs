@@ -27,7 +27,7 @@ pub(crate) const TABLES: &str = "
      PRIMARY KEY (reference, organisation)) STRICT, WITHOUT ROWID;";
 
 /// A file that an event cites.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct PieceRow {
     /// What it is to its event.
     pub role: String,

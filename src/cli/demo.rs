@@ -81,7 +81,7 @@ pub fn run(args: &Args) -> Outcome {
         accept_store: false,
         quota: Quota::default(),
     };
-    let node = serve::start(&options, args.listen).with_context(|| {
+    let node = serve::start(&options, args.listen, Vec::new()).with_context(|| {
         format!("le nœud n'a pas démarré sur {} (autre adresse : --listen 127.0.0.1:0)", args.listen)
     })?;
     say(format_args!("Nœud démarré sur {}", node.url()));

@@ -2,11 +2,13 @@
 //!
 //! What people read is in French, on standard error where it is progress or advice; what programs read is on standard
 //! output. Exit codes: 0 done; 1 refused, wrong, or any doubt; 2 a wrong command line; 3 verified, but no key was
-//! pinned. Configuration: flags before the environment (`GREFFE_*`). Secrets come from files only.
+//! pinned. Configuration: flags before the environment (`GREFFE_*`) before `greffe.toml`. Secrets come from files only.
 
 mod actes;
 mod client;
+mod config;
 mod demo;
+mod doctor;
 mod event;
 mod init;
 mod kept;
@@ -24,7 +26,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Greffe : registre probant des échanges dématérialisés des collectivités.
 #[derive(Debug, Parser)]
@@ -33,6 +35,10 @@ struct Cli {
     /// Écrit le journal technique en JSON, une ligne par fait.
     #[arg(long, global = true, env = "GREFFE_LOG_JSON")]
     log_json: bool,
+    /// Fichier de réglages ; greffe.toml du dossier courant par défaut. Les options et l'environnement l'emportent sur lui.
+    #[arg(long, global = true, env = "GREFFE_CONFIG", value_name = "FICHIER", value_hint = clap::ValueHint::FilePath)]
+    #[allow(dead_code, reason = "read before the rest of the command line")]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -66,6 +72,8 @@ enum Command {
     /// Vues d'un registre dont le nœud est arrêté : leur empreinte, leur reconstruction.
     #[command(subcommand)]
     Views(views::Command),
+    /// Examine le dossier d'un registre et dit ce qui ne va pas et que faire ; ne change rien.
+    Doctor(doctor::Args),
     /// Vérifie un registre entier ou un reçu, sans faire confiance à personne.
     Verify(verify::Args),
 }
@@ -73,9 +81,34 @@ enum Command {
 /// How a command ended.
 type Outcome = anyhow::Result<ExitCode>;
 
+/// A wrong command line, or a wrong file of settings.
+const USAGE: u8 = 2;
+
+/// The command line, with what `greffe.toml` says where it and the environment say nothing.
+fn parse() -> anyhow::Result<Cli> {
+    let command = Cli::command();
+    let reglages = config::Reglages::read(&command)?;
+    let parsed = reglages.applied_to(command).try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    parsed.map_err(|error| {
+        let place = reglages.place_of(&error);
+        // Help and version too: written where they belong.
+        let _ = error.print();
+        if let Some(place) = place {
+            say(place);
+        }
+        std::process::exit(error.exit_code())
+    })
+}
+
 /// Parses the command line and runs it.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            say(format_args!("greffe : {}", chain(&error)));
+            return ExitCode::from(USAGE);
+        }
+    };
     start_log(cli.log_json);
     let outcome = match cli.command {
         Command::Demo(args) => demo::run(&args),
@@ -90,6 +123,7 @@ pub fn run() -> ExitCode {
         Command::Event(command) => event::run(&command),
         Command::Verify(args) => verify::run(&args),
         Command::Views(command) => views::run(&command),
+        Command::Doctor(args) => doctor::run(&args),
     };
     outcome.unwrap_or_else(|error| {
         say(format_args!("greffe : {}", chain(&error)));

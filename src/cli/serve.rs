@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::{Outcome, print, progress_bar, say};
+use crate::http::cors::Site;
 use crate::http::{self, App};
 use crate::ledger::folder::Folder;
 use crate::ledger::pieces::Quota;
@@ -46,6 +47,10 @@ pub struct Args {
     /// Nombre de pièces qu'un organisme peut garder.
     #[arg(long, env = "GREFFE_PIECE_QUOTA_COUNT", value_name = "NOMBRE", default_value_t = QUOTA_PIECES)]
     piece_quota_count: u64,
+    /// Site dont les pages peuvent lire les réponses dans un navigateur (CORS), https://portail.exemple.fr ; à répéter. Aucun
+    /// par défaut.
+    #[arg(long, env = "GREFFE_CORS_ORIGIN", value_name = "SITE", value_delimiter = ',')]
+    cors_origin: Vec<Site>,
 }
 
 /// Reads a number of bytes.
@@ -70,7 +75,7 @@ pub fn run(args: &Args) -> Outcome {
         accept_store: args.accept_store,
         quota: Quota { bytes: args.piece_quota, pieces: args.piece_quota_count },
     };
-    let node = start(&options, args.listen)?;
+    let node = start(&options, args.listen, args.cors_origin.clone())?;
     let signals = node.take_signals()?;
     print(node.url())?;
     say(format_args!("Le nœud sert {} sur {} ; Ctrl-C l'arrête.", args.dir.display(), node.url()));
@@ -89,7 +94,7 @@ pub struct Node {
 }
 
 /// Opens the ledger, starts its views, listens.
-pub fn start(options: &Options, listen: SocketAddr) -> anyhow::Result<Node> {
+pub fn start(options: &Options, listen: SocketAddr, sites: Vec<Site>) -> anyhow::Result<Node> {
     let cles = options.folder.log_key();
     if !cles.exists() {
         bail!("{} n'est pas un registre : « greffe init » en crée un", options.folder.root().display());
@@ -102,7 +107,7 @@ pub fn start(options: &Options, listen: SocketAddr) -> anyhow::Result<Node> {
     bar.finish_and_clear();
     let ledger = Arc::new(ledger);
     let vues = Vues::start(&options.folder.views(), &ledger)?;
-    let app = App { ledger: Arc::clone(&ledger), vues: vues.lecteurs() };
+    let app = App { ledger: Arc::clone(&ledger), vues: vues.lecteurs(), sites };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("tokio")?;
     let listener = runtime.block_on(TcpListener::bind(listen)).with_context(|| format!("écoute sur {listen}"))?;
     let url = format!("http://{}", listener.local_addr()?);

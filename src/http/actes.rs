@@ -8,14 +8,20 @@
 //! Newest first; cursors and `at_least` as in every view (`super::vues`). What an act is about is read from its
 //! confidential piece when it is shown.
 
-use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::Response;
 use greffe_events::catalogue::Famille;
 use greffe_events::ident::{Departement, IdActe, Nature, Siren};
-use greffe_projections::legalite::{self, Acces, ActeRow, Etat, Filtre, Objets};
+use greffe_projections::legalite::delais::Motif;
+use greffe_projections::legalite::{self, Acces, AccuseRow, ActeRow, Etat, Filtre, Objets, PublicationRow};
+use schemars::{Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use super::access::Reader;
+use super::compression;
+use super::csv::{Cellule, Tableau};
+use super::liste::{Conditions, Demande, Liste};
+use super::openapi::mots;
 use super::problem::Problem;
 use super::request::{Params, parameter};
 use super::vues::{FindQuery, cursor, limite, mot, organisations, read_cursor, wait_for};
@@ -23,36 +29,74 @@ use super::{App, Node};
 use crate::vues::StorePieces;
 
 /// The query of a list.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
+    #[schemars(with = "Option<Siren>")]
     siren: Option<String>,
+    #[schemars(with = "Option<Departement>")]
     departement: Option<String>,
+    #[schemars(with = "Option<Nature>")]
     nature: Option<String>,
+    #[serde(default)]
+    #[schemars(schema_with = "etats")]
     etat: Option<String>,
+    #[schemars(range(min = 1, max = 1_000))]
     limit: Option<u32>,
     apres: Option<String>,
     at_least: Option<u64>,
 }
 
+fn etats(_: &mut SchemaGenerator) -> Schema {
+    mots(Etat::ALL.map(Etat::as_str))
+}
+
 /// A page.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "PageActes")]
 pub(super) struct Page {
     actes: Vec<ActeRow>,
     suite: Option<String>,
+}
+
+impl Liste for Page {
+    type Ligne = ActeRow;
+
+    fn lignes(&self) -> &[ActeRow] {
+        &self.actes
+    }
+
+    fn suite(&self) -> Option<String> {
+        self.suite.clone()
+    }
 }
 
 /// `GET /v1/actes`.
 pub(super) async fn list(
     State(node): State<Node>,
     reader: Reader,
+    demande: Demande,
     Params(query): Params<ListQuery>,
-) -> Result<Json<Page>, Problem> {
+) -> Result<Response, Problem> {
     let filtre = query.filtre()?;
     wait_for(&node, query.at_least, |vues| &vues.legalite).await?;
     node.blocking(move |app| {
         let filtre = Filtre { acces: acces(app, &reader)?, ..filtre };
-        page(app, &filtre).map(Json)
+        let read = |view: &_| {
+            let actes = legalite::list(view, &filtre)?;
+            let Some(last) = actes.last().map(|acte| acte.index) else { return Ok((actes, None)) };
+            let beyond = legalite::list(view, &Filtre { apres: Some(last), limite: 1, ..filtre.clone() })?;
+            Ok((actes, (!beyond.is_empty()).then(|| cursor(last))))
+        };
+        // The view's connection is given back first: files may be slow.
+        let answer = demande.lit(&app.vues.legalite, &vu(app, &filtre.acces), read, |(mut actes, suite)| {
+            let objets = objets(app);
+            for acte in &mut actes {
+                objets.fill(acte);
+            }
+            Ok(Page { actes, suite })
+        });
+        answer.map(compression::never)
     })
     .await
 }
@@ -62,16 +106,16 @@ pub(super) async fn find(
     State(node): State<Node>,
     reader: Reader,
     Path(id): Path<String>,
+    conditions: Conditions,
     Params(query): Params<FindQuery>,
-) -> Result<Json<ActeRow>, Problem> {
+) -> Result<Response, Problem> {
     let id: IdActe = id.parse().map_err(|_| Problem::not_found())?;
     wait_for(&node, query.at_least, |vues| &vues.legalite).await?;
     node.blocking(move |app| {
         let acces = acces(app, &reader)?;
-        let acte = app.vues.legalite.read(|view, _| legalite::find(view, &id.to_string(), &acces))?;
-        let mut acte = acte.ok_or_else(Problem::not_found)?;
-        objets(app).fill(&mut acte);
-        Ok(Json(acte))
+        let read = |view: &_| legalite::find(view, &id.to_string(), &acces);
+        let answer = conditions.un(&app.vues.legalite, &vu(app, &acces), read, |acte| objets(app).fill(acte));
+        answer.map(compression::never)
     })
     .await
 }
@@ -94,20 +138,9 @@ impl ListQuery {
     }
 }
 
-/// One page, and where the next begins if there is one.
-fn page(app: &App, filtre: &Filtre) -> Result<Page, Problem> {
-    let (mut actes, suite) = app.vues.legalite.read(|view, _| {
-        let actes = legalite::list(view, filtre)?;
-        let Some(last) = actes.last().map(|acte| acte.index) else { return Ok((actes, None)) };
-        let beyond = legalite::list(view, &Filtre { apres: Some(last), limite: 1, ..filtre.clone() })?;
-        Ok((actes, (!beyond.is_empty()).then(|| cursor(last))))
-    })?;
-    // The view's connection is given back first: files may be slow.
-    let objets = objets(app);
-    for acte in &mut actes {
-        objets.fill(acte);
-    }
-    Ok(Page { actes, suite })
+/// What an answer follows from, beside the view: what the reader may see, and the log, which may have erased an objet already.
+fn vu(app: &App, acces: &Acces) -> impl std::fmt::Debug {
+    (acces.clone(), app.ledger.head().size)
 }
 
 fn objets(app: &App) -> Objets<StorePieces> {
@@ -129,4 +162,82 @@ fn acces(app: &App, reader: &Reader) -> Result<Acces, Problem> {
             .collect(),
         departements: reader.departements().iter().map(ToString::to_string).collect(),
     })
+}
+
+impl Tableau for ActeRow {
+    const NOM: &'static str = "actes";
+    const ENTETES: &'static [&'static str] = &[
+        "Identifiant",
+        "SIREN",
+        "Département",
+        "Nature",
+        "Numéro",
+        "Date de décision",
+        "Matière",
+        "Objet",
+        "État",
+        "Transmis le (UTC)",
+        "Transmissions",
+        "Date de réception",
+        "Accusé signé par",
+        "Accusé constaté par",
+        "Anomalies",
+        "Publié le",
+        "Notifié le",
+        "Exécutoire depuis",
+        "Exécutoire : motif",
+        "Déféré possible jusqu'au, au plus tôt",
+        "Déféré possible jusqu'au, au plus tard",
+        "Pièces",
+        "Indice",
+    ];
+
+    fn lignes<'a>(&'a self) -> Vec<Vec<Cellule<'a>>> {
+        let jour = |text: Option<&'a String>| Cellule::option(text, |text| Cellule::Jour(text));
+        let first = |is_notification: bool| {
+            let of_kind = |row: &&PublicationRow| (row.mode == "notification") == is_notification;
+            jour(self.publications.iter().filter(of_kind).map(|row| &row.date).min())
+        };
+        let accuse = |par: fn(&AccuseRow) -> &Option<String>| {
+            Cellule::option(self.accuses.iter().find_map(|accuse| par(accuse).as_ref()), Into::into)
+        };
+        vec![vec![
+            (&self.id).into(),
+            (&self.siren).into(),
+            (&self.departement).into(),
+            (&self.nature).into(),
+            (&self.numero).into(),
+            Cellule::Jour(&self.date_decision),
+            (&self.matiere).into(),
+            (&self.objet).into(),
+            self.etat.as_str().into(),
+            Cellule::option(self.transmis_le.as_deref(), Cellule::Instant),
+            self.transmissions.into(),
+            jour(self.date_reception.as_ref()),
+            accuse(|accuse| &accuse.signe_par),
+            accuse(|accuse| &accuse.constate_par),
+            self.anomalies.len().into(),
+            first(false),
+            first(true),
+            jour(self.executoire.le.as_ref()),
+            motif(self.executoire.motif).into(),
+            jour(self.defere.as_ref().map(|defere| &defere.au_plus_tot)),
+            jour(self.defere.as_ref().map(|defere| &defere.au_plus_tard)),
+            self.pieces.len().into(),
+            self.index.into(),
+        ]]
+    }
+}
+
+/// Why an act is executory, or is not, for people.
+fn motif(motif: Motif) -> &'static str {
+    match motif {
+        Motif::PublieEtTransmis => "publié et transmis",
+        Motif::NotifieEtTransmis => "notifié et transmis",
+        Motif::PublieSansTransmission => "publié ; rien ne dit qu'il devait être transmis",
+        Motif::NonPublie => "non publié",
+        Motif::NonNotifie => "non notifié",
+        Motif::TransmissionRejetee => "transmission rejetée",
+        Motif::Annule => "annulé",
+    }
 }

@@ -8,14 +8,19 @@
 //! An organisation is named as in the dossier of a member: a SIREN, or `ICD:identifier`. A reader sees itself, whom it
 //! audits, and the members of its départements.
 
-use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::Response;
 use greffe_events::ident::{Departement, Organisation};
 use greffe_projections::adherents::{self, AdherentRow, Filtre};
+use schemars::{Schema, SchemaGenerator};
 use serde::Deserialize;
 
 use super::Node;
 use super::access::Reader;
+use super::csv::{Cellule, Tableau};
+use super::etag;
+use super::liste::Demande;
+use super::openapi::mots;
 use super::problem::Problem;
 use super::request::{Params, now_ms, parameter};
 use super::vues::{FindQuery, PageJson, acces_propre, mot, tranche, wait_for};
@@ -34,23 +39,32 @@ const CATEGORIES: [&str; 9] = [
 ];
 
 /// The query of a list.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
+    #[serde(default)]
+    #[schemars(schema_with = "categories")]
     categorie: Option<String>,
+    #[schemars(with = "Option<Departement>")]
     departement: Option<String>,
     membre: Option<bool>,
+    #[schemars(range(min = 1, max = 1_000))]
     limit: Option<u32>,
     apres: Option<String>,
     at_least: Option<u64>,
+}
+
+fn categories(_: &mut SchemaGenerator) -> Schema {
+    mots(CATEGORIES)
 }
 
 /// `GET /v1/adherents`.
 pub(super) async fn list(
     State(node): State<Node>,
     reader: Reader,
+    demande: Demande,
     Params(query): Params<ListQuery>,
-) -> Result<Json<PageJson<AdherentRow>>, Problem> {
+) -> Result<Response, Problem> {
     let departement: Option<Departement> = parameter("departement", query.departement.as_deref())?;
     let filtre = Filtre {
         categorie: mot("categorie", query.categorie.as_deref(), &CATEGORIES, |word| word)?,
@@ -61,8 +75,12 @@ pub(super) async fn list(
     wait_for(&node, query.at_least, |vues| &vues.adherents).await?;
     node.blocking(move |app| {
         let acces = acces_propre(&reader);
-        let page = app.vues.adherents.read(|view, _| adherents::list(view, &acces, &filtre, tranche))?;
-        Ok(Json(page.into()))
+        demande.lit(
+            &app.vues.adherents,
+            &acces,
+            |view| adherents::list(view, &acces, &filtre, tranche),
+            |page| Ok(PageJson::from(page)),
+        )
     })
     .await
 }
@@ -73,13 +91,44 @@ pub(super) async fn find(
     reader: Reader,
     Path(organisation): Path<String>,
     Params(query): Params<FindQuery>,
-) -> Result<Json<AdherentRow>, Problem> {
+) -> Result<Response, Problem> {
     let organisation = Organisation::of_abrege(&organisation).map_err(|_| Problem::not_found())?.to_string();
     wait_for(&node, query.at_least, |vues| &vues.adherents).await?;
     node.blocking(move |app| {
         let acces = acces_propre(&reader);
         let found = app.vues.adherents.read(|view, _| adherents::find(view, &acces, &organisation, now_ms()))?;
-        found.map(Json).ok_or_else(Problem::not_found)
+        // Whether a key is in force changes with the clock.
+        etag::json(&found.ok_or_else(Problem::not_found)?)
     })
     .await
+}
+
+impl Tableau for AdherentRow {
+    const NOM: &'static str = "adherents";
+    const ENTETES: &'static [&'static str] = &[
+        "Organisme",
+        "Catégorie",
+        "Dénomination",
+        "Département",
+        "Adhérent",
+        "Inscrit le (UTC)",
+        "Sorti le (UTC)",
+        "Motif de sortie",
+        "Indice",
+    ];
+
+    fn lignes(&self) -> Vec<Vec<Cellule<'_>>> {
+        let sortie = self.sortie.as_ref();
+        vec![vec![
+            (&self.organisation).into(),
+            (&self.categorie).into(),
+            (&self.denomination).into(),
+            (&self.departement).into(),
+            self.membre.into(),
+            Cellule::Instant(&self.inscrit_le),
+            Cellule::option(sortie.map(|fin| fin.le.as_str()), Cellule::Instant),
+            Cellule::option(sortie.and_then(|fin| fin.motif.as_deref()), Into::into),
+            self.index.into(),
+        ]]
+    }
 }

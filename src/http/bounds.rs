@@ -6,17 +6,15 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Response, header};
+use axum::http::Response;
 use axum::middleware::Next;
 use axum::response::IntoResponse;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tracing::Instrument;
-use uuid::Uuid;
 
 use super::Node;
+use super::pieces::percent_decoded;
 use super::places::Places;
 use super::problem::{Cause, Problem, ProblemCode};
-use super::request::Unread;
 use crate::ledger::queue;
 use crate::store::APPEND_LEAVES_MAX;
 
@@ -144,8 +142,11 @@ pub(super) fn overloaded(what: &str) -> Problem {
     Problem::new(Cause::Overloaded, format!("too many {what} are under way"))
 }
 
-/// Refuses what is beyond [`REQUESTS_MAX`] instead of queueing it.
+/// Refuses what is beyond [`REQUESTS_MAX`] instead of queueing it, and a path that is no text: it names nothing.
 pub(super) async fn limit_requests(State(node): State<Node>, request: Request, next: Next) -> Response<Body> {
+    if percent_decoded(request.uri().path()).is_none() {
+        return Problem::not_found().into_response();
+    }
     match node.limits.requests.try_acquire() {
         Ok(_permit) => next.run(request).await,
         Err(_) => overloaded("requests").into_response(),
@@ -168,45 +169,10 @@ pub(super) async fn count_problems(State(node): State<Node>, request: Request, n
     response
 }
 
-/// Around every request: an id, a span, one line in the log, and the headers that every answer has.
-///
-/// The log has method, path, status, code and duration: never a query, a header or a body.
-pub(super) async fn surround(request: Request, next: Next) -> Response<Body> {
-    let request = Unread::around(request);
-    let id = Uuid::now_v7();
-    let span = tracing::info_span!("request", %id, method = %request.method(), path = request.uri().path());
-    async move {
-        let start = Instant::now();
-        let mut response = next.run(request).await;
-        let code = response.extensions().get::<ProblemCode>().map(|code| code.0);
-        let ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        tracing::info!(status = response.status().as_u16(), code, ms, "answered");
-        let headers = response.headers_mut();
-        let mut id_text = Uuid::encode_buffer();
-        if let Ok(id) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut id_text)) {
-            headers.insert(HeaderName::from_static("x-request-id"), id);
-        }
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-        headers.insert(
-            header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
-        );
-        // Only what says otherwise may be kept by a cache.
-        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-        response
-    }
-    .instrument(span)
-    .await
-}
-
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
+    #![allow(clippy::unwrap_used)]
     use super::*;
-    use axum::{Router, middleware, routing::get};
-    use tower::ServiceExt;
-    use tower_http::catch_panic::CatchPanicLayer;
 
     #[test]
     fn a_batch_holds_room_for_its_bytes_however_they_come() {
@@ -218,18 +184,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_is_answered_without_its_words_and_like_any_other_answer() {
-        async fn panics() {
-            panic!("/srv/greffe/cles/noeud.pem");
-        }
-        let router = Router::new()
-            .route("/", get(panics))
-            .layer(CatchPanicLayer::custom(answer_panic))
-            .layer(middleware::from_fn(surround));
-        let response = router.oneshot(Request::new(Body::empty())).await.unwrap();
+    async fn a_panic_is_answered_without_its_words() {
+        let response = answer_panic(Box::new("/srv/greffe/cles/noeud.pem"));
         assert_eq!(response.status(), 500);
-        assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
-        assert!(response.headers().contains_key("x-request-id"));
         let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
         let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(problem["code"], "internal");

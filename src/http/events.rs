@@ -23,6 +23,7 @@ use serde_json::value::RawValue;
 
 use super::access::Reader;
 use super::bounds::{ENVELOPE_WAIT_MAX, overloaded};
+use super::etag;
 use super::lots;
 use super::problem::Problem;
 use super::request::{index_in_path, negotiate, now_ms, whole_body};
@@ -89,9 +90,9 @@ pub(super) async fn receipt(
     let vary = [(VARY, ACCEPT.as_str())];
     if media_type == "text/plain" {
         let proof = receipt.to_tlog_proof().map_err(|error| Problem::internal(&error))?;
-        return Ok((vary, proof).into_response());
+        return Ok((vary, etag::bytes_as("text/plain; charset=utf-8", proof.into_bytes())).into_response());
     }
-    Ok((vary, Json(receipt)).into_response())
+    Ok((vary, etag::json(&receipt)?).into_response())
 }
 
 /// `GET /v1/events/{index}`.
@@ -99,11 +100,11 @@ pub(super) async fn get(
     State(node): State<Node>,
     reader: Reader,
     Path(index): Path<String>,
-) -> Result<Json<EventJson>, Problem> {
+) -> Result<Response, Problem> {
     let index = index_in_path(&index)?;
     node.blocking(move |app| {
         let (bytes, leaf) = readable_leaf(app, &reader, index)?;
-        EventJson::new(index, &bytes, leaf).map(Json)
+        etag::json(&EventJson::new(index, &bytes, leaf)?)
     })
     .await
 }
@@ -131,7 +132,8 @@ fn is_signed_by(app: &App, reader: &Reader, leaf: &Leaf) -> Result<bool, Problem
 }
 
 /// A leaf taken apart. `event` is the payload as it was signed; `leaf` is what is proved.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Evenement")]
 pub(super) struct EventJson {
     index: u64,
     recorded_at: Horodatage,
@@ -139,12 +141,14 @@ pub(super) struct EventJson {
     previous: Option<u64>,
     rank: u64,
     signatures: Vec<SignatureJson>,
+    #[schemars(schema_with = "super::openapi::objet")]
     event: Box<RawValue>,
     leaf: String,
 }
 
-#[derive(Serialize)]
-struct SignatureJson {
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Signature")]
+pub(super) struct SignatureJson {
     keyid: KeyId,
     sig: String,
 }

@@ -9,16 +9,20 @@
 //! (RFC 3339) of recording. Everything is listed to those who read everything; to any other what it said, what is said about
 //! its dossiers, its refusals, and the acts of its départements.
 
-use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::Response;
 use greffe_events::EventType;
 use greffe_events::horodatage::Horodatage;
 use greffe_events::ident::{Organisation, Subject};
 use greffe_projections::journal::{self, EvenementRow, Filtre};
+use schemars::{Schema, SchemaGenerator};
 use serde::Deserialize;
 
 use super::Node;
 use super::access::Reader;
+use super::csv::{Cellule, Tableau};
+use super::liste::{Conditions, Demande};
+use super::openapi::{mots, organisation};
 use super::problem::Problem;
 use super::request::{Params, bad_parameter, index_in_path, parameter};
 use super::vues::{FindQuery, PageJson, acces_propre, mot, tranche, wait_for};
@@ -36,21 +40,38 @@ const FAMILLES: [&str; 8] = [
 ];
 
 /// The query of a list.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
     #[serde(rename = "type")]
+    #[serde(default)]
+    #[schemars(schema_with = "types")]
     event_type: Option<String>,
+    #[serde(default)]
+    #[schemars(schema_with = "organisation")]
     source: Option<String>,
+    #[serde(default)]
+    #[schemars(schema_with = "familles")]
     famille: Option<String>,
     sujet: Option<String>,
     constat: Option<bool>,
     code: Option<String>,
+    #[schemars(with = "Option<Horodatage>")]
     depuis: Option<String>,
+    #[schemars(with = "Option<Horodatage>")]
     avant: Option<String>,
+    #[schemars(range(min = 1, max = 1_000))]
     limit: Option<u32>,
     apres: Option<String>,
     at_least: Option<u64>,
+}
+
+fn types(_: &mut SchemaGenerator) -> Schema {
+    mots(EventType::ALL.iter().map(|event_type| event_type.as_str()))
+}
+
+fn familles(_: &mut SchemaGenerator) -> Schema {
+    mots(FAMILLES)
 }
 
 impl ListQuery {
@@ -78,15 +99,20 @@ impl ListQuery {
 pub(super) async fn list(
     State(node): State<Node>,
     reader: Reader,
+    demande: Demande,
     Params(query): Params<ListQuery>,
-) -> Result<Json<PageJson<EvenementRow>>, Problem> {
+) -> Result<Response, Problem> {
     let filtre = query.filtre()?;
     let tranche = tranche(query.limit, query.apres.as_deref())?;
     wait_for(&node, query.at_least, |vues| &vues.journal).await?;
     node.blocking(move |app| {
         let acces = acces_propre(&reader);
-        let page = app.vues.journal.read(|view, _| journal::list(view, &acces, &filtre, tranche))?;
-        Ok(Json(page.into()))
+        demande.lit(
+            &app.vues.journal,
+            &acces,
+            |view| journal::list(view, &acces, &filtre, tranche),
+            |page| Ok(PageJson::from(page)),
+        )
     })
     .await
 }
@@ -96,8 +122,9 @@ pub(super) async fn find(
     State(node): State<Node>,
     reader: Reader,
     Path(index): Path<String>,
+    conditions: Conditions,
     Params(query): Params<FindQuery>,
-) -> Result<Json<EvenementRow>, Problem> {
+) -> Result<Response, Problem> {
     let index = index_in_path(&index)?;
     wait_for(&node, query.at_least, |vues| &vues.journal).await?;
     node.blocking(move |app| {
@@ -106,8 +133,53 @@ pub(super) async fn find(
             return Err(Problem::not_found());
         }
         let acces = acces_propre(&reader);
-        let found = app.vues.journal.read(|view, _| journal::find(view, &acces, index))?;
-        found.map(Json).ok_or_else(Problem::not_found)
+        conditions.un(&app.vues.journal, &acces, |view| journal::find(view, &acces, index), |_| ())
     })
     .await
+}
+
+impl Tableau for EvenementRow {
+    const NOM: &'static str = "journal";
+    const ENTETES: &'static [&'static str] = &[
+        "Indice",
+        "Identifiant",
+        "Type",
+        "Source",
+        "Dossier",
+        "Signé le (UTC)",
+        "Reçu le (UTC)",
+        "Enregistré le (UTC)",
+        "Précédent",
+        "Rang",
+        "Clés",
+        "Signataire",
+        "Délégation (indice)",
+        "Constat",
+        "Refus : code",
+        "Refus : source",
+        "Refus : clé",
+    ];
+
+    fn lignes(&self) -> Vec<Vec<Cellule<'_>>> {
+        let refus = self.refus.as_ref();
+        vec![vec![
+            self.index.into(),
+            (&self.id).into(),
+            (&self.event_type).into(),
+            (&self.source).into(),
+            (&self.sujet).into(),
+            Cellule::Instant(&self.signe_le),
+            Cellule::Instant(&self.recu_le),
+            Cellule::Instant(&self.enregistre_le),
+            self.precedent.into(),
+            self.rang.into(),
+            Cellule::liste(&self.cles),
+            (&self.signataire).into(),
+            self.delegation_index.into(),
+            self.constat.into(),
+            Cellule::option(refus, |refus| (&refus.code).into()),
+            Cellule::option(refus, |refus| (&refus.source).into()),
+            Cellule::option(refus, |refus| (&refus.cle).into()),
+        ]]
+    }
 }

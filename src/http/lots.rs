@@ -225,8 +225,8 @@ impl Cutter {
 }
 
 /// The answer to one line.
-#[derive(Serialize)]
-struct Resultat<'a> {
+#[derive(Serialize, schemars::JsonSchema)]
+pub(super) struct Resultat<'a> {
     line: usize,
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]

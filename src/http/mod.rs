@@ -13,14 +13,20 @@
 //! | [`consultations`] | `GET /v1/consultations`, `GET /v1/consultations/{id}`, its `retraits` and `plis` |
 //! | [`journal`] | `GET /v1/journal`, `GET /v1/journal/{index}` |
 //! | `vues` | what the endpoints over views share |
+//! | `liste`, `csv` | how lists are answered: JSON or CSV, and where the next page is |
+//! | `etag` | who asks again for what it has gets 304 |
+//! | `compression`, [`cors`] | what is compressed; which sites' pages may read answers |
 //! | [`tiles`] | `GET /checkpoint`, `GET /tile/…` (C2SP tlog-tiles) |
 //! | [`proofs`] | `GET /v1/proof/inclusion`, `GET /v1/proof/consistency` |
 //! | [`node`] | `GET /.well-known/greffe.json`, `GET /health/live`, `GET /health/ready` |
 //! | [`metrics`] | `GET /metrics` |
+//! | [`openapi`], `docs` | `GET /openapi.json`, `GET /docs` |
+//! | `routes`, `operation` | every operation: the router and its description are made of one list |
 //! | [`problem`] | every answer that is a no (RFC 9457) |
 //! | [`auth`], [`access`] | who reads, and what they may read |
 //! | [`request`] | typed reading of paths, queries, bodies; work off the async threads |
-//! | [`bounds`] | every limit, and the middleware around all endpoints |
+//! | [`bounds`] | every limit |
+//! | `trace` | around every request: its id, its line in the log, its figures |
 //! | [`mod@serve`], `connexion` | connections, their timeouts and places, the graceful end |
 //!
 //! Nothing that reads a disk or verifies a signature runs on an async thread. What is public: checkpoint, hash tiles,
@@ -31,23 +37,33 @@ pub mod actes;
 pub mod adherents;
 pub mod auth;
 pub mod bounds;
+mod compression;
 mod connexion;
 pub mod consultations;
+pub mod cors;
+mod csv;
+mod docs;
+mod etag;
 pub mod events;
 pub mod factures;
 pub mod flux;
 pub mod journal;
+mod liste;
 pub mod lots;
 pub mod metrics;
 pub mod node;
+pub mod openapi;
+mod operation;
 pub mod pieces;
 mod places;
 pub mod problem;
 pub mod proofs;
 pub mod refus;
 pub mod request;
+mod routes;
 pub mod serve;
 pub mod tiles;
+mod trace;
 mod vues;
 
 use std::sync::Arc;
@@ -55,10 +71,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::{Method, Uri};
 use axum::middleware;
-use axum::routing::{get, post};
+use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
+use uuid::Uuid;
 
 use self::bounds::Limits;
+use self::cors::Site;
+use self::metrics::Mesures;
+use self::operation::Operation;
 use self::problem::{Cause, Problem};
 use crate::ledger::Ledger;
 use crate::vues::Lecteurs;
@@ -72,6 +92,8 @@ pub struct App {
     pub ledger: Arc<Ledger>,
     /// The views, and whether they follow the log.
     pub vues: Lecteurs,
+    /// Sites whose pages may read answers in a browser; none unless named.
+    pub sites: Vec<Site>,
 }
 
 /// The state behind the endpoints: what is served, and what is left of the limits.
@@ -79,53 +101,31 @@ pub struct App {
 pub struct Node {
     app: App,
     limits: Arc<Limits>,
+    /// Of this run of the node: part of the tags of what views show.
+    marque: Uuid,
+    mesures: Arc<Mesures>,
 }
 
 /// All endpoints of a node.
 pub fn router(app: App) -> Router {
-    let node = Node { app, limits: Arc::new(Limits::new()) };
-    let limited = Router::new()
-        .route("/v1/events/{index}", get(events::get))
-        .route("/v1/events/{index}/receipt", get(events::receipt))
-        .route("/v1/refus", get(refus::list))
-        .route("/v1/refus/{index}", get(refus::find))
-        .route("/v1/pieces/{reference}", get(pieces::get).put(pieces::put))
-        .route("/v1/actes", get(actes::list))
-        .route("/v1/actes/{id}", get(actes::find))
-        .route("/v1/adherents", get(adherents::list))
-        .route("/v1/adherents/{organisation}", get(adherents::find))
-        .route("/v1/flux", get(flux::list))
-        .route("/v1/flux/totaux", get(flux::totaux))
-        .route("/v1/flux/{id}", get(flux::find))
-        .route("/v1/factures", get(factures::list))
-        .route("/v1/factures/totaux", get(factures::totaux))
-        .route("/v1/factures/{id}", get(factures::find))
-        .route("/v1/consultations", get(consultations::list))
-        .route("/v1/consultations/{id}", get(consultations::find))
-        .route("/v1/consultations/{id}/retraits", get(consultations::retraits))
-        .route("/v1/consultations/{id}/plis", get(consultations::plis))
-        .route("/v1/journal", get(journal::list))
-        .route("/v1/journal/{index}", get(journal::find))
-        .route("/checkpoint", get(tiles::checkpoint))
-        .route("/tile/{*path}", get(tiles::tile))
-        .route("/v1/proof/inclusion", get(proofs::inclusion))
-        .route("/v1/proof/consistency", get(proofs::consistency))
-        .layer(middleware::from_fn_with_state(node.clone(), bounds::limit_requests));
-    // Health answers however many requests are under way.
-    Router::new()
-        .merge(limited)
-        // Counted once its body has come: bodies that never come must not keep others out.
-        .route("/v1/events", post(events::post))
-        .route("/.well-known/greffe.json", get(node::card))
-        .route("/health/live", get(node::live))
-        .route("/health/ready", get(node::ready))
-        .route("/metrics", get(metrics::get))
+    let cors = cors::layer(&app.sites);
+    let node = Node { app, limits: Arc::new(Limits::new()), marque: Uuid::now_v7(), mesures: Arc::default() };
+    let (mut limited, mut free) = (Router::new(), Router::new());
+    for Operation { path, hors_limite, handler, .. } in routes::all() {
+        // Health answers however many requests are under way.
+        let router = if hors_limite { &mut free } else { &mut limited };
+        *router = std::mem::take(router).route(path, handler);
+    }
+    free.merge(limited.layer(middleware::from_fn_with_state(node.clone(), bounds::limit_requests)))
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_this_method)
         .layer(middleware::from_fn_with_state(node.clone(), bounds::count_problems))
-        .with_state(node)
+        .with_state(node.clone())
+        .layer(compression::layer())
+        .layer(middleware::from_fn(etag::compare))
         .layer(CatchPanicLayer::custom(bounds::answer_panic))
-        .layer(middleware::from_fn(bounds::surround))
+        .layer(option_layer(cors))
+        .layer(middleware::from_fn_with_state(node, trace::surround))
 }
 
 async fn nothing_here() -> Problem {

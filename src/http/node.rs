@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::Node;
 use super::problem::{Cause, Problem};
+use crate::vues::Health;
 
 /// Version of the API under `/v1`.
 const API: &str = "v1";
@@ -19,14 +20,16 @@ const ROLES: &[&str] = &["ecriture", "lecture"];
 const CARD_CACHE: &str = "public, max-age=300";
 
 /// One of the log's keys, and the leaf that names it.
-#[derive(Serialize)]
-struct LogKey {
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "CleJournal")]
+pub(super) struct LogKey {
     index: u64,
     vkey: String,
 }
 
-#[derive(Serialize)]
-struct Card<'a> {
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Carte")]
+pub(super) struct Card<'a> {
     origin: &'a Origin,
     vkey: String,
     journal: Vec<LogKey>,
@@ -51,14 +54,72 @@ pub(super) async fn card(State(node): State<Node>) -> Result<impl IntoResponse, 
     Ok(([(CACHE_CONTROL, CARD_CACHE)], Json(serde_json::json!(card))))
 }
 
-#[derive(Serialize)]
+/// How the node is.
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Sante")]
 pub(super) struct Healthy {
+    /// `live` or `ready`.
     status: &'static str,
+    /// Where each view is; of a ready node.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vues: Option<Vec<EtatVue>>,
+}
+
+/// Where a view is.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub(super) struct EtatVue {
+    /// Its name.
+    vue: &'static str,
+    /// Whether it follows the log, catches up, is stopped at an event, or has a trouble that passes.
+    etat: Suivi,
+    /// Leaves that it has applied.
+    position: u64,
+    /// Leaves of the head that it has not.
+    retard: u64,
+    /// The event at which it is stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evenement: Option<u64>,
+    /// Why it does not follow. Never what an event says or where a file is: that stands in the node's log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'static str>,
+}
+
+/// Whether a view follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Suivi {
+    Suit,
+    Rattrape,
+    Arretee,
+    Empechee,
+}
+
+impl EtatVue {
+    fn of(health: &Health, head: u64) -> Self {
+        let status = health.status();
+        let retard = head.saturating_sub(status.position);
+        let (etat, cause) = match (&status.failure, health.trouble()) {
+            (Some(_), _) => (Suivi::Arretee, Some("this version can't apply the event; the node's log says why")),
+            (None, Some(trouble)) => (Suivi::Empechee, Some(trouble)),
+            (None, None) => (if retard == 0 { Suivi::Suit } else { Suivi::Rattrape }, None),
+        };
+        let evenement = status.failure.map(|failure| failure.index);
+        Self { vue: health.view(), etat, position: status.position, retard, evenement, cause }
+    }
+
+    /// What is wrong with it, if something is.
+    fn wrong(&self) -> Option<String> {
+        let cause = self.cause?;
+        Some(match self.evenement {
+            Some(index) => format!("vue {}: stopped at event {index}: {cause}", self.vue),
+            None => format!("vue {}: {cause}", self.vue),
+        })
+    }
 }
 
 /// `GET /health/live`: the process answers.
 pub(super) async fn live() -> Json<Healthy> {
-    Json(Healthy { status: "live" })
+    Json(Healthy { status: "live", vues: None })
 }
 
 /// `GET /health/ready`: it takes events and its views follow; else what does not.
@@ -71,15 +132,11 @@ pub(super) async fn ready(State(node): State<Node>) -> Result<Json<Healthy>, Pro
     if !app.ledger.is_guarded() {
         wrong.push("garde: the rollback guard can't be written, so nothing is recorded".to_owned());
     }
-    for health in &app.vues.health {
-        if let Some(failure) = health.status().failure {
-            // The cause may quote the event, or name a path: it stands in the node's log.
-            wrong.push(format!("vue {}: stopped at event {}", health.view(), failure.index));
-        }
-        wrong.extend(health.trouble().map(|trouble| format!("vue {}: {trouble}", health.view())));
-    }
+    let head = app.ledger.head().size;
+    let vues: Vec<EtatVue> = app.vues.health.iter().map(|health| EtatVue::of(health, head)).collect();
+    wrong.extend(vues.iter().filter_map(EtatVue::wrong));
     if wrong.is_empty() {
-        return Ok(Json(Healthy { status: "ready" }));
+        return Ok(Json(Healthy { status: "ready", vues: Some(vues) }));
     }
-    Err(Problem::new(Cause::NotReady, wrong.join("; ")))
+    Err(Problem::new(Cause::NotReady, wrong.join("; ")).with_views(vues))
 }

@@ -49,7 +49,8 @@ const NOT_FOUND_STEP: Duration = Duration::from_millis(50);
 const SEND_BYTES: usize = 64 * 1024;
 
 /// What the depositor needs to cite its piece.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "PieceDeposee")]
 pub(super) struct Deposited {
     reference: Empreinte,
     sha256: Empreinte,
@@ -152,7 +153,7 @@ fn nom(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 }
 
 /// Percent-decoding (RFC 3986 §2.1) to UTF-8; none where a `%` is not followed by two hex digits.
-fn percent_decoded(text: &str) -> Option<String> {
+pub(super) fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((byte, after)) = rest.split_first() {

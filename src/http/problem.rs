@@ -6,7 +6,7 @@
 //! ```
 //!
 //! `code` never changes meaning. `title` is English, `titre` French, `detail` for whoever debugs; `champ` is the field,
-//! where there is one; `conseil` says in French what to do about it; `refus` is the leaf that records it, where one does. Where
+//! where there is one; `conseil` says in French what to do about it; `requete` is the id of the request, as in `X-Request-Id`; `refus` is the leaf that records it, where one does. Where
 //! a key had too many refusals (429), `motif` is the refusal that was not recorded: its code, titles, detail, field, advice and key. Two families of codes, no text twice:
 //!
 //! - those of admission (`greffe_events::Code`), by status: 400 what is no envelope or no I-JSON, 403 who may not sign,
@@ -25,6 +25,8 @@ use greffe_events::{Code, Refusal};
 use serde::Serialize;
 
 pub use self::status::status_of;
+use super::node::EtatVue;
+use super::trace::current_id;
 use crate::ledger::LedgerError;
 use crate::ledger::head::Receipt;
 use crate::ledger::index::IndexError;
@@ -60,11 +62,11 @@ macro_rules! causes {
                 match self { $(Self::$variant => $english,)* }
             }
 
-            fn titre(self) -> &'static str {
+            pub(super) fn titre(self) -> &'static str {
                 match self { $(Self::$variant => $french,)* }
             }
 
-            fn status_number(self) -> u16 {
+            pub(super) fn status_number(self) -> u16 {
                 match self { $(Self::$variant => $status,)* }
             }
         }
@@ -120,11 +122,13 @@ pub struct Problem {
     champ: Option<String>,
     refus: Option<Box<Refus>>,
     motif: Option<Box<(Refusal, KeyId)>>,
+    vues: Option<Vec<EtatVue>>,
     retry_after_s: Option<u32>,
 }
 
 /// The leaf that records a refusal.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "RefusConsigne")]
 struct Refus {
     index: u64,
     receipt: Receipt,
@@ -138,7 +142,15 @@ impl Problem {
     /// A problem of the service.
     pub fn new(cause: Cause, detail: impl Into<String>) -> Self {
         let retry_after_s = (cause.status_number() == 503).then_some(1);
-        Self { kind: Kind::Service(cause), detail: detail.into(), champ: None, refus: None, motif: None, retry_after_s }
+        Self {
+            kind: Kind::Service(cause),
+            detail: detail.into(),
+            champ: None,
+            refus: None,
+            motif: None,
+            vues: None,
+            retry_after_s,
+        }
     }
 
     /// A submission that is not admitted, with the leaf that says so.
@@ -149,6 +161,7 @@ impl Problem {
             champ: refusal.field,
             refus: recorded.map(|receipt| Box::new(Refus { index: receipt.index, receipt })),
             motif: None,
+            vues: None,
             retry_after_s: None,
         }
     }
@@ -178,6 +191,13 @@ impl Problem {
     #[must_use]
     pub fn at(mut self, champ: impl Into<String>) -> Self {
         self.champ = Some(champ.into());
+        self
+    }
+
+    /// The same, with where each view is.
+    #[must_use]
+    pub(super) fn with_views(mut self, vues: Vec<EtatVue>) -> Self {
+        self.vues = Some(vues);
         self
     }
 
@@ -260,7 +280,8 @@ impl From<PieceError> for Problem {
 }
 
 /// The members of RFC 9457 §3.1, then ours (§3.2).
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Probleme")]
 struct Wire<'a> {
     #[serde(rename = "type")]
     kind: String,
@@ -272,6 +293,12 @@ struct Wire<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     champ: Option<&'a str>,
     conseil: &'static str,
+    /// The request's id, as in the header `X-Request-Id` and in the node's log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requete: Option<String>,
+    /// Of a node that is not ready: where each view is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vues: Option<&'a [EtatVue]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     motif: Option<Motif<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -279,7 +306,7 @@ struct Wire<'a> {
 }
 
 /// A refusal that is not recorded.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 struct Motif<'a> {
     code: &'static str,
     title: &'static str,
@@ -306,6 +333,16 @@ impl<'a> Motif<'a> {
     }
 }
 
+impl schemars::JsonSchema for Problem {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        Wire::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Wire::json_schema(generator)
+    }
+}
+
 impl Serialize for Problem {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let ([english, french], conseil) = match self.kind {
@@ -322,6 +359,8 @@ impl Serialize for Problem {
             detail: &self.detail,
             champ: self.champ.as_deref(),
             conseil,
+            requete: current_id(),
+            vues: self.vues.as_deref(),
             motif: self.motif.as_deref().map(Motif::of),
             refus: self.refus.as_deref(),
         }

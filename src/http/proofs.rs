@@ -20,7 +20,7 @@ use crate::ledger::head::Head;
 use crate::tlog::Hash;
 
 /// The query of an inclusion proof.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct InclusionQuery {
     index: u64,
@@ -28,7 +28,8 @@ pub(super) struct InclusionQuery {
 }
 
 /// An inclusion proof.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "PreuveInclusion")]
 pub(super) struct InclusionJson {
     index: u64,
     size: u64,
@@ -52,7 +53,7 @@ pub(super) async fn inclusion(
 }
 
 /// The query of a consistency proof.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ConsistencyQuery {
     from: u64,
@@ -60,7 +61,8 @@ pub(super) struct ConsistencyQuery {
 }
 
 /// A consistency proof.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "PreuveCoherence")]
 pub(super) struct ConsistencyJson {
     from: u64,
     to: u64,

@@ -13,6 +13,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::Response;
 use greffe_events::catalogue::{Data, RegistreRefus};
 use greffe_events::horodatage::Horodatage;
 use greffe_events::leaf::Leaf;
@@ -20,7 +21,9 @@ use greffe_events::{Code, Event};
 use serde::{Deserialize, Serialize};
 
 use super::access::Reader;
+use super::csv::{Cellule, Tableau};
 use super::events::readable_leaf;
+use super::liste::{Demande, Liste};
 use super::problem::Problem;
 use super::request::{Params, bad_parameter, index_in_path};
 use super::{App, Node};
@@ -33,22 +36,25 @@ const LIMIT_DEFAULT: u32 = 50;
 const LIMIT_MAX: u32 = 1_000;
 
 /// The query of a list.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
     apres: Option<u64>,
+    #[schemars(range(min = 1, max = 1_000))]
     limit: Option<u32>,
 }
 
 /// A page.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "PageRefus")]
 pub(super) struct Page {
     refus: Vec<RefusJson>,
     suite: Option<u64>,
 }
 
 /// A refusal.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Refus")]
 pub(super) struct RefusJson {
     index: u64,
     recorded_at: Horodatage,
@@ -59,6 +65,18 @@ pub(super) struct RefusJson {
     refus: RegistreRefus,
     #[serde(skip_serializing_if = "Option::is_none")]
     receipt: Option<Receipt>,
+}
+
+impl Liste for Page {
+    type Ligne = RefusJson;
+
+    fn lignes(&self) -> &[RefusJson] {
+        &self.refus
+    }
+
+    fn suite(&self) -> Option<String> {
+        self.suite.map(|index| index.to_string())
+    }
 }
 
 impl RefusJson {
@@ -83,13 +101,14 @@ impl RefusJson {
 pub(super) async fn list(
     State(node): State<Node>,
     reader: Reader,
+    demande: Demande,
     Params(query): Params<ListQuery>,
-) -> Result<Json<Page>, Problem> {
+) -> Result<Response, Problem> {
     let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
     if !(1..=LIMIT_MAX).contains(&limit) {
         return Err(bad_parameter("limit", format!("limit is 1 to {LIMIT_MAX}")));
     }
-    node.blocking(move |app| page(app, &reader, query.apres, limit).map(Json)).await
+    node.blocking(move |app| demande.repond(&page(app, &reader, query.apres, limit)?)).await
 }
 
 fn page(app: &App, reader: &Reader, apres: Option<u64>, limit: u32) -> Result<Page, Problem> {
@@ -120,4 +139,24 @@ pub(super) async fn find(
         Ok(Json(RefusJson { receipt: app.ledger.receipt(index)?, ..refus }))
     })
     .await
+}
+
+impl Tableau for RefusJson {
+    const NOM: &'static str = "refus";
+    const ENTETES: &'static [&'static str] =
+        &["Indice", "Enregistré le (UTC)", "Code", "Motif", "Que faire", "Source refusée", "Clé", "Identifiant refusé"];
+
+    fn lignes(&self) -> Vec<Vec<Cellule<'_>>> {
+        let text = |value: Option<String>| value.map_or(Cellule::Vide, |text| Cellule::Texte(text.into()));
+        vec![vec![
+            self.index.into(),
+            Cellule::Horodatage(self.recorded_at),
+            (&self.refus.code).into(),
+            self.titre.into(),
+            self.conseil.into(),
+            text(self.refus.source_refusee.as_ref().map(ToString::to_string)),
+            Cellule::Texte(self.refus.cle.to_string().into()),
+            text(self.refus.id_refuse.as_ref().map(ToString::to_string)),
+        ]]
+    }
 }

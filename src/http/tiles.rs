@@ -15,9 +15,11 @@ use axum::response::{IntoResponse, Response};
 
 use super::Node;
 use super::access::Reader;
+use super::etag;
 use super::problem::{Cause, Problem};
 use crate::tlog::{BundleCoordinates, TileCoordinates, TilePath, encode_bundle, encode_tile};
 
+const OCTETS: &str = "application/octet-stream";
 /// A full tile never changes and is asked for again and again.
 const FULL_TILE_CACHE: &str = "public, max-age=31536000, immutable";
 /// Nor does a partial one, but it is soon of no use: "clients SHOULD prefer full tiles".
@@ -51,7 +53,7 @@ async fn hashes(node: &Node, tile: TileCoordinates) -> Result<Response, Problem>
     }
     let hashes = node.blocking(move |app| Ok(app.ledger.tile(tile.level(), tile.n(), tile.width())?)).await?;
     let cache = if tile.is_partial() { PARTIAL_TILE_CACHE } else { FULL_TILE_CACHE };
-    Ok(([(CONTENT_TYPE, "application/octet-stream"), (CACHE_CONTROL, cache)], encode_tile(&hashes)).into_response())
+    Ok(([(CACHE_CONTROL, cache)], etag::bytes_as(OCTETS, encode_tile(&hashes))).into_response())
 }
 
 async fn entries(node: &Node, reader: &Reader, bundle: BundleCoordinates) -> Result<Response, Problem> {
@@ -70,5 +72,5 @@ async fn entries(node: &Node, reader: &Reader, bundle: BundleCoordinates) -> Res
             encode_bundle(&leaves).map_err(|error| Problem::internal(&error))
         })
         .await?;
-    Ok(([(CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
+    Ok(etag::bytes_as(OCTETS, bytes))
 }

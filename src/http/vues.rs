@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use super::access::Reader;
 use super::bounds::{VIEW_WAIT_MAX, overloaded};
+use super::csv::Tableau;
+use super::liste::Liste;
 use super::problem::{Cause, Problem};
 use super::request::{bad_parameter, now_ms};
 use super::{App, Node};
@@ -75,10 +77,23 @@ pub(super) fn mot<T: Copy>(
 }
 
 /// A page of any view: `{"lignes":[…],"suite":"<cursor>"|null}`.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Page{T}")]
 pub(super) struct PageJson<T> {
     lignes: Vec<T>,
     suite: Option<String>,
+}
+
+impl<T: Serialize + Tableau> Liste for PageJson<T> {
+    type Ligne = T;
+
+    fn lignes(&self) -> &[T] {
+        &self.lignes
+    }
+
+    fn suite(&self) -> Option<String> {
+        self.suite.clone()
+    }
 }
 
 impl<T> From<greffe_projections::liste::Page<T>> for PageJson<T> {
@@ -88,7 +103,7 @@ impl<T> From<greffe_projections::liste::Page<T>> for PageJson<T> {
 }
 
 /// The query of one row of a view.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FindQuery {
     pub at_least: Option<u64>,

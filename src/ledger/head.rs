@@ -24,7 +24,8 @@ pub struct Head {
 ///
 /// `{"id","index","recorded_at","leaf":"<base64>","proof":"<tlog-proof text>"}`. The leaf is what is proved; id,
 /// index and instant repeat what it says, for whoever does not want to read bytes. Never trust them alone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "Recu")]
 pub struct Receipt {
     /// The event's id.
     pub id: String,

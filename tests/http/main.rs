@@ -3,7 +3,9 @@
 
 mod acces;
 mod bornes;
+mod description;
 mod droits;
+mod echanges;
 mod histoire;
 mod jetons;
 mod journal;
@@ -11,4 +13,7 @@ mod lots;
 mod monde;
 mod pieces;
 mod refus;
+#[path = "../../events/tests/schema/mod.rs"]
+mod schema;
+mod tableurs;
 mod vues;

@@ -24,7 +24,11 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use ureq::http::{HeaderMap, Method, Request};
 
+use crate::description;
+
 pub const ORIGIN: &str = "greffe.example";
+/// The site whose pages may read.
+pub const SITE: &str = "https://portail.example";
 pub const OPERATOR: &str = "urn:siren:219600012";
 pub const COMMUNE: &str = "urn:siren:214502494";
 pub const OTHER_COMMUNE: &str = "urn:siren:210703385";
@@ -76,6 +80,11 @@ impl Reply {
 
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The body, without the request's own id.
+    pub fn body_but_id(&self) -> String {
+        self.text().replace(self.header("x-request-id"), "")
     }
 
     /// The body of an answer that has to be of this status.
@@ -154,7 +163,7 @@ impl Node {
         };
         let ledger = Arc::new(Ledger::open(&options, &mut |_, _| ()).unwrap());
         let vues = Vues::start_these(&folder.views(), projections, &ledger).unwrap();
-        let app = App { ledger: Arc::clone(&ledger), vues: vues.lecteurs() };
+        let app = App { ledger: Arc::clone(&ledger), vues: vues.lecteurs(), sites: vec![SITE.parse().unwrap()] };
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -228,11 +237,13 @@ impl Node {
             None => self.agent.run(request.body(()).unwrap()),
         };
         let mut response = answered.unwrap();
-        Reply {
+        let reply = Reply {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
             body: response.body_mut().with_config().limit(1 << 28).read_to_vec().unwrap(),
-        }
+        };
+        description::check(method, path, &reply);
+        reply
     }
 
     pub fn get(&self, path: &str) -> Reply {

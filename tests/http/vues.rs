@@ -41,7 +41,7 @@ fn engaged(node: &Node, seed: u8, role: &str, finalite: Option<&str>) -> Value {
 }
 
 /// One of everything, said by whom it is for: an act, a flow, an invoice, a published tender and a submission.
-fn world() -> (Node, u64) {
+pub fn world() -> (Node, u64) {
     let node = Node::open();
     let join = |organisation: &str, categorie: &str| {
         let mut member = member(organisation, categorie);

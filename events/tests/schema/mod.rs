@@ -8,6 +8,11 @@ pub fn check(root: &Value, value: &Value) -> Result<(), String> {
     Checker { root }.check(root, value, "data")
 }
 
+/// Whether a value holds to a schema whose references lead into `root`; else where it does not.
+pub fn check_in(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
+    Checker { root }.check(schema, value, "data")
+}
+
 /// A place for each value inside, itself left out.
 pub fn pointers(value: &Value, at: &str) -> Vec<String> {
     let children: Vec<(String, &Value)> = match value {

@@ -9,7 +9,7 @@ use crate::liste::{self, Acces, Liste, Page, Tranche, liste};
 use crate::pieces::{self, PieceRow};
 
 /// A member.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct AdherentRow {
     /// The leaf that admitted it first: its place in lists.
     pub index: u64,
@@ -41,7 +41,7 @@ pub struct AdherentRow {
 }
 
 /// What ended something.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct FinRow {
     /// How: `revoquee`, `opposee`, `compromise`, `sortie`, `retiree`, `remplacee`.
     pub par: String,
@@ -54,7 +54,7 @@ pub struct FinRow {
 }
 
 /// A key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct CleRow {
     /// The public key.
     pub cle: String,
@@ -81,7 +81,7 @@ pub struct CleRow {
 }
 
 /// Whether a key is in force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum EtatCle {
     /// It signs.
@@ -99,7 +99,7 @@ pub enum EtatCle {
 }
 
 /// A delegation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct DelegationRow {
     /// In whose name.
     pub organisation: String,
@@ -124,7 +124,7 @@ pub struct DelegationRow {
 }
 
 /// Whether a delegation is in force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum EtatDelegation {
     /// The delegate signs.
@@ -136,7 +136,8 @@ pub enum EtatDelegation {
 }
 
 /// One event of a member's dossier.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "SuiteAdherentRow")]
 pub struct SuiteRow {
     /// Its leaf.
     pub index: u64,

@@ -7,7 +7,7 @@ use crate::dossiers::{self, SuiteRow, instant};
 use crate::liste::{self, Acces, Liste, Page, Tranche, liste};
 
 /// A flow.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct FluxRow {
     /// The leaf that opened it: its place in lists.
     pub index: u64,
@@ -43,7 +43,7 @@ pub struct FluxRow {
 }
 
 /// A bordereau.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct BordereauRow {
     /// Budget year.
     pub exercice: u16,
@@ -67,7 +67,7 @@ pub struct BordereauRow {
 }
 
 /// An invoice.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct FactureRow {
     /// The leaf that opened it: its place in lists.
     pub index: u64,
@@ -119,7 +119,7 @@ pub struct FactureRow {
 }
 
 /// Bordereaux of one budget, year and sense.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct TotalFlux {
     /// SIRET of the budget.
     pub budget: String,
@@ -142,7 +142,7 @@ pub struct TotalFlux {
 }
 
 /// Invoices of one buyer, year, budget and currency.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct TotalFactures {
     /// Who buys.
     pub acheteur: String,

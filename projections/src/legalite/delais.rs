@@ -18,7 +18,7 @@ use jiff::{Span, Timestamp};
 use serde::Serialize;
 
 /// Whether an act is executory.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Executoire {
     /// Since which day, `YYYY-MM-DD`; none where it is not.
     pub le: Option<String>,
@@ -29,7 +29,7 @@ pub struct Executoire {
 }
 
 /// Why an act is executory, or is not.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Motif {
     /// Published and transmitted.
@@ -50,7 +50,7 @@ pub enum Motif {
 }
 
 /// The last day on which the prefect can refer the act to the court.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Defere {
     /// Counted shortest, `YYYY-MM-DD`: what to sort on, so as not to miss it.
     pub au_plus_tot: String,
@@ -61,7 +61,7 @@ pub struct Defere {
 }
 
 /// What the law leaves open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Incertitude {
     /// Received on a day that the second month after does not have.

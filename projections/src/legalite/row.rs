@@ -10,7 +10,7 @@ use super::{ACCUSE, ANNULATION_ACQUITTEE, ANNULATION_DEMANDEE, ANOMALIE, PUBLICA
 use crate::pieces::{self, PieceRow};
 
 /// An act, as the log's events say.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct ActeRow {
     /// `DEP-SIREN-YYYYMMDD-NUM-NAT`.
     pub id: String,
@@ -61,7 +61,7 @@ pub struct ActeRow {
 }
 
 /// How far an act has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Etat {
     /// Published, and never transmitted here.
@@ -97,7 +97,7 @@ impl Etat {
 }
 
 /// An acknowledgement: « signé par Y » or « constaté par X », never both.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct AccuseRow {
     /// Its leaf.
     pub index: u64,
@@ -114,7 +114,7 @@ pub struct AccuseRow {
 }
 
 /// An anomaly, signed or stated.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct AnomalieRow {
     /// Its leaf.
     pub index: u64,
@@ -135,7 +135,7 @@ pub struct AnomalieRow {
 }
 
 /// A publication, or a notification.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct PublicationRow {
     /// Its leaf.
     pub index: u64,
@@ -150,7 +150,7 @@ pub struct PublicationRow {
 }
 
 /// A cancellation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct AnnulationRow {
     /// Leaf that asks for it.
     pub demandee_index: Option<u64>,
@@ -159,7 +159,7 @@ pub struct AnnulationRow {
 }
 
 /// Who a file says wrote it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct AuteurRow {
     /// `sgar`, `prefecture` or `sous-prefecture`.
     pub qualite: String,

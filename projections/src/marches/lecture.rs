@@ -10,7 +10,7 @@ use crate::dossiers::{self, SuiteRow, instant};
 use crate::liste::{self, Acces, LIMITE_MAX, Liste, Page, Tranche, liste};
 
 /// A tender.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct ConsultationRow {
     /// The leaf that created it: its place in lists.
     pub index: u64,
@@ -50,7 +50,7 @@ pub struct ConsultationRow {
 }
 
 /// A round.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct PhaseRow {
     /// From 1.
     pub numero: usize,
@@ -61,7 +61,7 @@ pub struct PhaseRow {
 }
 
 /// A lot and how far it has come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct LotRow {
     /// Its number; none for the whole of an undivided tender.
     pub numero: Option<u16>,
@@ -70,7 +70,7 @@ pub struct LotRow {
 }
 
 /// An entry of the register of withdrawals.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct RetraitRow {
     /// Its leaf.
     pub index: u64,
@@ -85,7 +85,7 @@ pub struct RetraitRow {
 }
 
 /// An entry of the register of deposits.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct PliRow {
     /// The leaf that announced or deposited it.
     pub index: u64,
@@ -106,7 +106,7 @@ pub struct PliRow {
 }
 
 /// When something came, and whether in time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct EnvoiRow {
     /// RFC 3339.
     pub recu_le: String,
@@ -117,7 +117,7 @@ pub struct EnvoiRow {
 }
 
 /// What a submission is.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct ContenuRow {
     /// `BUYER_REFERENCE_BIDDER_UUID`.
     pub id: String,

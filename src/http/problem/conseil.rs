@@ -38,7 +38,9 @@ impl Cause {
             Self::MethodNotAllowed => {
                 "Vérifiez la méthode HTTP : la documentation dit laquelle convient à cette adresse."
             }
-            Self::NotAcceptable => "Demandez application/json, ou text/plain pour une preuve seule (en-tête Accept).",
+            Self::NotAcceptable => {
+                "Demandez application/json ; une liste existe aussi en text/csv, une preuve seule en text/plain (en-tête Accept)."
+            }
             Self::BodyTimeout => "Renvoyez les mêmes octets ; si cela se répète, vérifiez la liaison.",
             Self::PieceEffacee => {
                 "Ne redéposez pas cette pièce : elle est effacée pour toujours. Un événement déjà enregistré rend son reçu sans elle."

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -61,7 +62,22 @@ fn octets(text: &str) -> Result<u64, String> {
     count.ok_or_else(|| "un nombre d'octets, comme 500M ou 20G".to_owned())
 }
 
+/// Files that a node has a use for: its most connections, and what stands behind them.
+const FILES_WANTED: u64 = 8_192;
+
+/// Lets the process have as many files open as it has a use for, where the system allows more than it gave.
+fn take_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(FILES_WANTED, |most| most.min(FILES_WANTED));
+    if limit.current.is_some_and(|current| current < wanted)
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit })
+    {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}
+
 pub fn run(args: &Args) -> Outcome {
+    take_files();
     let options = Options {
         folder: Folder::new(&args.dir),
         store: args.store.clone(),

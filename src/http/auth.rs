@@ -102,6 +102,17 @@ fn encode(part: &impl Serialize) -> String {
     BASE64URL_NOPAD.encode(&serde_json::to_vec(part).unwrap_or_default())
 }
 
+/// Whoever showed a token.
+#[derive(Debug, Clone)]
+pub struct Porteur {
+    /// Its key.
+    pub key: KeyId,
+    /// What the log says of that key.
+    pub record: KeyRecord,
+    /// From when on the token is not taken any more, Unix seconds.
+    pub until_s: u64,
+}
+
 /// Who sent this `Authorization` header: the key and its record. `find` tells what the log says of it at `now_ms`
 /// ([`greffe_events::authority::key_standing`]).
 ///
@@ -111,7 +122,7 @@ pub fn verify<E>(
     origin: &Origin,
     now_ms: u64,
     find: impl FnOnce(&KeyId) -> Result<Option<(KeyRecord, Standing)>, E>,
-) -> Result<Result<(KeyId, KeyRecord), TokenError>, E> {
+) -> Result<Result<Porteur, TokenError>, E> {
     let token = match Token::read(authorization, origin, now_ms / 1_000) {
         Ok(token) => token,
         Err(error) => return Ok(Err(error)),
@@ -120,7 +131,17 @@ pub fn verify<E>(
         return Ok(Err(TokenError::Signature));
     }
     let known = find(&token.key)?;
-    Ok(token.entitle(known))
+    Ok(entitled(known).map(|record| Porteur { key: token.key, record, until_s: token.until_s }))
+}
+
+/// The record of a key that may read, by what the log says of it.
+pub fn entitled(known: Option<(KeyRecord, Standing)>) -> Result<KeyRecord, TokenError> {
+    // The log's own key and the recovery keys are known but have no role: they sign no token.
+    let known = known.filter(|(record, _)| !record.roles.is_empty());
+    match known.ok_or(TokenError::KeyUnknown)? {
+        (record, Standing::InForce) => Ok(record),
+        _ => Err(TokenError::KeyNotInForce),
+    }
 }
 
 /// A token whose claims hold; **not** verified.
@@ -128,6 +149,7 @@ struct Token<'a> {
     key: KeyId,
     signed: &'a str,
     signature: Signature,
+    until_s: u64,
 }
 
 impl<'a> Token<'a> {
@@ -159,22 +181,12 @@ impl<'a> Token<'a> {
             return Err(TokenError::Audience);
         }
         let is_short = claims.exp >= claims.iat && claims.exp - claims.iat <= TOKEN_SECONDS_MAX;
-        let is_now =
-            claims.iat <= now_s.saturating_add(SKEW_SECONDS_MAX) && now_s < claims.exp.saturating_add(SKEW_SECONDS_MAX);
+        let until_s = claims.exp.saturating_add(SKEW_SECONDS_MAX);
+        let is_now = claims.iat <= now_s.saturating_add(SKEW_SECONDS_MAX) && now_s < until_s;
         if !is_short || !is_now {
             return Err(TokenError::Expired);
         }
-        Ok(Self { key: header.kid, signed, signature })
-    }
-
-    /// What the log says of the key, which signed.
-    fn entitle(self, known: Option<(KeyRecord, Standing)>) -> Result<(KeyId, KeyRecord), TokenError> {
-        // The log's own key and the recovery keys are known but have no role: they sign no token.
-        let known = known.filter(|(record, _)| !record.roles.is_empty());
-        match known.ok_or(TokenError::KeyUnknown)? {
-            (record, Standing::InForce) => Ok((self.key, record)),
-            _ => Err(TokenError::KeyNotInForce),
-        }
+        Ok(Self { key: header.kid, signed, signature, until_s })
     }
 }
 

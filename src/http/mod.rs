@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`events`] | `POST /v1/events`, `GET /v1/events/{index}`, `GET /v1/events/{index}/receipt` |
 //! | [`lots`] | `POST /v1/events` with a batch |
+//! | [`fil`] | `GET /v1/events`, `GET /v1/feed` |
 //! | [`refus`] | `GET /v1/refus`, `GET /v1/refus/{index}` |
 //! | [`pieces`] | `PUT /v1/pieces/{sha256}`, `GET /v1/pieces/{reference}` |
 //! | [`actes`] | `GET /v1/actes`, `GET /v1/actes/{id}` |
@@ -18,7 +19,8 @@
 //! | [`node`] | `GET /.well-known/greffe.json`, `GET /health/live`, `GET /health/ready` |
 //! | [`metrics`] | `GET /metrics` |
 //! | [`problem`] | every answer that is a no (RFC 9457) |
-//! | [`auth`], [`access`] | who reads, and what they may read |
+//! | [`auth`], `session`, [`access`] | who reads, for how long, and what they may read |
+//! | `feuille` | a leaf as readers ask for it |
 //! | [`request`] | typed reading of paths, queries, bodies; work off the async threads |
 //! | [`bounds`] | every limit, and the middleware around all endpoints |
 //! | [`mod@serve`], `connexion` | connections, their timeouts and places, the graceful end |
@@ -35,6 +37,8 @@ mod connexion;
 pub mod consultations;
 pub mod events;
 pub mod factures;
+mod feuille;
+pub mod fil;
 pub mod flux;
 pub mod journal;
 pub mod lots;
@@ -47,6 +51,7 @@ pub mod proofs;
 pub mod refus;
 pub mod request;
 pub mod serve;
+mod session;
 pub mod tiles;
 mod vues;
 
@@ -59,6 +64,7 @@ use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::bounds::Limits;
+use self::fil::recentes::Recentes;
 use self::problem::{Cause, Problem};
 use crate::ledger::Ledger;
 use crate::vues::Lecteurs;
@@ -79,12 +85,22 @@ pub struct App {
 pub struct Node {
     app: App,
     limits: Arc<Limits>,
+    /// What followers of the feed read.
+    recentes: Arc<Recentes>,
+}
+
+impl Node {
+    /// Nothing is under way.
+    pub fn new(app: App) -> Self {
+        Self { app, limits: Arc::new(Limits::new()), recentes: Arc::default() }
+    }
 }
 
 /// All endpoints of a node.
-pub fn router(app: App) -> Router {
-    let node = Node { app, limits: Arc::new(Limits::new()) };
+pub fn router(node: Node) -> Router {
     let limited = Router::new()
+        .route("/v1/events", get(fil::page))
+        .route("/v1/feed", get(fil::feed))
         .route("/v1/events/{index}", get(events::get))
         .route("/v1/events/{index}/receipt", get(events::receipt))
         .route("/v1/refus", get(refus::list))

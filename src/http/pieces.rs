@@ -80,7 +80,7 @@ pub(super) async fn put(
     if announced.taille.is_some_and(|taille| taille > PIECE_BYTES_MAX) {
         return Err(too_large(PIECE_BYTES_MAX));
     }
-    let permit = node.limits.uploads.take(reader.organisation()).ok_or_else(|| overloaded("uploads"))?;
+    let permit = node.limits.uploads.take(reader.organisation()).map_err(|_| overloaded("uploads"))?;
     let begun = node.blocking(move |app: &App| Ok(app.ledger.depot().deposit(announced)?)).await;
     let deposit = match begun {
         Ok(deposit) => deposit,
@@ -175,7 +175,7 @@ pub(super) async fn get(
     Path(reference): Path<String>,
 ) -> Result<Response, Problem> {
     let reference: Empreinte = reference.parse().map_err(|_| Problem::not_found())?;
-    let permit = node.limits.downloads.take(reader.organisation()).ok_or_else(|| overloaded("downloads"))?;
+    let permit = node.limits.downloads.take(reader.organisation()).map_err(|_| overloaded("downloads"))?;
     let asked = Instant::now();
     let opened = node.blocking(move |app| open_readable(app, &reader, reference)).await;
     let (file, taille) = match opened {
@@ -223,8 +223,11 @@ fn open_readable(app: &App, reader: &Reader, reference: Empreinte) -> Result<(st
     }
     let mut sources: Vec<Organisation> = Vec::new();
     for (source, subject) in index.citations(reference, CITATIONS_OF_EACH_MAX, CITATIONS_READ_MAX)? {
-        let reads_dossier = || DossierId::of(&subject).is_ok_and(|dossier| reader.reads_dossier(&dossier));
-        if !sources.contains(&source) && (reader.reads_organisation(&source) || reads_dossier()) {
+        let reads_dossier = || match DossierId::of(&subject) {
+            Ok(dossier) => reader.reads_dossier(&dossier).selon(app),
+            Err(_) => Ok(false),
+        };
+        if !sources.contains(&source) && (reader.reads_organisation(&source) || reads_dossier()?) {
             if let Some(cited) = open(&source)? {
                 return Ok(cited);
             }

@@ -86,12 +86,14 @@ causes! {
     NotFound 404 "not-found" "There is no such thing here, or not for this reader" "Introuvable, ou pas pour ce lecteur";
     MethodNotAllowed 405 "method-not-allowed" "This method is not for this resource" "Cette méthode ne s'applique pas ici";
     NotAcceptable 406 "not-acceptable" "No representation is acceptable to the client" "Aucune représentation ne convient au client";
+    CursorAhead 409 "cursor-ahead" "The cursor is beyond the end of the log" "Le curseur dépasse la fin du registre";
     BodyTimeout 408 "body-timeout" "The body came too slowly" "Le corps de la requête est arrivé trop lentement";
     PieceEffacee 410 "piece-effacee" "The piece was erased" "La pièce a été effacée";
     PieceQuota 413 "piece-quota" "The organisation keeps as many pieces here as it may" "Le quota de pièces de l'organisme est atteint";
     MediaType 415 "media-type" "This media type is not taken here" "Ce type de contenu n'est pas accepté ici";
     DigestMismatch 422 "digest-mismatch" "The bytes do not have the announced digest" "Les octets reçus n'ont pas l'empreinte annoncée";
     TooManyRefusals 429 "too-many-refusals" "This key had too many refusals" "Cette clé a essuyé trop de refus";
+    TooManyFollowers 429 "too-many-followers" "The organisation follows the feed as often as it may" "L'organisme suit déjà le fil autant de fois que permis";
     Internal 500 "internal" "The node failed; its log says how" "Le nœud a rencontré une erreur";
     QueueFull 503 "queue-full" "Too many submissions wait" "Trop d'envois sont en attente";
     Horloge 503 "horloge" "The node's clock is not believed" "L'horloge du nœud n'est pas fiable";

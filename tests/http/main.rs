@@ -4,6 +4,7 @@
 mod acces;
 mod bornes;
 mod droits;
+mod fil;
 mod histoire;
 mod jetons;
 mod journal;

@@ -30,7 +30,7 @@ fn record(roles: &[Role]) -> KeyRecord {
 fn check_at(now_s: u64, authorization: Option<&str>) -> Result<KeyId, TokenError> {
     let known = || (record(&[Role::Collectivite]), Standing::InForce);
     let find = |asked: &KeyId| Ok::<_, ()>((*asked == key().id()).then(known));
-    verify(authorization, &origin(), now_s * 1_000, find).unwrap().map(|(key, _)| key)
+    verify(authorization, &origin(), now_s * 1_000, find).unwrap().map(|porteur| porteur.key)
 }
 
 fn check(authorization: Option<&str>) -> Result<KeyId, TokenError> {

@@ -39,6 +39,12 @@ impl Cause {
                 "Vérifiez la méthode HTTP : la documentation dit laquelle convient à cette adresse."
             }
             Self::NotAcceptable => "Demandez application/json, ou text/plain pour une preuve seule (en-tête Accept).",
+            Self::CursorAhead => {
+                "Vérifiez l'adresse du nœud et le curseur gardé. S'il vient bien de ce registre, prévenez l'opérateur : un registre ne raccourcit jamais."
+            }
+            Self::TooManyFollowers => {
+                "Fermez les flux dont vous ne vous servez plus : un seul par programme suffit, avec plusieurs filtres."
+            }
             Self::BodyTimeout => "Renvoyez les mêmes octets ; si cela se répète, vérifiez la liaison.",
             Self::PieceEffacee => {
                 "Ne redéposez pas cette pièce : elle est effacée pour toujours. Un événement déjà enregistré rend son reçu sans elle."

@@ -82,6 +82,7 @@ causes! {
     TokenKeyUnknown 401 "token-key-unknown" "The token's key is not enrolled to read or sign" "La clé du jeton n'est pas enrôlée";
     TokenKeyNotInForce 401 "token-key-not-in-force" "The token's key is not in force" "La clé du jeton n'est pas en vigueur";
     TokenSignature 401 "token-signature" "The token's signature does not verify" "La signature du jeton est fausse";
+    TokenRequest 401 "token-request" "The token is not for this request" "Le jeton ne vaut pas pour cette requête";
     TokenNotEntitled 403 "token-not-entitled" "The key's roles do not allow this" "Le rôle de la clé ne permet pas cette opération";
     NotFound 404 "not-found" "There is no such thing here, or not for this reader" "Introuvable, ou pas pour ce lecteur";
     MethodNotAllowed 405 "method-not-allowed" "This method is not for this resource" "Cette méthode ne s'applique pas ici";

@@ -15,8 +15,9 @@ use greffe_events::authority::{KeyRecord, key_standing};
 use greffe_events::event::DossierId;
 
 use super::access::Reader;
-use super::auth::{self, Porteur};
+use super::auth::{self, Porteur, Requete};
 use super::feuille::Feuille;
+use super::pieces::{GREFFE_NOM, GREFFE_SEL};
 use super::problem::Problem;
 use super::request::{now_ms, single_header};
 use super::{App, Node};
@@ -34,10 +35,14 @@ impl FromRequestParts<Node> for Session {
         let authorization = single_header(&parts.headers, &AUTHORIZATION)
             .map_err(|_| Problem::from(auth::TokenError::Malformed("one Authorization header, in ASCII")))?
             .map(ToOwned::to_owned);
+        let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
+        let (method, uri, sel, nom) = (parts.method.clone(), parts.uri.clone(), text(GREFFE_SEL), text(GREFFE_NOM));
         node.blocking(move |app| {
             let (origin, now_ms) = (&app.ledger.opening().origine, now_ms());
             let known = |key: &_| key_standing(key, origin, now_ms, app.ledger.index());
-            let porteur = auth::verify(authorization.as_deref(), origin, now_ms, known)??;
+            let target = uri.path_and_query().map_or(uri.path(), |target| target.as_str());
+            let request = Requete { method: method.as_str(), target, sel: sel.as_deref(), nom: nom.as_deref() };
+            let porteur = auth::verify(authorization.as_deref(), &request, origin, now_ms, known)??;
             Ok(Self { reader: Reader::of(&porteur.record), porteur })
         })
         .await
@@ -53,6 +58,11 @@ impl FromRequestParts<Node> for Reader {
 }
 
 impl Session {
+    /// Refuses a token that is good for other requests too.
+    pub fn expect_bound(&self) -> Result<(), Problem> {
+        if self.porteur.is_bound { Ok(()) } else { Err(auth::TokenError::Request.into()) }
+    }
+
     /// How long it lasts at most, from now on.
     pub fn lasts(&self) -> Duration {
         let KeyRecord { valable_jusqu, .. } = &self.porteur.record;

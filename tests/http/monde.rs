@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::SystemTime;
 
+use greffe::http::auth::Requete;
 use greffe::http::{App, auth, serve};
 use greffe::ledger::folder::Folder;
 use greffe::ledger::opening::NewLedger;
@@ -56,6 +57,16 @@ pub fn instant(offset_s: i64) -> String {
 
 pub fn token(seed: u8) -> String {
     auth::issue(&key(seed), &ORIGIN.parse().unwrap(), now_ms() / 1_000)
+}
+
+/// A token for one request.
+pub fn token_for(key: &SecretKey, request: &Requete) -> String {
+    auth::issue_for(key, &ORIGIN.parse().unwrap(), now_ms() / 1_000, request)
+}
+
+/// A token for the deposit at this path, with this salt.
+pub fn deposit_token(seed: u8, path: &str, sel: Option<&str>) -> String {
+    token_for(&key(seed), &Requete { method: "PUT", target: path, sel, nom: None })
 }
 
 /// An answer.
@@ -253,11 +264,12 @@ impl Node {
 
     /// Deposits a piece; its reference.
     pub fn deposit(&self, seed: u8, bytes: &[u8], sel: Option<[u8; 32]>) -> Reply {
-        let authorization = format!("Bearer {}", token(seed));
+        let path = format!("/v1/pieces/{}", Empreinte::of(bytes));
         let sel = sel.map(|sel| Empreinte(sel).to_string());
+        let authorization = format!("Bearer {}", deposit_token(seed, &path, sel.as_deref()));
         let mut headers = vec![("authorization", authorization.as_str())];
         headers.extend(sel.as_deref().map(|sel| ("greffe-sel", sel)));
-        self.send("PUT", &format!("/v1/pieces/{}", Empreinte::of(bytes)), &headers, Some(bytes))
+        self.send("PUT", &path, &headers, Some(bytes))
     }
 
     /// The commune's act with its two pieces, deposited and posted: its index.

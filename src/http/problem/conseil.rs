@@ -29,6 +29,9 @@ impl Cause {
             Self::TokenSignature => {
                 "Refaites le jeton avec la clé privée de celle qu'il nomme ; il ne se modifie pas après la signature."
             }
+            Self::TokenRequest => {
+                "Liez le jeton à la requête (req) : méthode, chemin, Greffe-Sel et Greffe-Nom tels qu'ils sont envoyés. Un dépôt n'en prend pas d'autre."
+            }
             Self::TokenNotEntitled => {
                 "Employez une clé dont le rôle le permet : déposer demande un rôle qui signe, tout lire celui d'auditeur."
             }

@@ -11,6 +11,7 @@ mod event;
 mod init;
 mod kept;
 mod key;
+mod lectures;
 mod migrate;
 mod piece;
 mod post;
@@ -66,6 +67,8 @@ enum Command {
     /// Vues d'un registre dont le nœud est arrêté : leur empreinte, leur reconstruction.
     #[command(subcommand)]
     Views(views::Command),
+    /// Ce que les auditeurs ont demandé à lire à un nœud.
+    Lectures(lectures::Args),
     /// Vérifie un registre entier ou un reçu, sans faire confiance à personne.
     Verify(verify::Args),
 }
@@ -88,6 +91,7 @@ pub fn run() -> ExitCode {
         Command::Piece(command) => piece::run(&command),
         Command::Actes(command) => actes::run(&command),
         Command::Event(command) => event::run(&command),
+        Command::Lectures(args) => lectures::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Views(command) => views::run(&command),
     };

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::{Outcome, print, progress_bar, say};
+use crate::http::lectures::Lectures;
 use crate::http::{self, App};
 use crate::ledger::folder::Folder;
 use crate::ledger::pieces::Quota;
@@ -118,7 +119,8 @@ pub fn start(options: &Options, listen: SocketAddr) -> anyhow::Result<Node> {
     bar.finish_and_clear();
     let ledger = Arc::new(ledger);
     let vues = Vues::start(&options.folder.views(), &ledger)?;
-    let app = App { ledger: Arc::clone(&ledger), vues: vues.lecteurs() };
+    let lectures = Arc::new(Lectures::open(&options.folder.lectures())?);
+    let app = App { ledger: Arc::clone(&ledger), vues: vues.lecteurs(), lectures };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("tokio")?;
     let listener = runtime.block_on(TcpListener::bind(listen)).with_context(|| format!("écoute sur {listen}"))?;
     let url = format!("http://{}", listener.local_addr()?);

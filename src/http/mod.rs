@@ -20,6 +20,7 @@
 //! | [`metrics`] | `GET /metrics` |
 //! | [`problem`] | every answer that is a no (RFC 9457) |
 //! | [`auth`], `session`, [`access`] | who reads, for how long, and what they may read |
+//! | [`lectures`] | what auditors asked to read |
 //! | `feuille` | a leaf as readers ask for it |
 //! | [`request`] | typed reading of paths, queries, bodies; work off the async threads |
 //! | [`bounds`] | every limit, and the middleware around all endpoints |
@@ -41,6 +42,7 @@ mod feuille;
 pub mod fil;
 pub mod flux;
 pub mod journal;
+pub mod lectures;
 pub mod lots;
 pub mod metrics;
 pub mod node;
@@ -65,6 +67,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use self::bounds::Limits;
 use self::fil::recentes::Recentes;
+use self::lectures::Lectures;
 use self::problem::{Cause, Problem};
 use crate::ledger::Ledger;
 use crate::vues::Lecteurs;
@@ -78,6 +81,8 @@ pub struct App {
     pub ledger: Arc<Ledger>,
     /// The views, and whether they follow the log.
     pub vues: Lecteurs,
+    /// Notes what auditors read.
+    pub lectures: Arc<Lectures>,
 }
 
 /// The state behind the endpoints: what is served, and what is left of the limits.

@@ -12,13 +12,14 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use greffe_events::EventType;
 use greffe_events::authority::{KeyRecord, key_standing};
+use greffe_events::catalogue::Role;
 use greffe_events::event::DossierId;
 
 use super::access::Reader;
 use super::auth::{self, Porteur, Requete};
 use super::feuille::Feuille;
 use super::pieces::{GREFFE_NOM, GREFFE_SEL};
-use super::problem::Problem;
+use super::problem::{Cause, Problem};
 use super::request::{now_ms, single_header};
 use super::{App, Node};
 
@@ -43,7 +44,16 @@ impl FromRequestParts<Node> for Session {
             let target = uri.path_and_query().map_or(uri.path(), |target| target.as_str());
             let request = Requete { method: method.as_str(), target, sel: sel.as_deref(), nom: nom.as_deref() };
             let porteur = auth::verify(authorization.as_deref(), &request, origin, now_ms, known)??;
-            Ok(Self { reader: Reader::of(&porteur.record), porteur })
+            let reader = Reader::of(&porteur.record);
+            if porteur.record.roles.iter().any(|role| matches!(role, Role::Auditeur(_))) {
+                let noted =
+                    app.lectures.note(now_ms, porteur.key, reader.organisation(), &format!("{method} {target}"));
+                noted.map_err(|error| {
+                    tracing::error!(%error, "what an auditor asks for can't be noted, so it is not answered");
+                    Problem::new(Cause::StoreUnavailable, "the node can't note that this is read").retry_after(30)
+                })?;
+            }
+            Ok(Self { reader, porteur })
         })
         .await
     }

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::SystemTime;
 
 use greffe::http::auth::Requete;
+use greffe::http::lectures::Lectures;
 use greffe::http::{App, auth, serve};
 use greffe::ledger::folder::Folder;
 use greffe::ledger::opening::NewLedger;
@@ -165,7 +166,8 @@ impl Node {
         };
         let ledger = Arc::new(Ledger::open(&options, &mut |_, _| ()).unwrap());
         let vues = Vues::start_these(&folder.views(), projections, &ledger).unwrap();
-        let app = App { ledger: Arc::clone(&ledger), vues: vues.lecteurs() };
+        let lectures = Arc::new(Lectures::open(&folder.lectures()).unwrap());
+        let app = App { ledger: Arc::clone(&ledger), vues: vues.lecteurs(), lectures };
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap().to_string();

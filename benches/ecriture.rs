@@ -355,9 +355,8 @@ impl World {
         let mut connection = Connection::open(&world.node.address);
         assert_eq!(connection.post_batch(&lines.join("\n")), lines.len());
         for (siren, key) in &world.communes {
-            let token = auth::issue(key, &ORIGIN.parse().unwrap(), now_s());
-            connection.put_piece(&token, DOCUMENT, None);
-            connection.put_piece(&token, objet(siren).as_bytes(), Some([7; 32]));
+            connection.put_piece(key, DOCUMENT, None);
+            connection.put_piece(key, objet(siren).as_bytes(), Some([7; 32]));
         }
         world
     }
@@ -476,10 +475,12 @@ impl Connection {
         assert_eq!(status, 201, "{}", String::from_utf8_lossy(&self.buffer[start..]));
     }
 
-    fn put_piece(&mut self, token: &str, bytes: &[u8], sel: Option<[u8; 32]>) {
-        let sel = sel.map(|sel| format!("greffe-sel: {}\r\n", Empreinte(sel))).unwrap_or_default();
-        let head =
-            format!("PUT /v1/pieces/{} HTTP/1.1\r\nauthorization: Bearer {token}\r\n{sel}", Empreinte::of(bytes));
+    fn put_piece(&mut self, key: &SecretKey, bytes: &[u8], sel: Option<[u8; 32]>) {
+        let (target, sel) = (format!("/v1/pieces/{}", Empreinte::of(bytes)), sel.map(|sel| Empreinte(sel).to_string()));
+        let bound = auth::Requete { method: "PUT", target: &target, sel: sel.as_deref(), nom: None };
+        let token = auth::issue_for(key, &ORIGIN.parse().unwrap(), now_s(), &bound);
+        let sel = sel.map(|sel| format!("greffe-sel: {sel}\r\n")).unwrap_or_default();
+        let head = format!("PUT {target} HTTP/1.1\r\nauthorization: Bearer {token}\r\n{sel}");
         let (status, start) = self.send(&head, bytes);
         assert!(matches!(status, 200 | 201), "{}", String::from_utf8_lossy(&self.buffer[start..]));
     }

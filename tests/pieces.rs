@@ -11,6 +11,8 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use greffe::http::auth::{Requete, issue_for};
+use greffe_events::key::SecretKey;
 use greffe_events::piece::Empreinte;
 use node::*;
 use support::COMMUNE;
@@ -25,13 +27,17 @@ fn token(url: &str, key: &Path) -> String {
     format!("Bearer {}", succeed(&["token", "--url", url, "--key", arg(key)]).trim())
 }
 
+fn secret(key: &Path) -> SecretKey {
+    SecretKey::from_pem(&std::fs::read_to_string(key).unwrap()).unwrap()
+}
+
 /// Status and body; none where the connection broke.
-fn put(agent: &ureq::Agent, url: &str, token: &str, bytes: &[u8]) -> Option<(u16, String)> {
-    let mut answer = agent
-        .put(format!("{url}/v1/pieces/{}", Empreinte::of(bytes)))
-        .header("Authorization", token)
-        .send(bytes)
-        .ok()?;
+fn put(agent: &ureq::Agent, url: &str, key: &SecretKey, bytes: &[u8]) -> Option<(u16, String)> {
+    let target = format!("/v1/pieces/{}", Empreinte::of(bytes));
+    let bound = Requete { method: "PUT", target: &target, ..Requete::default() };
+    let token = issue_for(key, &ORIGIN.parse().unwrap(), support::now_ms() / 1_000, &bound);
+    let mut answer =
+        agent.put(format!("{url}{target}")).header("Authorization", format!("Bearer {token}")).send(bytes).ok()?;
     Some((answer.status().as_u16(), answer.body_mut().read_to_string().ok()?))
 }
 
@@ -54,15 +60,15 @@ fn an_upload_that_was_answered_survives_a_kill_and_one_that_was_not_leaves_no_ha
     let commune = enrol(root.path(), &node, &ledger.operator_key, COMMUNE, "commune", "collectivite");
     let kept: Mutex<Vec<u32>> = Mutex::default();
     for round in 0..ROUNDS {
-        let (url, bearer) = (node.url.clone(), token(&node.url, &commune));
+        let (url, key) = (node.url.clone(), secret(&commune));
         std::thread::scope(|scope| {
             for thread in 0..3 {
-                let (url, bearer, kept) = (&url, &bearer, &kept);
+                let (url, key, kept) = (&url, &key, &kept);
                 scope.spawn(move || {
                     let agent = agent();
                     for n in 0.. {
                         let n = round * 1_000_000 + thread * 100_000 + n;
-                        match put(&agent, url, bearer, &bytes(n, 200_000)) {
+                        match put(&agent, url, key, &bytes(n, 200_000)) {
                             Some((201, _)) => kept.lock().unwrap().push(n),
                             Some((status, body)) => panic!("{status}: {body}"),
                             None => return,
@@ -131,25 +137,25 @@ fn a_full_disk_is_said_and_nothing_half_kept_is_left() {
         eprintln!("SKIPPED: this system lets nobody mount a small file system (unshare -rm, mount -t tmpfs)");
         return;
     };
-    let (agent, bearer) = (agent(), token(&node.url, &commune));
+    let (agent, bearer, key) = (agent(), token(&node.url, &commune), secret(&commune));
     let path = |bytes: &[u8]| format!("/v1/pieces/{}", Empreinte::of(bytes));
     let first = bytes(1, 8 << 20);
-    assert_eq!(put(&agent, &node.url, &bearer, &first).unwrap().0, 201);
+    assert_eq!(put(&agent, &node.url, &key, &first).unwrap().0, 201);
     // Larger than what is left: refused, its part removed, and the node goes on.
     for _ in 0..3 {
-        let (status, body) = put(&agent, &node.url, &bearer, &bytes(2, 20 << 20)).unwrap();
+        let (status, body) = put(&agent, &node.url, &key, &bytes(2, 20 << 20)).unwrap();
         let problem: serde_json::Value = serde_json::from_str(&body).unwrap();
         assert_eq!((status, problem["code"].as_str()), (507, Some("disk-full")), "{body}");
         assert_eq!(problem["titre"], "Le disque du nœud est plein");
         assert_eq!(get(&node.url, &bearer, &path(&bytes(2, 20 << 20))).0, 404);
     }
-    assert_eq!(put(&agent, &node.url, &bearer, &bytes(3, 4 << 20)).unwrap().0, 201, "the parts are gone");
+    assert_eq!(put(&agent, &node.url, &key, &bytes(3, 4 << 20)).unwrap().0, 201, "the parts are gone");
     // To the last block: whatever was answered with 201 is there, whatever was not is not.
     let mut kept = vec![first, bytes(3, 4 << 20)];
     let mut refused = None;
     for n in 4..2_000 {
         let piece = bytes(n, 100_000);
-        match put(&agent, &node.url, &bearer, &piece).unwrap() {
+        match put(&agent, &node.url, &key, &piece).unwrap() {
             (201, _) => kept.push(piece),
             (507, _) => {
                 refused = Some(piece);

@@ -46,13 +46,14 @@ uuid_v7() {
 }
 cle_publique() { openssl pkey -in "$GREFFE_CLE" -pubout -outform DER | tail -c 32 | hexa; }
 
-# Un jeton signé par notre clé, valable cinq minutes : il dit qui dépose une pièce.
+# jeton CHEMIN SEL : un jeton signé par notre clé, valable cinq minutes et pour ce dépôt seul.
 jeton() {
-  local maintenant tete
+  local maintenant tete requete
+  requete=$(printf 'PUT\n%s\n%s\n\n' "$1" "$2" | openssl dgst -sha256 -binary | hexa)
   maintenant=$(date +%s)
   tete=$(printf '{"alg":"EdDSA","typ":"JWT","kid":"ed25519:%s"}' "$(cle_publique)" | base64_url)
-  printf '%s.%s' "$tete" "$(printf '{"aud":"%s","iat":%d,"exp":%d}' "$GREFFE_REGISTRE" "$maintenant" \
-    $((maintenant + 300)) | base64_url)" > "$envoi/jeton.tmp"
+  printf '%s.%s' "$tete" "$(printf '{"aud":"%s","iat":%d,"exp":%d,"req":"%s"}' "$GREFFE_REGISTRE" \
+    "$maintenant" $((maintenant + 300)) "$requete" | base64_url)" > "$envoi/jeton.tmp"
   printf '%s.%s' "$(cat "$envoi/jeton.tmp")" "$(signer "$envoi/jeton.tmp" | base64_url)"
   rm "$envoi/jeton.tmp"
 }
@@ -113,10 +114,12 @@ preparer() {
 
 # 2. Déposer une pièce ; la déposer encore ne change rien. 410 : elle a été effacée depuis, l'événement rend encore son reçu.
 deposer() {
-  local fichier=$1 sel=${1%.*}.sel code
-  local entetes=(--header "Authorization: Bearer $(jeton)" --header "Content-Type: application/octet-stream")
-  [ ! -f "$sel" ] || entetes+=(--header "Greffe-Sel: $(cat "$sel")")
-  code=$(requete "${entetes[@]}" --upload-file "$fichier" "$GREFFE_URL/v1/pieces/$(sha256 "$fichier")") || exit 75
+  local fichier=$1 chemin sel='' code
+  chemin=/v1/pieces/$(sha256 "$fichier")
+  [ ! -f "${fichier%.*}.sel" ] || sel=$(cat "${fichier%.*}.sel")
+  local entetes=(--header "Authorization: Bearer $(jeton "$chemin" "$sel")" --header "Content-Type: application/octet-stream")
+  [ -z "$sel" ] || entetes+=(--header "Greffe-Sel: $sel")
+  code=$(requete "${entetes[@]}" --upload-file "$fichier" "$GREFFE_URL$chemin") || exit 75
   case $code in 201 | 410) ;; *) echouer "$code" ;; esac
 }
 

@@ -108,12 +108,14 @@ public final class Transmettre {
         return signature.sign();
     }
 
-    /** Un jeton signé par notre clé, valable cinq minutes : il dit qui dépose une pièce. */
-    String jeton() throws GeneralSecurityException {
+    /** Un jeton signé par notre clé, valable cinq minutes et pour ce dépôt seul. */
+    String jeton(String chemin, String sel) throws GeneralSecurityException {
+        String requete = hexa(sha256(octets("PUT\n" + chemin + "\n" + sel + "\n\n")));
         var base64Url = Base64.getUrlEncoder().withoutPadding();
         long maintenant = Instant.now().getEpochSecond();
         String tete = "{\"alg\":\"EdDSA\",\"typ\":\"JWT\",\"kid\":\"" + keyid + "\"}";
-        String corps = "{\"aud\":" + texteJson(registre) + ",\"iat\":" + maintenant + ",\"exp\":" + (maintenant + 300) + "}";
+        String corps = "{\"aud\":" + texteJson(registre) + ",\"iat\":" + maintenant + ",\"exp\":" + (maintenant + 300)
+            + ",\"req\":\"" + requete + "\"}";
         String signe = base64Url.encodeToString(octets(tete)) + "." + base64Url.encodeToString(octets(corps));
         return signe + "." + base64Url.encodeToString(signer(octets(signe)));
     }
@@ -187,13 +189,15 @@ public final class Transmettre {
     /** Dépose une pièce ; la déposer encore ne change rien. 410 : effacée depuis, l'événement rend encore son reçu. */
     void deposer(String nom) throws Exception {
         byte[] octets = Files.readAllBytes(envoi.resolve(nom));
-        Path sel = envoi.resolve(nom.replaceAll("\\.[a-z]+$", ".sel"));
-        var requete = HttpRequest.newBuilder(URI.create(url + "/v1/pieces/" + hexa(sha256(octets))))
-            .header("Authorization", "Bearer " + jeton())
+        String chemin = "/v1/pieces/" + hexa(sha256(octets));
+        Path garde = envoi.resolve(nom.replaceAll("\\.[a-z]+$", ".sel"));
+        String sel = Files.exists(garde) ? Files.readString(garde) : "";
+        var requete = HttpRequest.newBuilder(URI.create(url + chemin))
+            .header("Authorization", "Bearer " + jeton(chemin, sel))
             .header("Content-Type", "application/octet-stream")
             .PUT(BodyPublishers.ofByteArray(octets));
-        if (Files.exists(sel)) {
-            requete.header("Greffe-Sel", Files.readString(sel));
+        if (!sel.isEmpty()) {
+            requete.header("Greffe-Sel", sel);
         }
         try {
             requete(requete);

@@ -51,12 +51,13 @@ final class Cle
         return sodium_crypto_sign_detached($message, $this->secrete);
     }
 
-    /** Un jeton signé par notre clé, valable cinq minutes : il dit qui dépose une pièce. */
-    public function jeton(string $registre): string
+    /** Un jeton signé par notre clé, valable cinq minutes et pour ce dépôt seul. */
+    public function jeton(string $registre, string $chemin, string $sel): string
     {
+        $requete = hash('sha256', "PUT\n$chemin\n$sel\n\n");
         $base64Url = fn (string $octets) => rtrim(strtr(base64_encode($octets), '+/', '-_'), '=');
         $signe = $base64Url(json_encode(['alg' => 'EdDSA', 'typ' => 'JWT', 'kid' => $this->keyid], JSON)) . '.'
-            . $base64Url(json_encode(['aud' => $registre, 'iat' => time(), 'exp' => time() + 300], JSON));
+            . $base64Url(json_encode(['aud' => $registre, 'iat' => time(), 'exp' => time() + 300, 'req' => $requete], JSON));
         return $signe . '.' . $base64Url($this->signer($signe));
     }
 }
@@ -182,13 +183,15 @@ function dire(string $probleme): string
 function deposer(string $url, string $registre, Cle $cle, string $fichier): void
 {
     $octets = lire($fichier);
-    $sel = preg_replace('/\.[a-z]+$/', '.sel', $fichier);
-    $entetes = ["Authorization: Bearer {$cle->jeton($registre)}", 'Content-Type: application/octet-stream'];
-    if (is_file($sel)) {
-        $entetes[] = 'Greffe-Sel: ' . lire($sel);
+    $chemin = '/v1/pieces/' . hash('sha256', $octets);
+    $garde = preg_replace('/\.[a-z]+$/', '.sel', $fichier);
+    $sel = is_file($garde) ? lire($garde) : '';
+    $entetes = ["Authorization: Bearer {$cle->jeton($registre, $chemin, $sel)}", 'Content-Type: application/octet-stream'];
+    if ($sel !== '') {
+        $entetes[] = "Greffe-Sel: $sel";
     }
     try {
-        requete('PUT', "$url/v1/pieces/" . hash('sha256', $octets), $octets, $entetes);
+        requete('PUT', $url . $chemin, $octets, $entetes);
     } catch (Refus $refus) {
         $refus->statut === 410 || throw $refus;
     }

@@ -54,10 +54,12 @@ def keyid(cle):
     return "ed25519:" + cle.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
 
 
-def jeton(cle, registre):
-    """Un jeton signé par notre clé, valable cinq minutes : il dit qui dépose une pièce."""
+def jeton(cle, registre, chemin, sel):
+    """Un jeton signé par notre clé, valable cinq minutes et pour ce dépôt seul."""
     maintenant = int(time.time())
-    parties = [{"alg": "EdDSA", "typ": "JWT", "kid": keyid(cle)}, {"aud": registre, "iat": maintenant, "exp": maintenant + 300}]
+    requete = hashlib.sha256(f"PUT\n{chemin}\n{sel}\n\n".encode()).hexdigest()
+    parties = [{"alg": "EdDSA", "typ": "JWT", "kid": keyid(cle)},
+               {"aud": registre, "iat": maintenant, "exp": maintenant + 300, "req": requete}]
     base64_url = lambda octets: base64.urlsafe_b64encode(octets).rstrip(b"=")
     signe = b".".join(base64_url(json.dumps(partie).encode()) for partie in parties)
     return (signe + b"." + base64_url(cle.sign(signe))).decode()
@@ -166,12 +168,14 @@ def dire(probleme):
 
 def deposer(url, registre, cle, fichier):
     """Dépose une pièce ; la déposer encore ne change rien. 410 : effacée depuis, l'événement rend encore son reçu."""
-    octets, sel = fichier.read_bytes(), fichier.with_suffix(".sel")
-    entetes = {"Authorization": f"Bearer {jeton(cle, registre)}", "Content-Type": "application/octet-stream"}
-    if sel.exists():
-        entetes["Greffe-Sel"] = sel.read_text()
+    octets, garde = fichier.read_bytes(), fichier.with_suffix(".sel")
+    chemin = f"/v1/pieces/{hashlib.sha256(octets).hexdigest()}"
+    sel = garde.read_text() if garde.exists() else ""
+    entetes = {"Authorization": f"Bearer {jeton(cle, registre, chemin, sel)}", "Content-Type": "application/octet-stream"}
+    if sel:
+        entetes["Greffe-Sel"] = sel
     try:
-        requete("PUT", f"{url}/v1/pieces/{hashlib.sha256(octets).hexdigest()}", octets, entetes)
+        requete("PUT", url + chemin, octets, entetes)
     except Refus as refus:
         if refus.statut != 410:
             raise

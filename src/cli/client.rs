@@ -17,7 +17,7 @@ use serde::Deserialize;
 use self::card::{Card, read_card};
 use super::{now_ms, say};
 use crate::audit::{ReceiptError, verify_receipt};
-use crate::http::auth;
+use crate::http::auth::{self, Requete};
 use crate::ledger::head::Receipt;
 use crate::tlog::note::MAX_NOTE_BYTES;
 use crate::tlog::{Checkpoint, Note, Verifier};
@@ -117,7 +117,7 @@ impl Client {
     }
 
     /// Refuses a node that says it keeps another log than the pinned one: a wrong address gets no token of ours. A node that repeats
-    /// another's card does get one: a token is bound to the log and to five minutes, not to an address.
+    /// another's card does get one: what it could do with it, `http::auth` says.
     pub fn expect_log(&self, pinned: &Verifier) -> anyhow::Result<()> {
         let card = self.card.borrow();
         if card.names(&pinned.to_string()) && self.origin.as_str() == pinned.name().as_str() {
@@ -141,13 +141,19 @@ impl Client {
         Verifier::parse(&self.card.borrow().vkey).context("la clé que le nœud annonce est illisible")
     }
 
-    fn bearer(&self, key: &SecretKey) -> anyhow::Result<String> {
-        Ok(format!("Bearer {}", self.token(key)?))
+    fn bearer(&self, key: &SecretKey, request: &Requete) -> anyhow::Result<String> {
+        self.expect_private()?;
+        Ok(format!("Bearer {}", auth::issue_for(key, &self.origin, now_ms() / 1_000, request)))
     }
 
-    /// A reader token for this node. A token is good for whoever overhears it, so it travels in the clear within the machine
-    /// only.
+    /// A reader token for this node, good for all that the key reads.
     pub fn token(&self, key: &SecretKey) -> anyhow::Result<String> {
+        self.expect_private()?;
+        Ok(auth::issue(key, &self.origin, now_ms() / 1_000))
+    }
+
+    /// A token is good for whoever overhears it, so it travels in the clear within the machine only.
+    pub fn expect_private(&self) -> anyhow::Result<()> {
         let is_private = self.url.starts_with("https://") || is_loopback(&self.url);
         if !is_private {
             bail!(
@@ -155,7 +161,7 @@ impl Client {
                 self.url
             );
         }
-        Ok(auth::issue(key, &self.origin, now_ms() / 1_000))
+        Ok(())
     }
 
     /// Posts an envelope.
@@ -260,16 +266,19 @@ impl Client {
         sel: Option<Empreinte>,
         nom: Option<&str>,
     ) -> anyhow::Result<()> {
+        let target = format!("/v1/pieces/{sha256}");
+        let (sel, nom) = (sel.map(|sel| sel.to_string()), nom.map(percent_encoded));
+        let bound = Requete { method: "PUT", target: &target, sel: sel.as_deref(), nom: nom.as_deref() };
         let mut request = self
             .agent
-            .put(format!("{}/v1/pieces/{sha256}", self.url))
-            .header("Authorization", self.bearer(key)?)
+            .put(format!("{}{target}", self.url))
+            .header("Authorization", self.bearer(key, &bound)?)
             .content_type("application/octet-stream");
         if let Some(sel) = sel {
-            request = request.header("Greffe-Sel", sel.to_string());
+            request = request.header("Greffe-Sel", sel);
         }
         if let Some(nom) = nom {
-            request = request.header("Greffe-Nom", percent_encoded(nom));
+            request = request.header("Greffe-Nom", nom);
         }
         let mut answer = request.send(octets).context("le dépôt d'une pièce n'a pas abouti")?;
         let status = answer.status().as_u16();
@@ -285,7 +294,7 @@ impl Client {
         let mut answer = self
             .agent
             .get(format!("{}{path}", self.url))
-            .header("Authorization", self.bearer(key)?)
+            .header("Authorization", self.bearer(key, &Requete { method: "GET", target: path, ..Requete::default() })?)
             .call()
             .context("la lecture n'a pas abouti")?;
         let status = answer.status().as_u16();
@@ -307,10 +316,12 @@ impl Client {
 
     /// Reads the bytes of a piece; none where the node says 404.
     pub fn get_piece(&self, key: &SecretKey, reference: &str, bytes_max: u64) -> anyhow::Result<Option<Vec<u8>>> {
+        let target = format!("/v1/pieces/{reference}");
+        let bound = Requete { method: "GET", target: &target, ..Requete::default() };
         let mut answer = self
             .agent
-            .get(format!("{}/v1/pieces/{reference}", self.url))
-            .header("Authorization", self.bearer(key)?)
+            .get(format!("{}{target}", self.url))
+            .header("Authorization", self.bearer(key, &bound)?)
             .call()
             .context("la lecture d'une pièce n'a pas abouti")?;
         match answer.status().as_u16() {

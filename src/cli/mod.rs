@@ -13,6 +13,7 @@ mod event;
 mod init;
 mod kept;
 mod key;
+mod lectures;
 mod migrate;
 mod piece;
 mod post;
@@ -74,6 +75,8 @@ enum Command {
     Views(views::Command),
     /// Examine le dossier d'un registre et dit ce qui ne va pas et que faire ; ne change rien.
     Doctor(doctor::Args),
+    /// Ce que les auditeurs ont demandé à lire à un nœud.
+    Lectures(lectures::Args),
     /// Vérifie un registre entier ou un reçu, sans faire confiance à personne.
     Verify(verify::Args),
 }
@@ -121,6 +124,7 @@ pub fn run() -> ExitCode {
         Command::Piece(command) => piece::run(&command),
         Command::Actes(command) => actes::run(&command),
         Command::Event(command) => event::run(&command),
+        Command::Lectures(args) => lectures::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Views(command) => views::run(&command),
         Command::Doctor(args) => doctor::run(&args),

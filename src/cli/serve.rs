@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::{Outcome, print, progress_bar, say};
 use crate::http::cors::Site;
+use crate::http::lectures::Lectures;
 use crate::http::{self, App};
 use crate::ledger::folder::Folder;
 use crate::ledger::pieces::Quota;
@@ -66,7 +68,22 @@ fn octets(text: &str) -> Result<u64, String> {
     count.ok_or_else(|| "un nombre d'octets, comme 500M ou 20G".to_owned())
 }
 
+/// Files that a node has a use for: its most connections, and what stands behind them.
+const FILES_WANTED: u64 = 8_192;
+
+/// Lets the process have as many files open as it has a use for, where the system allows more than it gave.
+fn take_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(FILES_WANTED, |most| most.min(FILES_WANTED));
+    if limit.current.is_some_and(|current| current < wanted)
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit })
+    {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}
+
 pub fn run(args: &Args) -> Outcome {
+    take_files();
     let options = Options {
         folder: Folder::new(&args.dir),
         store: args.store.clone(),
@@ -107,7 +124,8 @@ pub fn start(options: &Options, listen: SocketAddr, sites: Vec<Site>) -> anyhow:
     bar.finish_and_clear();
     let ledger = Arc::new(ledger);
     let vues = Vues::start(&options.folder.views(), &ledger)?;
-    let app = App { ledger: Arc::clone(&ledger), vues: vues.lecteurs(), sites };
+    let lectures = Arc::new(Lectures::open(&options.folder.lectures())?);
+    let app = App { ledger: Arc::clone(&ledger), vues: vues.lecteurs(), sites, lectures };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("tokio")?;
     let listener = runtime.block_on(TcpListener::bind(listen)).with_context(|| format!("écoute sur {listen}"))?;
     let url = format!("http://{}", listener.local_addr()?);

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::client::Client;
 use super::{Outcome, now_ms, print};
-use crate::http::auth;
+use crate::http::auth::{self, Requete};
 use crate::ledger::folder::read_secret_key;
 
 #[derive(Debug, clap::Args)]
@@ -19,13 +19,43 @@ pub struct Args {
     /// Nom du registre, si le nœud ne doit pas être interrogé.
     #[arg(long)]
     origin: Option<greffe_events::ident::Origin>,
+    /// Lie le jeton à une requête, « PUT /v1/pieces/<sha256> » ; un dépôt n'en prend pas d'autre.
+    #[arg(long, value_name = "MÉTHODE CHEMIN", value_parser = method_and_target)]
+    request: Option<(String, String)>,
+    /// L'en-tête Greffe-Sel de cette requête, tel qu'il sera envoyé.
+    #[arg(long, requires = "request")]
+    sel: Option<String>,
+    /// L'en-tête Greffe-Nom de cette requête, tel qu'il sera envoyé.
+    #[arg(long, requires = "request")]
+    nom: Option<String>,
+}
+
+fn method_and_target(text: &str) -> Result<(String, String), &'static str> {
+    let (method, target) = text.split_once(' ').ok_or("une méthode et un chemin : PUT /v1/pieces/…")?;
+    let is_request = method.bytes().all(|byte| byte.is_ascii_uppercase()) && target.starts_with('/');
+    if is_request {
+        Ok((method.to_owned(), target.to_owned()))
+    } else {
+        Err("PUT /v1/pieces/… : méthode en majuscules, chemin")
+    }
 }
 
 pub fn run(args: &Args) -> Outcome {
     let key = read_secret_key(&args.key)?;
-    let token = match &args.origin {
-        Some(origin) => auth::issue(&key, origin, now_ms() / 1_000),
-        None => Client::connect(&args.url)?.token(&key)?,
+    let asked = if let Some(origin) = &args.origin {
+        origin.clone()
+    } else {
+        let client = Client::connect(&args.url)?;
+        client.expect_private()?;
+        client.origin().clone()
+    };
+    let now_s = now_ms() / 1_000;
+    let token = match &args.request {
+        Some((method, target)) => {
+            let request = Requete { method, target, sel: args.sel.as_deref(), nom: args.nom.as_deref() };
+            auth::issue_for(&key, &asked, now_s, &request)
+        }
+        None => auth::issue(&key, &asked, now_s),
     };
     print(token)?;
     Ok(ExitCode::SUCCESS)

@@ -10,14 +10,18 @@
 //! | whoever signed an event, a gateway for instance | that event and its receipt |
 //! | a refused one | the leaf that records its refusal |
 //!
+//! Of a submission the buyer, and whoever audits it, reads what the buyer itself said, and the rest once its opening has begun: before, not
+//! even that something came, when or from whom. (The register of deposits in the view of tenders tells it that something came.)
+//!
+//! One event, its receipt, a refusal and the feed ask the same question of the same [`Audience`].
+//!
 //! What a reader may not see is answered exactly as what is not there: no answer tells that something exists. What
 //! asks for a *role*, whatever is there (depositing a piece, entry bundles), is answered 403.
 
-use greffe_events::Event;
 use greffe_events::authority::KeyRecord;
-use greffe_events::catalogue::{Data, Portee, Role};
+use greffe_events::catalogue::{Portee, RegistreRefus, Role};
 use greffe_events::event::DossierId;
-use greffe_events::ident::{Departement, IdActe, Organisation, Siren};
+use greffe_events::ident::{Departement, IdActe, IdPli, Organisation, Siren};
 use greffe_events::key::KeyId;
 
 /// A reader, from its key's record.
@@ -105,34 +109,113 @@ impl Reader {
         self.reads_organisation(&Organisation::Siren(acte.siren)) || self.departements.contains(&acte.departement)
     }
 
-    /// Whether it reads this dossier. The log's own is for those who read everything.
-    pub fn reads_dossier(&self, dossier: &DossierId) -> bool {
-        match dossier {
+    /// Whether it reads what is said about this dossier, whoever says it. The log's own is for those who read everything.
+    pub fn reads_dossier<'a>(&self, dossier: &'a DossierId) -> Lecture<'a> {
+        let reads = match dossier {
             DossierId::Registre(_) => self.reads_everything,
-            DossierId::Adherent(organisation) | DossierId::Piece(organisation, _) => {
-                self.reads_organisation(organisation)
-            }
             DossierId::Acte(acte) => self.reads_acte(acte),
-            DossierId::Flux(_) | DossierId::Facture(_) | DossierId::Consultation(_) | DossierId::Pli(_) => {
-                dossier.titulaires().iter().any(|owner| self.reads_organisation(owner))
+            DossierId::Pli(pli) => {
+                let is_buyer = self.reads_organisation(&pli.consultation.acheteur);
+                if is_buyer && !self.reads_organisation(&pli.soumissionnaire) {
+                    return Lecture::DesOuverture(pli);
+                }
+                self.reads_organisation(&pli.soumissionnaire)
             }
-        }
+            DossierId::Adherent(_)
+            | DossierId::Piece(..)
+            | DossierId::Flux(_)
+            | DossierId::Facture(_)
+            | DossierId::Consultation(_) => dossier.titulaires().iter().any(|owner| self.reads_organisation(owner)),
+        };
+        if reads { Lecture::Oui } else { Lecture::Non }
     }
 
-    /// Whether it reads this event. `organisation_of` tells whose a key is: asked only for a recorded refusal.
-    pub fn reads_event<E>(
-        &self,
-        event: &Event,
-        organisation_of: impl FnOnce(&KeyId) -> Result<Option<Organisation>, E>,
-    ) -> Result<bool, E> {
-        if self.reads_organisation(&event.source) || self.reads_dossier(&event.dossier) {
-            return Ok(true);
+    /// Whether it reads a leaf.
+    pub fn reads<'a>(&self, audience: &'a Audience) -> Lecture<'a> {
+        let is_refused = audience.refuses.iter().any(|organisation| self.reads_organisation(organisation));
+        // What it wrote is no secret to whoever signed, for another perhaps.
+        if is_refused || self.reads_organisation(&audience.source) || audience.signataires.contains(&self.organisation)
+        {
+            return Lecture::Oui;
         }
-        let Data::RegistreRefus(refus) = &event.data else { return Ok(false) };
-        if refus.source_refusee.as_ref().is_some_and(|source| self.reads_organisation(source)) {
-            return Ok(true);
+        self.reads_dossier(&audience.dossier)
+    }
+}
+
+/// Whether something may be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lecture<'a> {
+    /// It may.
+    Oui,
+    /// It may not.
+    Non,
+    /// By the buyer of a submission that somebody else speaks of: once its opening has begun.
+    DesOuverture(&'a IdPli),
+}
+
+impl Lecture<'_> {
+    /// The same once the log was asked.
+    pub fn selon<F: Faits>(self, faits: &F) -> Result<bool, F::Error> {
+        match self {
+            Self::Oui => Ok(true),
+            Self::Non => Ok(false),
+            Self::DesOuverture(pli) => faits.ouverture_commencee(pli),
         }
-        Ok(organisation_of(&refus.cle)?.is_some_and(|organisation| self.reads_organisation(&organisation)))
+    }
+}
+
+/// What a decision asks of the log, as it stands now.
+pub trait Faits {
+    /// Why it could not be read.
+    type Error;
+
+    /// Whose key this is.
+    fn organisation_of(&self, key: &KeyId) -> Result<Option<Organisation>, Self::Error>;
+    /// Whether the opening of a submission has begun ([`greffe_events::dossier::Pli::ouverture_commencee`]).
+    fn ouverture_commencee(&self, pli: &IdPli) -> Result<bool, Self::Error>;
+}
+
+/// Who may read one leaf. It never changes, but for what [`Lecture::DesOuverture`] says.
+#[derive(Debug, Clone)]
+pub struct Audience {
+    /// Who speaks.
+    source: Organisation,
+    /// Of a refusal: whoever signed what was refused, and in whose name.
+    refuses: Vec<Organisation>,
+    /// Whose keys signed the leaf.
+    signataires: Vec<Organisation>,
+    dossier: DossierId,
+}
+
+impl Audience {
+    /// Of what that source says about that dossier, signed with these keys; `refus` is what a recorded refusal says.
+    pub fn of<F: Faits>(
+        source: Organisation,
+        dossier: DossierId,
+        signers: impl IntoIterator<Item = KeyId>,
+        refus: Option<&RegistreRefus>,
+        faits: &F,
+    ) -> Result<Self, F::Error> {
+        let mut signataires = Vec::new();
+        for key in signers {
+            signataires.extend(faits.organisation_of(&key)?);
+        }
+        let mut refuses = Vec::new();
+        if let Some(refus) = refus {
+            refuses.extend(refus.source_refusee.clone());
+            refuses.extend(faits.organisation_of(&refus.cle)?);
+        }
+        Ok(Self { source, refuses, signataires, dossier })
+    }
+
+    /// What the leaf is about.
+    pub fn dossier(&self) -> &DossierId {
+        &self.dossier
+    }
+
+    /// Who says it.
+    pub fn source(&self) -> &Organisation {
+        &self.source
     }
 }
 

@@ -4,18 +4,37 @@
 //!
 //! ```text
 //! base64url({"alg":"EdDSA","typ":"JWT","kid":"ed25519:<64 hex>"})     RFC 8037 §3.1; nothing else is taken
-//! . base64url({"aud":"<origin>","iat":<s>,"exp":<s>})                 exp ≤ iat + 300 s
+//! . base64url({"aud":"<origin>","iat":<s>,"exp":<s>,"req":"<64 hex>"})  exp ≤ iat + 300 s; req: see below
 //! . base64url(signature over all that stands before the second dot)
 //! ```
 //!
 //! What is not understood is refused: another `alg` (`none` included), a `crit`, any other member (RFC 8725 §3.1).
 //! A token is good for one log (`aud`), for minutes, and as long as its key is in force. It proves who reads, never
 //! what may be read ([`super::access`]). Tokens are never logged.
+//!
+//! **Bound to one request.** With `req` a token is good for one request only; what writes (a deposit) takes no other. It is the SHA-256, in
+//! hex, of four lines, each ended by a line feed:
+//!
+//! ```text
+//! PUT                        the method
+//! /v1/pieces/<sha256>        path, and query where there is one, as sent
+//! <Greffe-Sel>               that header's value, or nothing
+//! <Greffe-Nom>               likewise
+//! ```
+//!
+//! *Why.* A card is public: a node can repeat another's, name and keys, and is then sent tokens that are meant for the other. What could it do with
+//! them there? With one bound so: have those very bytes deposited under the digest that the path names, with the same salt and name, which is what was asked
+//! for; neither read nor deposit anything else, which would fill the organisation's quota. (An event needs no token: its own signatures say everything.)
+//! Binding a token to the *node's key* would prove nothing, because the card that is repeated names it. Binding it to the *node's address* would, if each
+//! node knew under which addresses its proxies are reached; that is a setting to get wrong, and a request that does what its author signed needs
+//! none. A token that reads without `req` can be used by whoever gets it, for what its key reads, during its five minutes: hence TLS, addresses that are trusted,
+//! and `req` in all that `greffe` itself asks one by one.
 
 use data_encoding::BASE64URL_NOPAD;
 use greffe_events::authority::{KeyRecord, Standing};
 use greffe_events::ident::Origin;
 use greffe_events::key::{KeyId, SecretKey, Signature};
+use greffe_events::piece::Empreinte;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -55,6 +74,9 @@ pub enum TokenError {
     /// Not signed with that key.
     #[error("the token's signature is not its key's")]
     Signature,
+    /// Bound to another request, or not bound where the request writes.
+    #[error("the token's req is not the SHA-256 of this request's lines: method, path, Greffe-Sel, Greffe-Nom")]
+    Request,
 }
 
 impl From<TokenError> for Problem {
@@ -67,6 +89,7 @@ impl From<TokenError> for Problem {
             TokenError::KeyUnknown => Cause::TokenKeyUnknown,
             TokenError::KeyNotInForce => Cause::TokenKeyNotInForce,
             TokenError::Signature => Cause::TokenSignature,
+            TokenError::Request => Cause::TokenRequest,
         };
         Self::new(cause, error.to_string())
     }
@@ -86,12 +109,44 @@ struct Claims<'a> {
     aud: &'a str,
     iat: u64,
     exp: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    req: Option<Empreinte>,
 }
 
-/// A token for this log, good from now on for [`TOKEN_SECONDS_MAX`].
+/// One request, as a token is bound to it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Requete<'a> {
+    /// The method.
+    pub method: &'a str,
+    /// Path and query, as sent.
+    pub target: &'a str,
+    /// `Greffe-Sel`, as sent.
+    pub sel: Option<&'a str>,
+    /// `Greffe-Nom`, as sent.
+    pub nom: Option<&'a str>,
+}
+
+impl Requete<'_> {
+    /// What `req` is for it.
+    pub fn digest(&self) -> Empreinte {
+        let lines = [self.method, self.target, self.sel.unwrap_or_default(), self.nom.unwrap_or_default()];
+        Empreinte::of(lines.map(|line| format!("{line}\n")).concat().as_bytes())
+    }
+}
+
+/// A token for this log, good from now on for [`TOKEN_SECONDS_MAX`]: for whatever the key may read.
 pub fn issue(key: &SecretKey, origin: &Origin, now_s: u64) -> String {
+    sign(key, origin, now_s, None)
+}
+
+/// The same, for this request only.
+pub fn issue_for(key: &SecretKey, origin: &Origin, now_s: u64, request: &Requete) -> String {
+    sign(key, origin, now_s, Some(request.digest()))
+}
+
+fn sign(key: &SecretKey, origin: &Origin, now_s: u64, req: Option<Empreinte>) -> String {
     let header = Header { alg: "EdDSA", typ: "JWT", kid: key.id() };
-    let claims = Claims { aud: origin.as_str(), iat: now_s, exp: now_s.saturating_add(TOKEN_SECONDS_MAX) };
+    let claims = Claims { aud: origin.as_str(), iat: now_s, exp: now_s.saturating_add(TOKEN_SECONDS_MAX), req };
     let signed = format!("{}.{}", encode(&header), encode(&claims));
     let signature = BASE64URL_NOPAD.encode(&key.sign(signed.as_bytes()).0);
     format!("{signed}.{signature}")
@@ -102,16 +157,30 @@ fn encode(part: &impl Serialize) -> String {
     BASE64URL_NOPAD.encode(&serde_json::to_vec(part).unwrap_or_default())
 }
 
+/// Whoever showed a token.
+#[derive(Debug, Clone)]
+pub struct Porteur {
+    /// Its key.
+    pub key: KeyId,
+    /// What the log says of that key.
+    pub record: KeyRecord,
+    /// From when on the token is not taken any more, Unix seconds.
+    pub until_s: u64,
+    /// Whether the token is good for this request only.
+    pub is_bound: bool,
+}
+
 /// Who sent this `Authorization` header: the key and its record. `find` tells what the log says of it at `now_ms`
 /// ([`greffe_events::authority::key_standing`]).
 ///
-/// Order: form, audience and time, signature, key known, key in force: what the log says of a key is told to its holder only.
+/// Order: form, audience and time, signature, request, key known, key in force: what the log says of a key is told to its holder only.
 pub fn verify<E>(
     authorization: Option<&str>,
+    request: &Requete,
     origin: &Origin,
     now_ms: u64,
     find: impl FnOnce(&KeyId) -> Result<Option<(KeyRecord, Standing)>, E>,
-) -> Result<Result<(KeyId, KeyRecord), TokenError>, E> {
+) -> Result<Result<Porteur, TokenError>, E> {
     let token = match Token::read(authorization, origin, now_ms / 1_000) {
         Ok(token) => token,
         Err(error) => return Ok(Err(error)),
@@ -119,8 +188,22 @@ pub fn verify<E>(
     if !token.key.verify(token.signed.as_bytes(), &token.signature) {
         return Ok(Err(TokenError::Signature));
     }
-    let known = find(&token.key)?;
-    Ok(token.entitle(known))
+    if token.req.is_some_and(|req| req != request.digest()) {
+        return Ok(Err(TokenError::Request));
+    }
+    let (key, until_s, is_bound) = (token.key, token.until_s, token.req.is_some());
+    let known = find(&key)?;
+    Ok(entitled(known).map(|record| Porteur { key, record, until_s, is_bound }))
+}
+
+/// The record of a key that may read, by what the log says of it.
+pub fn entitled(known: Option<(KeyRecord, Standing)>) -> Result<KeyRecord, TokenError> {
+    // The log's own key and the recovery keys are known but have no role: they sign no token.
+    let known = known.filter(|(record, _)| !record.roles.is_empty());
+    match known.ok_or(TokenError::KeyUnknown)? {
+        (record, Standing::InForce) => Ok(record),
+        _ => Err(TokenError::KeyNotInForce),
+    }
 }
 
 /// A token whose claims hold; **not** verified.
@@ -128,6 +211,8 @@ struct Token<'a> {
     key: KeyId,
     signed: &'a str,
     signature: Signature,
+    until_s: u64,
+    req: Option<Empreinte>,
 }
 
 impl<'a> Token<'a> {
@@ -152,29 +237,20 @@ impl<'a> Token<'a> {
         if header.alg != "EdDSA" || header.typ != "JWT" {
             return Err(TokenError::Malformed("alg is EdDSA and typ is JWT"));
         }
-        let claims: Claims = serde_json::from_slice(&claims)
-            .map_err(|_| TokenError::Malformed("the claims are {\"aud\",\"iat\",\"exp\"} and nothing else"))?;
+        let claims: Claims = serde_json::from_slice(&claims).map_err(|_| {
+            TokenError::Malformed("the claims are {\"aud\",\"iat\",\"exp\"}, with or without \"req\", and nothing else")
+        })?;
         let signature = Signature(signature.try_into().map_err(|_| wrong)?);
         if claims.aud != origin.as_str() {
             return Err(TokenError::Audience);
         }
         let is_short = claims.exp >= claims.iat && claims.exp - claims.iat <= TOKEN_SECONDS_MAX;
-        let is_now =
-            claims.iat <= now_s.saturating_add(SKEW_SECONDS_MAX) && now_s < claims.exp.saturating_add(SKEW_SECONDS_MAX);
+        let until_s = claims.exp.saturating_add(SKEW_SECONDS_MAX);
+        let is_now = claims.iat <= now_s.saturating_add(SKEW_SECONDS_MAX) && now_s < until_s;
         if !is_short || !is_now {
             return Err(TokenError::Expired);
         }
-        Ok(Self { key: header.kid, signed, signature })
-    }
-
-    /// What the log says of the key, which signed.
-    fn entitle(self, known: Option<(KeyRecord, Standing)>) -> Result<(KeyId, KeyRecord), TokenError> {
-        // The log's own key and the recovery keys are known but have no role: they sign no token.
-        let known = known.filter(|(record, _)| !record.roles.is_empty());
-        match known.ok_or(TokenError::KeyUnknown)? {
-            (record, Standing::InForce) => Ok((self.key, record)),
-            _ => Err(TokenError::KeyNotInForce),
-        }
+        Ok(Self { key: header.kid, signed, signature, until_s, req: claims.req })
     }
 }
 

@@ -9,6 +9,7 @@ use axum::extract::{Request, State};
 use axum::http::Response;
 use axum::middleware::Next;
 use axum::response::IntoResponse;
+use rustix::process::{Resource, getrlimit};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Node;
@@ -18,15 +19,21 @@ use super::problem::{Cause, Problem, ProblemCode};
 use crate::ledger::queue;
 use crate::store::APPEND_LEAVES_MAX;
 
-/// Connections open at once: well below the usual limit of 1,024 files of a process, which pieces and SQLite share. One
-/// more takes the place of the one that was silent longest.
-pub const CONNECTIONS_MAX: usize = 768;
+/// Connections open at once, where the process may have as many files ([`connections_max`]). One more takes the place of the one that was silent
+/// longest.
+pub const CONNECTIONS_MAX: usize = 4_096;
+/// Of the files that a process may have open, those that connections may take, in quarters: pieces and SQLite share the rest.
+const CONNECTIONS_QUARTERS: u64 = 3;
 /// Requests that the node works on at once; above, the answer is 503. Each holds at most an envelope and a receipt in memory.
 pub const REQUESTS_MAX: usize = 512;
 /// Uploads of pieces at once, which organisations share (`super::places`): each holds a file and a thread that writes.
 pub const UPLOADS_MAX: usize = 64;
 /// Downloads of pieces at once, shared likewise: each holds a file.
 pub const DOWNLOADS_MAX: usize = 128;
+/// Streams of the feed at once, where there are twice as many connections at least: each holds one, and some tens of KiB.
+pub const FOLLOWERS_MAX: usize = 2_000;
+/// Streams of one organisation at once: its programs and its agents' screens; a gateway follows with one for all its members.
+pub const FOLLOWERS_OF_EACH_MAX: usize = 64;
 /// Requests that wait for a view at once: each holds a thread.
 pub const WAITS_MAX: usize = 32;
 /// Threads that read disks or compute at once: half of what tokio would start.
@@ -82,11 +89,14 @@ pub const UPLOAD_CHUNKS_QUEUED: usize = 4;
 pub struct Limits {
     pub(super) requests: Semaphore,
     pub(super) uploads: Arc<Places>,
-    /// Lent for as long as the body of the answer lasts.
+    /// These two are lent for as long as the body of the answer lasts.
     pub(super) downloads: Arc<Places>,
+    pub(super) followers: Arc<Places>,
     /// These three are lent to the work, not to the request: a client that leaves ends its request, but not the thread
     /// that works for it, and must not make room for more of them.
     pub(super) waits: Arc<Semaphore>,
+    /// Blocks of the log that are walked for readers at once: one per core, so that walking leaves room for writing.
+    pub(super) walks: Arc<Semaphore>,
     pub(super) verifications: Arc<Semaphore>,
     pub(super) threads: Arc<Semaphore>,
     /// In KiB, lent to a batch until it is answered.
@@ -104,6 +114,8 @@ impl Limits {
             requests: Semaphore::new(REQUESTS_MAX),
             uploads: Places::new(UPLOADS_MAX),
             downloads: Places::new(DOWNLOADS_MAX),
+            followers: Places::shared(FOLLOWERS_MAX.min(connections_max() / 2), FOLLOWERS_OF_EACH_MAX),
+            walks: Arc::new(Semaphore::new(cores)),
             waits: Arc::new(Semaphore::new(WAITS_MAX)),
             verifications: Arc::new(Semaphore::new(VERIFICATIONS_PER_CORE * cores)),
             threads: Arc::new(Semaphore::new(THREADS_MAX)),
@@ -130,6 +142,12 @@ impl Default for Limits {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Connections open at once, with the files that this process may have: three quarters of them, 768 under the usual limit of 1,024.
+pub fn connections_max() -> usize {
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(files / 4 * CONNECTIONS_QUARTERS).unwrap_or(usize::MAX).min(CONNECTIONS_MAX)
 }
 
 /// Whether a transfer of so many bytes, begun then, is slower than is borne.

@@ -14,6 +14,7 @@
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, TRANSFER_ENCODING};
+use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -71,7 +72,8 @@ pub(super) fn json<T: Serialize>(value: &T) -> Result<Response, Problem> {
 }
 
 /// A body with the tag of its bytes.
-pub(super) fn bytes_as(content_type: &'static str, bytes: Vec<u8>) -> Response {
+pub(super) fn bytes_as(content_type: &'static str, bytes: impl Into<Bytes>) -> Response {
+    let bytes = bytes.into();
     Etag::of(&[content_type.as_bytes(), &bytes]).tag(([(CONTENT_TYPE, content_type)], bytes).into_response())
 }
 

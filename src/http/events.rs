@@ -8,22 +8,16 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::header::{ACCEPT, LOCATION, VARY};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, LOCATION, VARY};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use data_encoding::BASE64;
-use greffe_events::Event;
-use greffe_events::authority::RightsReader;
+use greffe_events::Recorded;
 use greffe_events::dsse::ENVELOPE_BYTES_MAX;
-use greffe_events::horodatage::Horodatage;
-use greffe_events::key::KeyId;
-use greffe_events::leaf::Leaf;
-use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::access::Reader;
 use super::bounds::{ENVELOPE_WAIT_MAX, overloaded};
 use super::etag;
+use super::feuille::Feuille;
 use super::lots;
 use super::problem::Problem;
 use super::request::{index_in_path, negotiate, now_ms, whole_body};
@@ -102,74 +96,13 @@ pub(super) async fn get(
     Path(index): Path<String>,
 ) -> Result<Response, Problem> {
     let index = index_in_path(&index)?;
-    node.blocking(move |app| {
-        let (bytes, leaf) = readable_leaf(app, &reader, index)?;
-        etag::json(&EventJson::new(index, &bytes, leaf)?)
-    })
-    .await
+    let json = node.blocking(move |app| readable_leaf(app, &reader, index)?.json()).await?;
+    Ok(etag::bytes_as("application/json", json))
 }
 
 /// A leaf that this reader may see; what it may not see is not there.
-pub(super) fn readable_leaf(app: &App, reader: &Reader, index: u64) -> Result<(Vec<u8>, Leaf), Problem> {
+pub(super) fn readable_leaf(app: &App, reader: &Reader, index: u64) -> Result<Feuille, Problem> {
     let bytes = app.ledger.leaf(index)?.ok_or_else(Problem::not_found)?;
-    let leaf = Leaf::decode(&bytes).map_err(|error| Problem::internal(&error))?;
-    let event = Event::of(&leaf.envelope).map_err(|refusal| Problem::internal(&refusal))?;
-    let organisation_of = |key: &KeyId| Ok(app.ledger.index().key(key)?.map(|record| record.organisation));
-    if reader.reads_event::<Problem>(&event, organisation_of)? || is_signed_by(app, reader, &leaf)? {
-        return Ok((bytes, leaf));
-    }
-    Err(Problem::not_found())
-}
-
-/// Whether the reader's organisation signed it, for another perhaps: what it wrote is no secret to it.
-fn is_signed_by(app: &App, reader: &Reader, leaf: &Leaf) -> Result<bool, Problem> {
-    for key in leaf.envelope.signers() {
-        if app.ledger.index().key(&key)?.is_some_and(|record| record.organisation == *reader.organisation()) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// A leaf taken apart. `event` is the payload as it was signed; `leaf` is what is proved.
-#[derive(Serialize, schemars::JsonSchema)]
-#[schemars(rename = "Evenement")]
-pub(super) struct EventJson {
-    index: u64,
-    recorded_at: Horodatage,
-    received_at: Horodatage,
-    previous: Option<u64>,
-    rank: u64,
-    signatures: Vec<SignatureJson>,
-    #[schemars(schema_with = "super::openapi::objet")]
-    event: Box<RawValue>,
-    leaf: String,
-}
-
-#[derive(Serialize, schemars::JsonSchema)]
-#[schemars(rename = "Signature")]
-pub(super) struct SignatureJson {
-    keyid: KeyId,
-    sig: String,
-}
-
-impl EventJson {
-    fn new(index: u64, bytes: &[u8], leaf: Leaf) -> Result<Self, Problem> {
-        let signatures = leaf.envelope.signatures().iter();
-        let signatures = signatures
-            .map(|(key, signature)| SignatureJson { keyid: *key, sig: BASE64.encode(&signature.0) })
-            .collect();
-        let (payload, _) = leaf.envelope.into_parts();
-        let payload = String::from_utf8(payload).map_err(|error| Problem::internal(&error.utf8_error()))?;
-        Ok(Self {
-            index,
-            recorded_at: Horodatage::from_unix_ms(leaf.recorded_at_ms),
-            received_at: Horodatage::from_unix_ms(leaf.received_at_ms),
-            previous: leaf.previous,
-            rank: leaf.rank,
-            signatures,
-            event: RawValue::from_string(payload).map_err(|error| Problem::internal(&error))?,
-            leaf: BASE64.encode(bytes),
-        })
-    }
+    let feuille = Feuille::of(Arc::new(Recorded::new(index, bytes)), app)?;
+    if reader.reads(&feuille.audience).selon(app)? { Ok(feuille) } else { Err(Problem::not_found()) }
 }

@@ -28,7 +28,7 @@ use super::request::{Params, bad_parameter, index_in_path, parameter};
 use super::vues::{FindQuery, PageJson, acces_propre, mot, tranche, wait_for};
 
 /// Families of dossiers.
-const FAMILLES: [&str; 8] = [
+pub(super) const FAMILLES: [&str; 8] = [
     Subject::REGISTRE,
     Subject::ADHERENT,
     Subject::PIECE,

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`events`] | `POST /v1/events`, `GET /v1/events/{index}`, `GET /v1/events/{index}/receipt` |
 //! | [`lots`] | `POST /v1/events` with a batch |
+//! | [`fil`] | `GET /v1/events`, `GET /v1/feed` |
 //! | [`refus`] | `GET /v1/refus`, `GET /v1/refus/{index}` |
 //! | [`pieces`] | `PUT /v1/pieces/{sha256}`, `GET /v1/pieces/{reference}` |
 //! | [`actes`] | `GET /v1/actes`, `GET /v1/actes/{id}` |
@@ -23,7 +24,9 @@
 //! | [`openapi`], `docs` | `GET /openapi.json`, `GET /docs` |
 //! | `routes`, `operation` | every operation: the router and its description are made of one list |
 //! | [`problem`] | every answer that is a no (RFC 9457) |
-//! | [`auth`], [`access`] | who reads, and what they may read |
+//! | [`auth`], `session`, [`access`] | who reads, for how long, and what they may read |
+//! | [`lectures`] | what auditors asked to read |
+//! | `feuille` | a leaf as readers ask for it |
 //! | [`request`] | typed reading of paths, queries, bodies; work off the async threads |
 //! | [`bounds`] | every limit |
 //! | `trace` | around every request: its id, its line in the log, its figures |
@@ -46,9 +49,12 @@ mod docs;
 mod etag;
 pub mod events;
 pub mod factures;
+mod feuille;
+pub mod fil;
 pub mod flux;
 pub mod journal;
 mod liste;
+pub mod lectures;
 pub mod lots;
 pub mod metrics;
 pub mod node;
@@ -62,6 +68,7 @@ pub mod refus;
 pub mod request;
 mod routes;
 pub mod serve;
+mod session;
 pub mod tiles;
 mod trace;
 mod vues;
@@ -77,6 +84,8 @@ use uuid::Uuid;
 
 use self::bounds::Limits;
 use self::cors::Site;
+use self::fil::recentes::Recentes;
+use self::lectures::Lectures;
 use self::metrics::Mesures;
 use self::operation::Operation;
 use self::problem::{Cause, Problem};
@@ -94,6 +103,8 @@ pub struct App {
     pub vues: Lecteurs,
     /// Sites whose pages may read answers in a browser; none unless named.
     pub sites: Vec<Site>,
+    /// Notes what auditors read.
+    pub lectures: Arc<Lectures>,
 }
 
 /// The state behind the endpoints: what is served, and what is left of the limits.
@@ -104,12 +115,26 @@ pub struct Node {
     /// Of this run of the node: part of the tags of what views show.
     marque: Uuid,
     mesures: Arc<Mesures>,
+    /// What followers of the feed read.
+    recentes: Arc<Recentes>,
+}
+
+impl Node {
+    /// Nothing is under way.
+    pub fn new(app: App) -> Self {
+        Self {
+            app,
+            limits: Arc::new(Limits::new()),
+            marque: Uuid::now_v7(),
+            mesures: Arc::default(),
+            recentes: Arc::default(),
+        }
+    }
 }
 
 /// All endpoints of a node.
-pub fn router(app: App) -> Router {
-    let cors = cors::layer(&app.sites);
-    let node = Node { app, limits: Arc::new(Limits::new()), marque: Uuid::now_v7(), mesures: Arc::default() };
+pub fn router(node: Node) -> Router {
+    let cors = cors::layer(&node.app.sites);
     let (mut limited, mut free) = (Router::new(), Router::new());
     for Operation { path, hors_limite, handler, .. } in routes::all() {
         // Health answers however many requests are under way.

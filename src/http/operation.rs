@@ -63,7 +63,7 @@ pub(super) struct Operation {
 pub(super) const JSON: &str = "application/json";
 
 /// What a bad token is answered.
-const TOKEN: [Cause; 7] = [
+const TOKEN: [Cause; 8] = [
     Cause::TokenMissing,
     Cause::TokenMalformed,
     Cause::TokenExpired,
@@ -71,6 +71,7 @@ const TOKEN: [Cause; 7] = [
     Cause::TokenKeyUnknown,
     Cause::TokenKeyNotInForce,
     Cause::TokenSignature,
+    Cause::TokenRequest,
 ];
 
 /// What everything over a view may answer.

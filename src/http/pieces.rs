@@ -4,7 +4,7 @@
 //! `Greffe-Sel` (64 hex digits) the piece is cited by its engagement, which is then its reference. `Greffe-Nom` keeps
 //! the file's original name beside it, percent-encoded UTF-8 (RFC 8187 §3.2.3 without its prefix).
 //!
-//! Whoever holds a key that signs events may deposit, into the space of the key's organisation and within its quota. An
+//! Whoever holds a key that signs events may deposit, with a token bound to that deposit ([`super::auth`]), into the space of the key's organisation and within its quota. An
 //! event signed by a delegation cites what the member or the delegate deposited.
 //!
 //! `GET /v1/pieces/{reference}` gives the bytes to their depositor and to whoever reads an act that cites them; 410 where a
@@ -31,11 +31,12 @@ use super::bounds::{PIECE_WAIT_MAX, UPLOAD_CHUNKS_QUEUED, UPLOAD_DRAIN_WAIT_MAX,
 use super::places::Place;
 use super::problem::{Cause, Problem};
 use super::request::{announced_length, drain, next_chunk, single_header, too_large, too_slow};
+use super::session::Session;
 use super::{App, Node};
 use crate::ledger::pieces::{Announced, Deposit, NOM_CHARS_MAX, PieceError};
 
-const GREFFE_SEL: HeaderName = HeaderName::from_static("greffe-sel");
-const GREFFE_NOM: HeaderName = HeaderName::from_static("greffe-nom");
+pub(super) const GREFFE_SEL: HeaderName = HeaderName::from_static("greffe-sel");
+pub(super) const GREFFE_NOM: HeaderName = HeaderName::from_static("greffe-nom");
 
 /// Citations of one piece that are looked through for one that the reader may see: of one organisation, and in all. An annexe may
 /// be cited by hundreds of acts of one collectivité, and a public model by most of them.
@@ -60,11 +61,13 @@ pub(super) struct Deposited {
 /// `PUT /v1/pieces/{sha256}`.
 pub(super) async fn put(
     State(node): State<Node>,
-    reader: Reader,
+    session: Session,
     Path(sha256): Path<String>,
     headers: HeaderMap,
     mut body: Body,
 ) -> Result<(StatusCode, Json<Deposited>), Problem> {
+    session.expect_bound()?;
+    let reader = session.reader;
     if !reader.may_deposit() {
         return Err(Problem::new(Cause::TokenNotEntitled, "a key that signs nothing deposits nothing"));
     }
@@ -81,7 +84,7 @@ pub(super) async fn put(
     if announced.taille.is_some_and(|taille| taille > PIECE_BYTES_MAX) {
         return Err(too_large(PIECE_BYTES_MAX));
     }
-    let permit = node.limits.uploads.take(reader.organisation()).ok_or_else(|| overloaded("uploads"))?;
+    let permit = node.limits.uploads.take(reader.organisation()).map_err(|_| overloaded("uploads"))?;
     let begun = node.blocking(move |app: &App| Ok(app.ledger.depot().deposit(announced)?)).await;
     let deposit = match begun {
         Ok(deposit) => deposit,
@@ -176,7 +179,7 @@ pub(super) async fn get(
     Path(reference): Path<String>,
 ) -> Result<Response, Problem> {
     let reference: Empreinte = reference.parse().map_err(|_| Problem::not_found())?;
-    let permit = node.limits.downloads.take(reader.organisation()).ok_or_else(|| overloaded("downloads"))?;
+    let permit = node.limits.downloads.take(reader.organisation()).map_err(|_| overloaded("downloads"))?;
     let asked = Instant::now();
     let opened = node.blocking(move |app| open_readable(app, &reader, reference)).await;
     let (file, taille) = match opened {
@@ -224,8 +227,11 @@ fn open_readable(app: &App, reader: &Reader, reference: Empreinte) -> Result<(st
     }
     let mut sources: Vec<Organisation> = Vec::new();
     for (source, subject) in index.citations(reference, CITATIONS_OF_EACH_MAX, CITATIONS_READ_MAX)? {
-        let reads_dossier = || DossierId::of(&subject).is_ok_and(|dossier| reader.reads_dossier(&dossier));
-        if !sources.contains(&source) && (reader.reads_organisation(&source) || reads_dossier()) {
+        let reads_dossier = || match DossierId::of(&subject) {
+            Ok(dossier) => reader.reads_dossier(&dossier).selon(app),
+            Err(_) => Ok(false),
+        };
+        if !sources.contains(&source) && (reader.reads_organisation(&source) || reads_dossier()?) {
             if let Some(cited) = open(&source)? {
                 return Ok(cited);
             }

@@ -1,4 +1,4 @@
-//! Places that organisations share: files that come and go, each of which may take long.
+//! Places that organisations share: files that come and go, streams, each of which may take long.
 //!
 //! Whoever holds as many as are left gets no more. So nobody takes the last ones from those who hold none: one organisation alone
 //! can hold half of the places, *n* of them together *n* / (*n* + 1), and the next one still finds as many as each of them has.
@@ -12,13 +12,19 @@ use greffe_events::ident::Organisation;
 #[derive(Debug)]
 pub(super) struct Places {
     all: usize,
+    of_each: usize,
     held: Mutex<HashMap<Organisation, usize>>,
 }
 
 impl Places {
     /// All of them free.
     pub fn new(all: usize) -> Arc<Self> {
-        Arc::new(Self { all, held: Mutex::default() })
+        Self::shared(all, all)
+    }
+
+    /// The same, so many for one organisation at most.
+    pub fn shared(all: usize, of_each: usize) -> Arc<Self> {
+        Arc::new(Self { all, of_each, held: Mutex::default() })
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<Organisation, usize>> {
@@ -26,16 +32,28 @@ impl Places {
     }
 
     /// One more for this organisation, given back when dropped.
-    pub fn take(self: &Arc<Self>, organisation: &Organisation) -> Option<Place> {
+    pub fn take(self: &Arc<Self>, organisation: &Organisation) -> Result<Place, Full> {
         let mut held = self.held();
         let free = self.all - held.values().sum::<usize>();
         let own = held.get(organisation).copied().unwrap_or(0);
+        if own >= self.of_each {
+            return Err(Full::OfEach);
+        }
         if own >= free {
-            return None;
+            return Err(Full::OfAll);
         }
         held.insert(organisation.clone(), own + 1);
-        Some(Place { places: Arc::clone(self), organisation: organisation.clone() })
+        Ok(Place { places: Arc::clone(self), organisation: organisation.clone() })
     }
+}
+
+/// Why there is no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Full {
+    /// The organisation has as many as it may.
+    OfEach,
+    /// It has as many as are left.
+    OfAll,
 }
 
 /// One place, until it is dropped.
@@ -69,11 +87,21 @@ mod tests {
         let mut taken: Vec<Vec<Place>> = Vec::new();
         for (before, organisation) in organisations.iter().enumerate() {
             let organisation = organisation.parse().unwrap();
-            taken.push(std::iter::from_fn(|| places.take(&organisation)).collect());
+            taken.push(std::iter::from_fn(|| places.take(&organisation).ok()).collect());
             assert!(taken[before].len() >= 64 >> (before + 1), "{before}: {}", taken[before].len());
         }
         assert_eq!(taken.iter().map(Vec::len).collect::<Vec<_>>(), [32, 16, 8]);
         drop(taken);
         assert!(places.held().is_empty());
+    }
+
+    #[test]
+    fn nobody_takes_more_than_one_organisation_may() {
+        let places = Places::shared(10, 2);
+        let [one, other] = ["urn:siren:214502494", "urn:siren:130025265"].map(|text| text.parse().unwrap());
+        let held = [places.take(&one), places.take(&one), places.take(&other)].map(Result::unwrap);
+        assert_eq!(places.take(&one).unwrap_err(), Full::OfEach);
+        drop(held);
+        assert!(places.take(&one).is_ok());
     }
 }

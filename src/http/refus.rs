@@ -134,8 +134,8 @@ pub(super) async fn find(
 ) -> Result<Json<RefusJson>, Problem> {
     let index = index_in_path(&index)?;
     node.blocking(move |app| {
-        let (_, leaf) = readable_leaf(app, &reader, index)?;
-        let refus = RefusJson::of(index, &leaf)?.ok_or_else(Problem::not_found)?;
+        let feuille = readable_leaf(app, &reader, index)?;
+        let refus = RefusJson::of(index, feuille.leaf()?)?.ok_or_else(Problem::not_found)?;
         Ok(Json(RefusJson { receipt: app.ledger.receipt(index)?, ..refus }))
     })
     .await

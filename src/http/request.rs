@@ -8,17 +8,14 @@ use std::time::{Duration, SystemTime};
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequestParts, Query, Request};
-use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, EXPECT};
+use axum::http::header::{ACCEPT, CONTENT_LENGTH, EXPECT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
-use greffe_events::authority::key_standing;
 use greffe_events::{Code, Refusal};
 use hyper::body::{Frame, SizeHint};
 use serde::de::DeserializeOwned;
 use tracing::Span;
 
-use super::access::Reader;
-use super::auth;
 use super::bounds::{BODY_SILENCE_MAX, DRAIN_BYTES_MAX};
 use super::problem::{Cause, Problem};
 use super::{App, Node};
@@ -50,24 +47,6 @@ impl Node {
         })
         .await;
         done.unwrap_or_else(|error| Err(Problem::internal(&error)))
-    }
-}
-
-/// Whoever sent a good token.
-impl FromRequestParts<Node> for Reader {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, node: &Node) -> Result<Self, Problem> {
-        let authorization = single_header(&parts.headers, &AUTHORIZATION)
-            .map_err(|_| Problem::from(auth::TokenError::Malformed("one Authorization header, in ASCII")))?
-            .map(ToOwned::to_owned);
-        node.blocking(move |app| {
-            let (origin, now_ms) = (&app.ledger.opening().origine, now_ms());
-            let known = |key: &_| key_standing(key, origin, now_ms, app.ledger.index());
-            let (_, record) = auth::verify(authorization.as_deref(), origin, now_ms, known)??;
-            Ok(Self::of(&record))
-        })
-        .await
     }
 }
 

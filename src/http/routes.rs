@@ -6,7 +6,7 @@ use greffe_events::Code;
 use super::operation::{Corps, JSON, Operation, Qui, of};
 use super::problem::Cause;
 use super::{
-    actes, adherents, consultations, docs, events, factures, flux, journal, lots, metrics, node, openapi, pieces,
+    actes, adherents, consultations, docs, events, factures, feuille, fil, flux, journal, lots, metrics, node, openapi, pieces,
     proofs, refus, tiles, vues,
 };
 use crate::ledger::head::Receipt;
@@ -87,9 +87,20 @@ fn evenements() -> Vec<Operation> {
                 .causes(&ECRITURE)
                 .causes(&[Cause::BodyIncomplete, Cause::BodyTimeout, Cause::TooManyRefusals])
         },
+        lue("/v1/events", "suivre-page", EVENEMENTS, get(fil::page))
+            .resume("Ce qui a été enregistré après un curseur, dans l'ordre, pour ce lecteur ; une page.")
+            .query::<fil::Demande>()
+            .json::<fil::Page<'static>>(200, "Une page ; `suite` dit où reprendre.", &[])
+            .causes(&[Cause::CursorAhead]),
+        lue("/v1/feed", "suivre-flux", EVENEMENTS, get(fil::feed))
+            .resume("La même chose, au fil de l'eau (server-sent events) ; même curseur.")
+            .query::<fil::Demande>()
+            .headers(&["Last-Event-ID"])
+            .reponse(200, "Un flux.", vec![Corps { media_type: "text/event-stream", schema: None }], &[])
+            .causes(&[Cause::CursorAhead, Cause::HeaderInvalid, Cause::TooManyFollowers]),
         lue("/v1/events/{index}", "evenement", EVENEMENTS, get(events::get))
             .resume("Un événement : ses octets signés, ses signatures, sa feuille.")
-            .json::<events::EventJson>(200, "L'événement.", &["ETag"])
+            .json::<feuille::EvenementJson<'static>>(200, "L'événement.", &["ETag"])
             .inchange()
             .causes(&[Cause::NotFound]),
         lue("/v1/events/{index}/receipt", "recu", EVENEMENTS, get(events::receipt))

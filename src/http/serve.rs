@@ -18,9 +18,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower::ServiceExt;
 
-use super::bounds::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_WAIT_MAX, HEADERS_MAX, STOP_WAIT_MAX};
+use super::bounds::{HEAD_BYTES_MAX, HEAD_WAIT_MAX, HEADERS_MAX, STOP_WAIT_MAX, connections_max};
 use super::connexion::{Corps, Places, Suivi};
-use super::{App, router};
+use super::{App, Node, router};
 
 /// Wait after the system refused a connection for lack of something (files, memory).
 const ACCEPT_RETRY: Duration = Duration::from_millis(500);
@@ -28,14 +28,15 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(500);
 /// Serves the API until `shutdown` is done; then takes no more connections, finishes the requests under way, and returns
 /// after [`STOP_WAIT_MAX`] at the latest.
 pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-    let router = router(app);
+    let node = Node::new(app);
+    let router = router(node.clone());
     let mut protocol = http1::Builder::new();
     protocol
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WAIT_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX);
-    let places = Places::new(CONNECTIONS_MAX);
+    let places = Places::new(connections_max());
     let graceful = GracefulShutdown::new();
     // Closed when this function ends: whatever is left then is cut.
     let (_alive, ended) = watch::channel(());
@@ -88,6 +89,8 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
         });
     }
     drop(listener);
+    // A stream would not end by itself.
+    node.recentes.stop();
     if tokio::time::timeout(STOP_WAIT_MAX, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests were cut: they took too long to finish");
     }

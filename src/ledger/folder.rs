@@ -8,6 +8,7 @@
 //! D/checkpoint         the last signed checkpoint, for whoever verifies a copy of the folder
 //! D/index.sqlite       derived; may be deleted
 //! D/vues/              derived; may be deleted
+//! D/lectures.sqlite    what auditors asked to read (http::lectures): the node's own memory, in no log
 //! D/verrou             locked while a node runs
 //! D.garde              the rollback guard: beside the folder, not in it, and not in its backups (guard)
 //! ```
@@ -90,6 +91,11 @@ impl Folder {
     /// Where views live.
     pub fn views(&self) -> PathBuf {
         self.root.join("vues")
+    }
+
+    /// What auditors asked to read.
+    pub fn lectures(&self) -> PathBuf {
+        self.root.join("lectures.sqlite")
     }
 
     /// Where pieces live.

@@ -11,6 +11,7 @@ mod horloge;
 mod node;
 mod panne;
 mod reseau;
+mod suiveurs;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -31,14 +31,23 @@ fn world(dir: &std::path::Path) -> (Initialised, Serving, Charge) {
 }
 
 /// A process that holds connections to the node; this very program, with as many files as it may have.
-struct Occupants {
+pub struct Occupants {
     child: Child,
-    count: usize,
+    pub count: usize,
 }
 
 impl Occupants {
     /// Opens so many connections, says these bytes on each, and from then on one more byte on each in turn where `drips`.
     fn hold(node: &Serving, wanted: usize, says: &str, drips: bool) -> Self {
+        Self::start(node, wanted, says, if drips { "drip" } else { "" })
+    }
+
+    /// Opens so many connections, asks for this on each, and reads no more of the answers than that they are good.
+    pub fn served(node: &Serving, wanted: usize, asks: &str) -> Self {
+        Self::start(node, wanted, asks, "answer")
+    }
+
+    fn start(node: &Serving, wanted: usize, says: &str, does: &str) -> Self {
         let mut child = Command::new("sh")
             .args(["-c", "ulimit -n $(ulimit -Hn); exec \"$@\"", "sh"])
             .arg(std::env::current_exe().unwrap())
@@ -46,7 +55,7 @@ impl Occupants {
             .env("OCCUPANTS", wanted.to_string())
             .env("OCCUPANTS_ADDRESS", node.url.trim_start_matches("http://"))
             .env("OCCUPANTS_SAY", says)
-            .env("OCCUPANTS_DRIP", if drips { "1" } else { "" })
+            .env("OCCUPANTS_DO", does)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -72,7 +81,7 @@ impl Drop for Occupants {
 #[ignore = "no test: the process that Occupants starts"]
 fn occupants() {
     let Ok(address) = std::env::var("OCCUPANTS_ADDRESS") else { return };
-    let (says, drips) = (std::env::var("OCCUPANTS_SAY").unwrap(), std::env::var("OCCUPANTS_DRIP").unwrap() == "1");
+    let (says, does) = (std::env::var("OCCUPANTS_SAY").unwrap(), std::env::var("OCCUPANTS_DO").unwrap());
     let wanted: usize = std::env::var("OCCUPANTS").unwrap().parse().unwrap();
     let limit = text(&Command::new("sh").args(["-c", "ulimit -n"]).output().unwrap().stdout);
     let limit = limit.trim().parse().unwrap_or(usize::MAX);
@@ -81,11 +90,16 @@ fn occupants() {
         // The node may have taken the place of an earlier one: its connection stays open on this side.
         let mut stream = TcpStream::connect(&address).unwrap();
         let _ = stream.write_all(says.as_bytes());
+        if does == "answer" {
+            let mut status = [0; 12];
+            stream.read_exact(&mut status).unwrap();
+            assert_eq!(text(&status), "HTTP/1.1 200");
+        }
         held.push(stream);
     }
     println!("held {}", held.len());
     for mut stream in held.iter().cycle() {
-        if drips {
+        if does == "drip" {
             // A whole turn in some seconds: no connection is ever silent for long.
             std::thread::sleep(Duration::from_millis(2));
             let _ = stream.write_all(b"x");
@@ -97,7 +111,7 @@ fn occupants() {
 
 /// Asks and posts on new connections, for a while: everybody is served in ordinary time.
 #[track_caller]
-fn others_are_served(charge: &Charge, node: &Serving) {
+pub fn others_are_served(charge: &Charge, node: &Serving) {
     let longest = (0..10)
         .map(|_| {
             let (agent, started) = (Charge::agent(), Instant::now());

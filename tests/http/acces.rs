@@ -1,5 +1,6 @@
 //! Who sees what over HTTP: what is not for a reader is answered exactly as what is not there.
 
+use greffe::http::lectures;
 use greffe_events::piece::{Empreinte, engagement};
 use serde_json::json;
 
@@ -98,4 +99,41 @@ fn a_member_reads_its_own_dossier_and_not_its_neighbour_s() {
             .collect();
         assert_eq!(found, seen, "{seed}");
     }
+}
+
+#[test]
+fn what_an_auditor_asks_for_is_noted_on_the_node_and_nowhere_else() {
+    let node = Node::open();
+    let size = node.ledger.head().size;
+    let path = node.folder.lectures();
+    for seed in [COMMUNE_KEY, PREFECTURE_KEY, OPERATOR_KEY] {
+        node.get_as(seed, "/v1/events/1").expect(if seed == PREFECTURE_KEY { 404 } else { 200 });
+    }
+    assert_eq!(lectures::read(&path, None, 100).unwrap(), [], "only what auditors read");
+    let asked =
+        ["/v1/events/1", "/v1/events/999", "/v1/events?famille=acte&limit=3", "/tile/entries/000.p/1", "/v1/journal"];
+    for path in asked {
+        node.get_as(AUDITOR_KEY, path);
+    }
+    // A token that proves nothing is nobody's.
+    node.get_as(99, "/v1/journal").expect(401);
+    let noted = lectures::read(&path, None, 100).unwrap();
+    assert_eq!(
+        noted.iter().map(|one| one.demande.clone()).collect::<Vec<_>>(),
+        asked.map(|path| format!("GET {path}"))
+    );
+    assert!(noted.iter().all(|one| one.organisation == COUR && one.cle == key(AUDITOR_KEY).id().to_string()));
+    assert!(noted.is_sorted_by_key(|one| one.le_ms) && noted[0].le_ms.abs_diff(now_ms()) < 600_000);
+    let said = std::process::Command::new(env!("CARGO_BIN_EXE_greffe"))
+        .args(["lectures", "--qui", COUR, "--limit", "2", "--dir"])
+        .arg(node.folder.root())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(said.stdout).unwrap();
+    assert!(said.lines().count() == 2 && said.ends_with("\tGET /v1/journal\n"), "{said}");
+    assert_eq!(node.ledger.head().size, size, "nothing of it is in the log");
+    // Where it can't be noted it is not answered.
+    rusqlite::Connection::open(&path).unwrap().execute_batch("DROP TABLE lectures").unwrap();
+    assert_eq!(node.get_as(AUDITOR_KEY, "/v1/journal").problem(), (503, "store-unavailable".to_owned()));
+    node.get_as(COMMUNE_KEY, "/v1/journal").expect(200);
 }

@@ -61,7 +61,7 @@ fn what_is_not_in_the_api_is_answered_with_a_problem() {
     }
     for (method, path, allowed) in [
         ("DELETE", "/v1/events/0", "GET"),
-        ("GET", "/v1/events", "POST"),
+        ("DELETE", "/v1/events", "POST"),
         ("POST", "/checkpoint", "GET"),
         ("DELETE", "/v1/pieces/x", "PUT"),
         ("PUT", "/v1/actes", "GET"),
@@ -141,7 +141,7 @@ fn a_piece_that_is_too_large_is_refused_before_it_is_sent() {
     let head = format!(
         "PUT /v1/pieces/{} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: {}\r\n\r\n",
         Empreinte::of(b""),
-        token(COMMUNE_KEY),
+        deposit_token(COMMUNE_KEY, &format!("/v1/pieces/{}", Empreinte::of(b"")), None),
         PIECE_BYTES_MAX + 1
     );
     let answer = read_until(&mut connect(&node, &head), "too-large");
@@ -156,7 +156,7 @@ fn an_upload_that_breaks_off_leaves_nothing() {
     let head = format!(
         "PUT /v1/pieces/{} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: 1000\r\n\r\nbegin",
         Empreinte::of(PDF),
-        token(COMMUNE_KEY)
+        deposit_token(COMMUNE_KEY, &format!("/v1/pieces/{}", Empreinte::of(PDF)), None)
     );
     let stream = connect(&node, &head);
     wait_until("the upload begins", || files() == 1);

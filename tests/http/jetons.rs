@@ -1,8 +1,9 @@
 //! Reader tokens over HTTP. The table of all that must not pass is `http::auth`'s own test.
 
 use data_encoding::BASE64URL_NOPAD;
-use greffe::http::auth::issue;
+use greffe::http::auth::{Requete, issue};
 use greffe_events::ident::Origin;
+use greffe_events::piece::Empreinte;
 use serde_json::{Value, json};
 
 use crate::monde::*;
@@ -71,4 +72,48 @@ fn a_token_that_proves_nothing_opens_nothing() {
         node.send("GET", path, &[("authorization", "Bearer x")], None).expect(200);
     }
     node.join();
+}
+
+/// What a node could do with the token of a deposit that it was sent in another's place.
+#[test]
+fn a_token_that_was_made_for_a_deposit_is_good_for_nothing_else() {
+    let node = Node::open();
+    let index = node.transmit("J");
+    let path = format!("/v1/pieces/{}", Empreinte::of(PDF));
+    let sel = Empreinte([3; 32]).to_string();
+    let bound = format!("Bearer {}", deposit_token(COMMUNE_KEY, &path, Some(&sel)));
+    let free = format!("Bearer {}", token(COMMUNE_KEY));
+    let refused = (401, "token-request".to_owned());
+    let put = |path: &str, token: &str, more: &[(&str, &str)], body: &[u8]| {
+        let headers: Vec<_> = [("authorization", token)].into_iter().chain(more.iter().copied()).collect();
+        node.send("PUT", path, &headers, Some(body))
+    };
+    let salted = ("greffe-sel", sel.as_str());
+    put(&path, &bound, &[salted], PDF).expect(201);
+    put(&path, &bound, &[salted], PDF).expect(201);
+    for path in ["/v1/actes", "/v1/feed", "/v1/events", &path, &format!("/v1/events/{index}")] {
+        assert_eq!(node.send("GET", path, &[("authorization", &bound)], None).problem(), refused, "{path}");
+    }
+    let other = Empreinte([4; 32]).to_string();
+    assert_eq!(put(&path, &bound, &[], PDF).problem(), refused, "as if it were public");
+    assert_eq!(
+        put(&path, &bound, &[("greffe-sel", &other)], PDF).problem(),
+        refused,
+        "again and again, against the quota"
+    );
+    assert_eq!(put(&path, &bound, &[salted, ("greffe-nom", "x.pdf")], PDF).problem(), refused, "under another name");
+    assert_eq!(put(&format!("{path}?x=1"), &bound, &[salted], PDF).problem(), refused);
+    let draft = format!("/v1/pieces/{}", Empreinte::of(b"another file"));
+    assert_eq!(put(&draft, &bound, &[salted], b"another file").problem(), refused);
+    assert_eq!(put(&path, &bound, &[salted], b"other bytes").problem(), (422, "digest-mismatch".to_owned()));
+    // Nor does a token that reads deposit anything.
+    assert_eq!(put(&path, &free, &[salted], PDF).problem(), refused);
+    assert_eq!(put(&path, &free, &[], PDF).problem(), refused);
+    // A reading may be bound too.
+    let path = format!("/v1/events/{index}");
+    let reading = Requete { method: "GET", target: &path, ..Requete::default() };
+    let reading = format!("Bearer {}", token_for(&key(COMMUNE_KEY), &reading));
+    node.send("GET", &path, &[("authorization", &reading)], None).expect(200);
+    let receipt = node.send("GET", &format!("{path}/receipt"), &[("authorization", &reading)], None);
+    assert_eq!(receipt.problem(), refused);
 }

@@ -6,6 +6,7 @@ mod bornes;
 mod description;
 mod droits;
 mod echanges;
+mod fil;
 mod histoire;
 mod jetons;
 mod journal;

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::SystemTime;
 
+use greffe::http::auth::Requete;
+use greffe::http::lectures::Lectures;
 use greffe::http::{App, auth, serve};
 use greffe::ledger::folder::Folder;
 use greffe::ledger::opening::NewLedger;
@@ -60,6 +62,16 @@ pub fn instant(offset_s: i64) -> String {
 
 pub fn token(seed: u8) -> String {
     auth::issue(&key(seed), &ORIGIN.parse().unwrap(), now_ms() / 1_000)
+}
+
+/// A token for one request.
+pub fn token_for(key: &SecretKey, request: &Requete) -> String {
+    auth::issue_for(key, &ORIGIN.parse().unwrap(), now_ms() / 1_000, request)
+}
+
+/// A token for the deposit at this path, with this salt.
+pub fn deposit_token(seed: u8, path: &str, sel: Option<&str>) -> String {
+    token_for(&key(seed), &Requete { method: "PUT", target: path, sel, nom: None })
 }
 
 /// An answer.
@@ -163,7 +175,9 @@ impl Node {
         };
         let ledger = Arc::new(Ledger::open(&options, &mut |_, _| ()).unwrap());
         let vues = Vues::start_these(&folder.views(), projections, &ledger).unwrap();
-        let app = App { ledger: Arc::clone(&ledger), vues: vues.lecteurs(), sites: vec![SITE.parse().unwrap()] };
+        let lectures = Arc::new(Lectures::open(&folder.lectures()).unwrap());
+        let sites = vec![SITE.parse().unwrap()];
+        let app = App { ledger: Arc::clone(&ledger), vues: vues.lecteurs(), sites, lectures };
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -264,11 +278,12 @@ impl Node {
 
     /// Deposits a piece; its reference.
     pub fn deposit(&self, seed: u8, bytes: &[u8], sel: Option<[u8; 32]>) -> Reply {
-        let authorization = format!("Bearer {}", token(seed));
+        let path = format!("/v1/pieces/{}", Empreinte::of(bytes));
         let sel = sel.map(|sel| Empreinte(sel).to_string());
+        let authorization = format!("Bearer {}", deposit_token(seed, &path, sel.as_deref()));
         let mut headers = vec![("authorization", authorization.as_str())];
         headers.extend(sel.as_deref().map(|sel| ("greffe-sel", sel)));
-        self.send("PUT", &format!("/v1/pieces/{}", Empreinte::of(bytes)), &headers, Some(bytes))
+        self.send("PUT", &path, &headers, Some(bytes))
     }
 
     /// The commune's act with its two pieces, deposited and posted: its index.

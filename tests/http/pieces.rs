@@ -1,5 +1,6 @@
 //! Pieces over HTTP: who uploads, what is cited by whom, quotas, erasure; and that no answer tells what another holds.
 
+use greffe::http::auth::Requete;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -48,19 +49,15 @@ fn only_a_key_whose_events_cite_pieces_uploads_some() {
     }
     assert_eq!(node.deposit(AUDITOR_KEY, PDF, None).problem(), (403, "token-not-entitled".to_owned()));
     assert_eq!(node.deposit(99, PDF, None).problem(), (401, "token-key-unknown".to_owned()));
-    let authorization = format!("Bearer {}", token(COMMUNE_KEY));
+    let authorization = format!("Bearer {}", deposit_token(COMMUNE_KEY, "/v1/pieces/abc", None));
     let named = node.send("PUT", "/v1/pieces/abc", &[("authorization", &authorization)], Some(PDF));
     assert_eq!(named.problem(), (400, "query-invalid".to_owned()), "which is no digest");
     // The node's own key signs refusals, which cite nothing.
     let key: SecretKey = read_secret_key(&node.folder.node_key()).unwrap();
-    let token = greffe::http::auth::issue(&key, &ORIGIN.parse().unwrap(), now_ms() / 1_000);
-    let authorization = format!("Bearer {token}");
-    let reply = node.send(
-        "PUT",
-        &format!("/v1/pieces/{}", Empreinte::of(PDF)),
-        &[("authorization", &authorization)],
-        Some(PDF),
-    );
+    let path = format!("/v1/pieces/{}", Empreinte::of(PDF));
+    let bound = Requete { method: "PUT", target: &path, ..Requete::default() };
+    let authorization = format!("Bearer {}", token_for(&key, &bound));
+    let reply = node.send("PUT", &path, &[("authorization", &authorization)], Some(PDF));
     assert_eq!(reply.problem(), (403, "token-not-entitled".to_owned()));
 }
 

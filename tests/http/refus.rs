@@ -1,6 +1,7 @@
 //! What must not be admitted: each with its own code, its status, and the field at fault.
 
 use data_encoding::BASE64;
+use greffe::http::auth::Requete;
 use greffe::ledger::head::Receipt;
 use greffe::tlog::{TlogProof, leaf_hash};
 use greffe_events::Uuid;
@@ -261,9 +262,11 @@ fn a_refusal_is_found_again_by_the_one_refused_and_by_nobody_else() {
 #[test]
 fn a_piece_that_is_not_what_was_announced_is_not_kept() {
     let node = Node::open();
-    let authorization = format!("Bearer {}", token(COMMUNE_KEY));
     let path = format!("/v1/pieces/{}", Empreinte::of(PDF));
     let put = |path: &str, name: &str, value: &str| {
+        let said = |header: &str| (name == header).then_some(value);
+        let bound = Requete { method: "PUT", target: path, sel: said("greffe-sel"), nom: said("greffe-nom") };
+        let authorization = format!("Bearer {}", token_for(&key(COMMUNE_KEY), &bound));
         node.send("PUT", path, &[("authorization", &authorization), (name, value)], Some(PDF))
     };
     let other = format!("/v1/pieces/{}", Empreinte::of(b"another"));

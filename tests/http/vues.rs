@@ -4,20 +4,20 @@ use serde_json::{Value, json};
 
 use crate::monde::*;
 
-const FOURNISSEUR: &str = "urn:siren:491011698";
-const COMPTABLE: &str = "urn:siren:130004955";
-const PASSERELLE: &str = "urn:siren:173900010";
+pub const FOURNISSEUR: &str = "urn:siren:491011698";
+pub const COMPTABLE: &str = "urn:siren:130004955";
+pub const PASSERELLE: &str = "urn:siren:173900010";
 const BUDGET: &str = "21450249400005";
-const CONSULTATION: &str = "214502494_2026-M12";
+pub const CONSULTATION: &str = "214502494_2026-M12";
 
 /// Keys of this story: the commune's other roles, and those around it.
-const BUYER_KEY: u8 = 70;
-const SUPPLIER_KEY: u8 = 71;
-const BIDDER_KEY: u8 = 72;
-const ACCOUNTANT_KEY: u8 = 73;
-const GATEWAY_KEY: u8 = 74;
-const SIREN_AUDITOR_KEY: u8 = 75;
-const PLACE_AUDITOR_KEY: u8 = 76;
+pub const BUYER_KEY: u8 = 70;
+pub const SUPPLIER_KEY: u8 = 71;
+pub const BIDDER_KEY: u8 = 72;
+pub const ACCOUNTANT_KEY: u8 = 73;
+pub const GATEWAY_KEY: u8 = 74;
+pub const SIREN_AUDITOR_KEY: u8 = 75;
+pub const PLACE_AUDITOR_KEY: u8 = 76;
 
 fn repere() -> String {
     "ab".repeat(16)
@@ -28,7 +28,7 @@ fn id_facture() -> String {
 }
 
 /// A piece of that role, deposited and cited by engagement.
-fn engaged(node: &Node, seed: u8, role: &str, finalite: Option<&str>) -> Value {
+pub fn engaged(node: &Node, seed: u8, role: &str, finalite: Option<&str>) -> Value {
     use greffe_events::piece::{Empreinte, engagement};
     let bytes = format!("{role} {finalite:?} of {seed}").into_bytes();
     node.deposit(seed, &bytes, Some([9; 32])).expect(201);
@@ -92,7 +92,7 @@ pub fn world() -> (Node, u64) {
     (node, last)
 }
 
-fn delegate(node: &Node, familles: &[&str], signer: u8) -> u64 {
+pub fn delegate(node: &Node, familles: &[&str], signer: u8) -> u64 {
     let data =
         json!({ "organisation": COMMUNE, "delegataire": PASSERELLE, "familles": familles, "jusqu": instant(86_400) });
     let event = event("delegation.accordee", COMMUNE, "adherent/214502494", &data);

@@ -90,11 +90,12 @@ impl Charge {
 
     /// Deposits a piece.
     pub fn deposit(&self, agent: &ureq::Agent, url: &str, bytes: &[u8], sel: Option<[u8; 32]>) -> Dit {
-        let mut request = agent
-            .put(format!("{url}/v1/pieces/{}", Empreinte::of(bytes)))
-            .header("Authorization", format!("Bearer {}", self.token()));
+        let (target, sel) = (format!("/v1/pieces/{}", Empreinte::of(bytes)), sel.map(|sel| Empreinte(sel).to_string()));
+        let bound = auth::Requete { method: "PUT", target: &target, sel: sel.as_deref(), nom: None };
+        let token = auth::issue_for(&self.key, &ORIGIN.parse().unwrap(), support::now_ms() / 1_000, &bound);
+        let mut request = agent.put(format!("{url}{target}")).header("Authorization", format!("Bearer {token}"));
         if let Some(sel) = sel {
-            request = request.header("Greffe-Sel", Empreinte(sel).to_string());
+            request = request.header("Greffe-Sel", sel);
         }
         match read(request.send(bytes)) {
             Some((201, _)) => Dit::Recu { index: 0, is_new: true },

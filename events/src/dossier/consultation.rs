@@ -318,6 +318,11 @@ impl Consultation {
         })
     }
 
+    /// How many members countersign a session before shares are given in it; none where it has no commission.
+    pub(super) fn contreseings_requis(&self) -> usize {
+        self.quorum.map_or(0, |(seuil, _)| usize::from(seuil.get()))
+    }
+
     /// A session of a round.
     pub(super) fn seance(&self, id: Uuid, phase: NumeroPhase) -> Result<&Seance, Refusal> {
         self.seances.iter().find(|seance| seance.id == id && seance.phase == phase).ok_or_else(seance_inconnue)

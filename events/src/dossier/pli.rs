@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Recording;
-use super::consultation::{Consultation, Verdict};
+use super::consultation::{Consultation, Seance, Verdict};
 use crate::catalogue::depouillement::{DecisionCandidature, Qualification};
 use crate::catalogue::pli::OperationCopie;
 use crate::catalogue::{Data, PliCopieSauvegarde, PliDepose, PliEmpreinteDeposee, PliOuvert, PliPartRestituee};
@@ -91,6 +91,16 @@ impl Pli {
             }
         }
         Ok(pli)
+    }
+
+    /// Whether its opening has begun, so that the buyer may know what was sent: it was opened or found unreadable; or, unless
+    /// it was withdrawn in time, a session of its round was announced, which is never before the deadline, and countersigned by as
+    /// many members as open together.
+    pub fn ouverture_commencee(&self, of: &Consultation) -> bool {
+        let is_of_round = |seance: &&Seance| Some(seance.phase) == self.phase;
+        let mut seances = of.seances.iter().filter(is_of_round);
+        let en_seance = seances.any(|seance| seance.contreseings.len() >= of.contreseings_requis());
+        self.ouvert.is_some() || self.illisible || (en_seance && self.check_non_retire().is_ok())
     }
 
     /// When something came: for a constat as the register says, else when the request was received.
@@ -214,7 +224,7 @@ impl Pli {
         self.check_non_retire()?;
         let rang = of.rang(data.membre)?;
         let seance = of.seance(data.seance, phase)?;
-        let needed = of.quorum.map_or(0, |(seuil, _)| usize::from(seuil.get()));
+        let needed = of.contreseings_requis();
         if seance.contreseings.len() < needed {
             let detail = format!("{} of {needed} members countersigned the session", seance.contreseings.len());
             return refuse(Code::SeanceNonContresignee, detail, "data.seance");
@@ -250,4 +260,58 @@ fn ensemble(digests: impl Iterator<Item = Empreinte>) -> Empreinte {
         hasher.update(digest.0);
     }
     Empreinte(hasher.finalize().into())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::dossier::consultation::{EtatLot, Phase};
+
+    fn consultation(seuil: Option<u8>, seances: &[(u8, u8)]) -> Consultation {
+        let rang = |n: u8| Rang::new(n).unwrap();
+        Consultation {
+            phases: vec![Phase { limite: None, close: false }],
+            lots: std::collections::BTreeMap::new(),
+            ensemble: EtatLot::Ouvert,
+            quorum: seuil.map(|seuil| (rang(seuil), rang(5))),
+            commission: std::collections::BTreeMap::new(),
+            seances: seances
+                .iter()
+                .map(|(phase, signed)| Seance {
+                    id: uuid::Uuid::nil(),
+                    phase: NumeroPhase::new(*phase).unwrap(),
+                    contreseings: (1..=*signed).map(rang).collect(),
+                })
+                .collect(),
+            dce: 0,
+            retraits: 0,
+            questions: 0,
+            reponses: 0,
+            tentatives: 0,
+        }
+    }
+
+    #[test]
+    fn an_opening_begins_with_a_session_of_the_round_that_enough_members_countersigned() {
+        let pli = Pli { phase: NumeroPhase::new(1), ..Pli::default() };
+        for (seuil, seances, expected) in [
+            (None, &[][..], false),
+            (None, &[(1, 0)], true),
+            (None, &[(2, 0)], false),
+            (Some(3), &[(1, 0), (1, 2), (2, 3)], false),
+            (Some(3), &[(1, 2), (1, 3)], true),
+        ] {
+            assert_eq!(pli.ouverture_commencee(&consultation(seuil, seances)), expected, "{seuil:?} {seances:?}");
+        }
+        let session = consultation(None, &[(1, 0)]);
+        let retrait = |verdict| Some(Envoi { recu_le: Horodatage::from_unix_ms(0), verdict, constat: false });
+        let withdrawn = Pli { retrait: retrait(Verdict::EnTemps), ..pli.clone() };
+        assert!(!withdrawn.ouverture_commencee(&session), "given back unopened");
+        let too_late = Pli { retrait: retrait(Verdict::HorsDelai), ..pli.clone() };
+        assert!(too_late.ouverture_commencee(&session));
+        let none = consultation(None, &[]);
+        assert!(Pli { ouvert: Some(true), ..pli.clone() }.ouverture_commencee(&none));
+        assert!(Pli { illisible: true, ..pli }.ouverture_commencee(&none));
+    }
 }

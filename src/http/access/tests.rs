@@ -1,6 +1,10 @@
 //! Who reads what: one table of readers against one table of things.
 #![allow(clippy::unwrap_used)]
 
+use std::convert::Infallible;
+
+use greffe_events::Event;
+use greffe_events::catalogue::Data;
 use greffe_events::horodatage::Horodatage;
 use serde_json::{Value, json};
 
@@ -65,6 +69,34 @@ fn refus(claimed: Option<&str>) -> Event {
     event("registre.refus", OPERATOR, "registre/greffe.example", &data)
 }
 
+/// Where the opening of every submission has begun or not, and every key is that organisation's.
+struct Monde {
+    ouvert: bool,
+    cles_de: Option<&'static str>,
+}
+
+impl Faits for Monde {
+    type Error = Infallible;
+
+    fn organisation_of(&self, _: &KeyId) -> Result<Option<Organisation>, Infallible> {
+        Ok(self.cles_de.map(organisation))
+    }
+
+    fn ouverture_commencee(&self, _: &IdPli) -> Result<bool, Infallible> {
+        Ok(self.ouvert)
+    }
+}
+
+fn reads(reader: &Reader, event: &Event, monde: &Monde) -> bool {
+    let refus = match &event.data {
+        Data::RegistreRefus(refus) => Some(refus),
+        _ => None,
+    };
+    let Ok(audience) = Audience::of(event.source.clone(), event.dossier.clone(), [], refus, monde);
+    let Ok(reads) = reader.reads(&audience).selon(monde);
+    reads
+}
+
 #[test]
 fn each_reader_sees_what_is_its_own_and_nothing_else() {
     let things = [transmis(), accuse(), inscrit(), refus(None), refus(Some(OTHER_COMMUNE))];
@@ -86,20 +118,43 @@ fn each_reader_sees_what_is_its_own_and_nothing_else() {
         ("urn:iso6523:0060:123", &["auditeur:039"], [false, false, false, false, false]),
         ("urn:iso6523:0060:123", &["transmetteur", "fournisseur", "acheteur", "soumissionnaire"], [false; 5]),
     ];
+    let monde = Monde { ouvert: false, cles_de: Some(COMMUNE) };
     for (of, roles, expected) in table {
         let reader = reader(of, roles);
-        let seen = things
-            .clone()
-            .map(|event| reader.reads_event(&event, |_| Ok::<_, ()>(Some(organisation(COMMUNE)))).unwrap());
-        assert_eq!(seen, expected, "{of} with {roles:?}");
+        assert_eq!(things.clone().map(|event| reads(&reader, &event, &monde)), expected, "{of} with {roles:?}");
     }
 }
 
 #[test]
 fn a_refusal_by_a_key_that_is_gone_is_for_those_who_read_everything() {
-    let nobody = |_: &KeyId| Ok::<_, ()>(None);
-    assert!(!reader(COMMUNE, &["collectivite"]).reads_event(&refus(None), nobody).unwrap());
-    assert!(reader(OPERATOR, &["operateur"]).reads_event(&refus(None), nobody).unwrap());
+    let nobody = Monde { ouvert: false, cles_de: None };
+    assert!(!reads(&reader(COMMUNE, &["collectivite"]), &refus(None), &nobody));
+    assert!(reads(&reader(OPERATOR, &["operateur"]), &refus(None), &nobody));
+}
+
+#[test]
+fn the_buyer_learns_of_a_submission_once_its_opening_begins() {
+    const BIDDER: &str = PREFECTURE;
+    let subject = "pli/214502494_2026-M12_491011698_01990000-0000-7000-8000-000000000001";
+    let retire = event("pli.retire", BIDDER, subject, &json!({}));
+    let copie = json!({ "operation": "recue", "le": "2026-11-20T10:15:30Z", "phase": 1, "support": "papier" });
+    let copie = event("pli.copie-sauvegarde", COMMUNE, subject, &copie);
+    // The bidder's word before and after, the buyer's own word.
+    for (of, role, expected) in [
+        (BIDDER, "soumissionnaire", [true, true, true]),
+        (COMMUNE, "acheteur", [false, true, true]),
+        (OTHER_COMMUNE, "auditeur:214502494", [false, true, true]),
+        (OTHER_COMMUNE, "auditeur:491011698", [true, true, true]),
+        (OTHER_COMMUNE, "acheteur", [false, false, false]),
+        (OTHER_COMMUNE, "auditeur:*", [true, true, true]),
+        (OPERATOR, "operateur", [true, true, true]),
+        (OPERATOR, "transmetteur", [false, false, false]),
+        (OTHER_COMMUNE, "prefecture:045", [false, false, false]),
+    ] {
+        let reader = reader(of, &[role]);
+        let at = |ouvert, event| reads(&reader, event, &Monde { ouvert, cles_de: None });
+        assert_eq!([at(false, &retire), at(true, &retire), at(false, &copie)], expected, "{of} with {role}");
+    }
 }
 
 #[test]

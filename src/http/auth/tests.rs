@@ -27,10 +27,15 @@ fn record(roles: &[Role]) -> KeyRecord {
     }
 }
 
+/// The request that tokens are shown with.
+fn depot() -> Requete<'static> {
+    Requete { method: "PUT", target: "/v1/pieces/ab", sel: Some("cd"), nom: Some("plan.pdf") }
+}
+
 fn check_at(now_s: u64, authorization: Option<&str>) -> Result<KeyId, TokenError> {
     let known = || (record(&[Role::Collectivite]), Standing::InForce);
     let find = |asked: &KeyId| Ok::<_, ()>((*asked == key().id()).then(known));
-    verify(authorization, &origin(), now_s * 1_000, find).unwrap().map(|(key, _)| key)
+    verify(authorization, &depot(), &origin(), now_s * 1_000, find).unwrap().map(|porteur| porteur.key)
 }
 
 fn check(authorization: Option<&str>) -> Result<KeyId, TokenError> {
@@ -159,7 +164,9 @@ fn only_the_key_itself_while_it_is_in_force_proves_who_reads() {
     assert_eq!(check(Some(&altered)), Err(TokenError::Signature));
 
     let by = |record: KeyRecord, standing: Standing| {
-        verify(Some(&good), &origin(), NOW_S * 1_000, |_| Ok::<_, ()>(Some((record, standing)))).unwrap().err()
+        verify(Some(&good), &depot(), &origin(), NOW_S * 1_000, |_| Ok::<_, ()>(Some((record, standing))))
+            .unwrap()
+            .err()
     };
     assert_eq!(by(record(&[]), Standing::InForce), Some(TokenError::KeyUnknown), "a recovery key");
     for standing in [Standing::OutOfValidity, Standing::Pending { from_ms: 1 }, Standing::Revoked, Standing::MemberGone]
@@ -167,7 +174,42 @@ fn only_the_key_itself_while_it_is_in_force_proves_who_reads() {
         assert_eq!(by(record(&[Role::Collectivite]), standing), Some(TokenError::KeyNotInForce), "{standing:?}");
     }
     assert_eq!(
-        verify(Some(&good), &origin(), NOW_S * 1_000, |_| Err("the index can't be read")).unwrap_err(),
+        verify(Some(&good), &depot(), &origin(), NOW_S * 1_000, |_| Err("the index can't be read")).unwrap_err(),
         "the index can't be read"
     );
+}
+
+#[test]
+fn a_bound_token_is_good_for_its_request_alone() {
+    let seen = |bound: &Requete, shown: &Requete| {
+        let token = format!("Bearer {}", issue_for(&key(), &origin(), NOW_S, bound));
+        let known = |_: &KeyId| Ok::<_, ()>(Some((record(&[Role::Collectivite]), Standing::InForce)));
+        verify(Some(&token), shown, &origin(), NOW_S * 1_000, known).unwrap().map(|porteur| porteur.is_bound)
+    };
+    let here = depot();
+    assert_eq!(seen(&here, &here), Ok(true));
+    let others = [
+        Requete { method: "GET", ..here },
+        Requete { target: "/v1/pieces/ac", ..here },
+        Requete { target: "/v1/pieces/ab?x=1", ..here },
+        Requete { sel: None, ..here },
+        Requete { sel: Some("ce"), ..here },
+        Requete { nom: None, ..here },
+        Requete { nom: Some("M. Untel.pdf"), ..here },
+        // Nothing moves from one line to another.
+        Requete { sel: Some("plan.pdf"), nom: Some("cd"), ..here },
+    ];
+    for other in &others {
+        assert_eq!(seen(&here, other), Err(TokenError::Request), "{other:?}");
+        assert_eq!(seen(other, &here), Err(TokenError::Request), "{other:?}");
+    }
+    let free = format!("Bearer {}", issue(&key(), &origin(), NOW_S));
+    let known = |_: &KeyId| Ok::<_, ()>(Some((record(&[Role::Collectivite]), Standing::InForce)));
+    assert!(!verify(Some(&free), &here, &origin(), NOW_S * 1_000, known).unwrap().unwrap().is_bound);
+    for req in [json!(""), json!("00"), json!("AB".repeat(32)), json!(1)] {
+        assert!(is_malformed(&signed(&header(), &with(&claims(), "req", req.clone()), &key())), "{req}");
+    }
+    // As the pages for editors say it.
+    let lines = b"PUT\n/v1/pieces/ab\ncd\nplan.pdf\n";
+    assert_eq!(here.digest(), Empreinte::of(lines));
 }

@@ -29,6 +29,9 @@ impl Cause {
             Self::TokenSignature => {
                 "Refaites le jeton avec la clé privée de celle qu'il nomme ; il ne se modifie pas après la signature."
             }
+            Self::TokenRequest => {
+                "Liez le jeton à la requête (req) : méthode, chemin, Greffe-Sel et Greffe-Nom tels qu'ils sont envoyés. Un dépôt n'en prend pas d'autre."
+            }
             Self::TokenNotEntitled => {
                 "Employez une clé dont le rôle le permet : déposer demande un rôle qui signe, tout lire celui d'auditeur."
             }
@@ -40,6 +43,12 @@ impl Cause {
             }
             Self::NotAcceptable => {
                 "Demandez application/json ; une liste existe aussi en text/csv, une preuve seule en text/plain (en-tête Accept)."
+            }
+            Self::CursorAhead => {
+                "Vérifiez l'adresse du nœud et le curseur gardé. S'il vient bien de ce registre, prévenez l'opérateur : un registre ne raccourcit jamais."
+            }
+            Self::TooManyFollowers => {
+                "Fermez les flux dont vous ne vous servez plus : un seul par programme suffit, avec plusieurs filtres."
             }
             Self::BodyTimeout => "Renvoyez les mêmes octets ; si cela se répète, vérifiez la liaison.",
             Self::PieceEffacee => {

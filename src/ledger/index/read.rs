@@ -60,8 +60,8 @@ impl IndexReader {
         result
     }
 
-    /// The last leaf of a dossier, and its state.
-    fn dossier(&self, subject: &Subject) -> Result<Option<Dossier>, IndexError> {
+    /// The state of a dossier.
+    pub fn dossier(&self, subject: &Subject) -> Result<Option<Dossier>, IndexError> {
         let known = self.recent.dossier(subject);
         if let Some((_, dossier)) = known.or_else(|| self.behind.look(|rows| rows.dossiers.get(subject).cloned())) {
             return Ok(Some(dossier));

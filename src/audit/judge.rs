@@ -111,12 +111,12 @@ pub struct Read {
     pub lie: Option<Name>,
 }
 
-/// Judges the leaves from index `from` on. Signatures cost less together than one by one; each leaf is judged by itself.
-pub fn judge(from: u64, leaves: &[impl AsRef<[u8]>], bench: &Bench) -> Vec<Judged> {
+/// Judges leaves, each with its index. Signatures cost less together than one by one; each leaf is judged by itself.
+pub fn judge(indices: impl IntoIterator<Item = u64>, leaves: &[impl AsRef<[u8]>], bench: &Bench) -> Vec<Judged> {
     let decoded: Vec<_> = leaves.iter().map(|bytes| Leaf::decode(bytes.as_ref())).collect();
     let mut verified =
         Envelope::verify_all(decoded.iter().flatten().map(|leaf| &leaf.envelope), &bench.keys).into_iter();
-    let judged = (from..).zip(leaves).zip(decoded).map(|((index, bytes), leaf)| {
+    let judged = indices.into_iter().zip(leaves).zip(decoded).map(|((index, bytes), leaf)| {
         let signed = leaf.map(|leaf| {
             let verdict = verified.next().unwrap_or_else(|| leaf.envelope.verify());
             (leaf, verdict)

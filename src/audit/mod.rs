@@ -14,7 +14,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`leaves`], [`http`] | where leaves are read |
-//! | [`judge`], [`state`], [`history`] | the verification of a whole history |
+//! | [`judge`], [`acquis`], [`state`], [`history`] | the verification of a whole history |
 //! | [`hashes`] | the hashes kept beside the leaves, every tile compared with what the leaves make |
 //! | [`journal`] | the log's own keys, one after the other |
 //! | [`folder`] | a folder at rest |
@@ -25,6 +25,7 @@
 //! and believed in nothing. Signatures are verified one by
 //! one with the frozen rule (`greffe_events::key`), never by a batch equation.
 
+pub mod acquis;
 pub mod doubt;
 pub mod folder;
 pub mod hashes;

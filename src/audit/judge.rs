@@ -73,6 +73,18 @@ pub struct Judged {
     pub absent: Vec<AbsentPiece>,
 }
 
+impl Judged {
+    /// A leaf that could not be had, for this reason.
+    pub fn unread(doubt: Doubt) -> Self {
+        Self { doubts: vec![doubt], ..Self::nothing(crate::tlog::EMPTY_ROOT) }
+    }
+
+    fn nothing(hash: Hash) -> Self {
+        let (pieces, absent) = (PieceCounts::default(), Vec::new());
+        Self { hash, read: None, doubts: Vec::new(), signatures_good: 0, pieces, absent }
+    }
+}
+
 /// A cited file that is not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AbsentPiece {
@@ -132,14 +144,7 @@ fn judge_one(
     signed: Result<(Leaf, Result<(), Refusal>), LeafError>,
     bench: &Bench,
 ) -> Judged {
-    let mut judged = Judged {
-        hash: leaf_hash(bytes),
-        read: None,
-        doubts: Vec::new(),
-        signatures_good: 0,
-        pieces: PieceCounts::default(),
-        absent: Vec::new(),
-    };
+    let mut judged = Judged::nothing(leaf_hash(bytes));
     let mut doubts = Vec::new();
     match signed {
         Ok((leaf, verdict)) => judged.read = read(&leaf, verdict, &mut judged.signatures_good, &mut doubts, bench),

@@ -19,6 +19,7 @@
 //! | [`journal`] | the log's own keys, one after the other |
 //! | [`folder`] | a folder at rest |
 //! | [`receipt`] | one event, with the log's key and nothing else |
+//! | [`extrait`] | what a log holds about one organisation, in one file |
 //! | [`doubt`], [`report`] | what was found |
 //!
 //! Nothing here writes. Of what is derived only the hashes are looked at,
@@ -27,6 +28,7 @@
 
 pub mod acquis;
 pub mod doubt;
+pub mod extrait;
 pub mod folder;
 pub mod hashes;
 pub mod history;
@@ -43,6 +45,7 @@ use std::sync::atomic::AtomicBool;
 use thiserror::Error;
 
 pub use doubt::{Doubt, DoubtCode};
+pub use extrait::{ExtractReport, verify_extract};
 pub use folder::verify_folder;
 pub use history::{Evidence, verify_history};
 pub use http::{HttpLeaves, HttpLog, TokenProvider, verify_url};

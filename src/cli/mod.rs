@@ -10,6 +10,7 @@ mod config;
 mod demo;
 mod doctor;
 mod event;
+mod export;
 mod init;
 mod kept;
 mod key;
@@ -74,7 +75,9 @@ enum Command {
     Views(views::Command),
     /// Examine le dossier d'un registre et dit ce qui ne va pas et que faire ; ne change rien.
     Doctor(doctor::Args),
-    /// Vérifie un registre entier ou un reçu, sans faire confiance à personne.
+    /// Écrit tout ce que le registre tient d'un organisme, en un fichier qui se vérifie hors ligne.
+    Export(export::Args),
+    /// Vérifie un registre entier, un extrait ou un reçu, sans faire confiance à personne.
     Verify(verify::Args),
 }
 
@@ -121,6 +124,7 @@ pub fn run() -> ExitCode {
         Command::Piece(command) => piece::run(&command),
         Command::Actes(command) => actes::run(&command),
         Command::Event(command) => event::run(&command),
+        Command::Export(args) => export::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Views(command) => views::run(&command),
         Command::Doctor(args) => doctor::run(&args),

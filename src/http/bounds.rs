@@ -27,6 +27,11 @@ pub const REQUESTS_MAX: usize = 512;
 pub const UPLOADS_MAX: usize = 64;
 /// Downloads of pieces at once, shared likewise: each holds a file.
 pub const DOWNLOADS_MAX: usize = 128;
+/// Extracts written at once, which organisations share likewise: each holds a thread, reads every leaf of one organisation, and lasts as
+/// long as its reader takes.
+pub const EXTRACTS_MAX: usize = 16;
+/// Pieces of an extract that wait for the client: written ahead of it.
+pub const EXTRACT_CHUNKS_QUEUED: usize = 4;
 /// Requests that wait for a view at once: each holds a thread.
 pub const WAITS_MAX: usize = 32;
 /// Threads that read disks or compute at once: half of what tokio would start.
@@ -84,6 +89,8 @@ pub struct Limits {
     pub(super) uploads: Arc<Places>,
     /// Lent for as long as the body of the answer lasts.
     pub(super) downloads: Arc<Places>,
+    /// The same.
+    pub(super) extracts: Arc<Places>,
     /// These three are lent to the work, not to the request: a client that leaves ends its request, but not the thread
     /// that works for it, and must not make room for more of them.
     pub(super) waits: Arc<Semaphore>,
@@ -104,6 +111,7 @@ impl Limits {
             requests: Semaphore::new(REQUESTS_MAX),
             uploads: Places::new(UPLOADS_MAX),
             downloads: Places::new(DOWNLOADS_MAX),
+            extracts: Places::new(EXTRACTS_MAX),
             waits: Arc::new(Semaphore::new(WAITS_MAX)),
             verifications: Arc::new(Semaphore::new(VERIFICATIONS_PER_CORE * cores)),
             threads: Arc::new(Semaphore::new(THREADS_MAX)),

@@ -64,6 +64,7 @@ pub fn verify_extract(
         waiting_bytes: 0,
         declaration: None,
         signatures: 0,
+        is_whole: false,
     };
     let mut file = Lecteur::new(entree);
     loop {
@@ -109,6 +110,8 @@ struct Run<'a> {
     waiting_bytes: usize,
     declaration: Option<Declared>,
     signatures: u64,
+    /// Whether the file was read to its end: of one that was not, nothing is said to be missing.
+    is_whole: bool,
 }
 
 impl Run<'_> {
@@ -119,7 +122,10 @@ impl Run<'_> {
             Ok(false)
         };
         match next {
-            None => return Ok(false),
+            None => {
+                self.is_whole = true;
+                return Ok(false);
+            }
             Some((Nom::Demande, _)) => {
                 let read = serde_json::from_slice::<Demande>(&file.contenu()?).map_err(|error| error.to_string());
                 let read =
@@ -225,20 +231,21 @@ impl Run<'_> {
         };
         if let Some(rejeu) = self.rejeu.take() {
             journal.follow(rejeu.acquis.log());
-            size = self.judge_head(&journal);
-            let pieces = std::mem::take(&mut self.pieces);
-            let doubts = &mut self.doubts;
-            let (counts, said) = pieces.finish(&rejeu.acquis, self.bench, &mut |doubt| doubts.push(doubt));
             let (mut paroles, is_closed) = rejeu.paroles();
-            if let Some(declared) = self.declaration.take() {
-                let found = Found { rejeu: &rejeu, paroles, is_closed, pieces: rejeu.demande().pieces.then_some(said) };
-                found.compare(&declared, self.head.as_ref(), &mut |doubt| self.doubts.push(doubt));
-                paroles.total = declared.said.paroles.total;
-            } else if self.doubts.is_empty() {
-                self.doubts.push(Doubt::new(DoubtCode::ExtractUndeclared, "there is none"));
+            if self.is_whole {
+                size = self.judge_head(&journal);
+                let doubts = &mut self.doubts;
+                let pieces = std::mem::take(&mut self.pieces);
+                let (counts, said) = pieces.finish(&rejeu.acquis, self.bench, &mut |doubt| doubts.push(doubt));
+                report.pieces = rejeu.demande().pieces.then_some(counts);
+                if let Some(declared) = self.declaration.take() {
+                    let pieces = rejeu.demande().pieces.then_some(said);
+                    let found = Found { rejeu: &rejeu, paroles, is_closed, pieces };
+                    found.compare(&declared, self.head.as_ref(), &mut |doubt| doubts.push(doubt));
+                    paroles.total = declared.said.paroles.total;
+                }
             }
             report.not_checked = not_checked(&rejeu, is_closed);
-            report.pieces = rejeu.demande().pieces.then_some(counts);
             report.membres = rejeu.acquis.members().map(ToString::to_string).collect();
             report.membres.sort_unstable();
             report.disputes = rejeu.acquis.disputes().to_vec();
@@ -246,8 +253,6 @@ impl Run<'_> {
             report.demande = Some(rejeu.demande().clone());
             report.origin = rejeu.origin;
             report.by_type = rejeu.comptes.types;
-        } else if self.doubts.is_empty() {
-            self.doubts.push(Doubt::new(DoubtCode::ExtractMalformed, "it holds nothing"));
         }
         report.size = size;
         report.vkey = journal.judge(size.unwrap_or(0)).map(ToString::to_string);

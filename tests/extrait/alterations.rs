@@ -2,7 +2,9 @@
 
 use greffe::audit::Verdict;
 use greffe::extrait::conteneur::Nom;
+use greffe_events::ident::Organisation;
 use greffe_events::key::SecretKey;
+use greffe_events::piece::Empreinte;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
@@ -94,7 +96,7 @@ fn an_altered_leaf_or_proof_or_checkpoint_is_named() {
     let monde = Monde::new();
     let old = fichiers(&monde.de(COMMUNE))[1].octets.clone();
     monde.ensuite(|ledger| {
-        recorded(ledger, &acte_sans_piece(4), &[10]);
+        recorded(ledger, &accuse_de(PREFECTURE, COMMUNE, 3), &[12]);
     });
     let files = fichiers(&monde.de(COMMUNE));
     let own = places_de(&files, COMMUNE);
@@ -147,39 +149,31 @@ fn an_altered_leaf_or_proof_or_checkpoint_is_named() {
     assert_eq!(codes(&monde.verifie(&monde.redeclare(&all, |_| ()))), ["checkpoint-invalid"]);
 }
 
-fn acte_sans_piece(n: u32) -> serde_json::Value {
-    let mut acte = acte_de(COMMUNE, n);
-    acte["data"]["pieces"] = json!([]);
-    // An act has its document: the constat of an acknowledgement needs none.
-    let mut accuse = accuse_de(COMMUNE, COMMUNE, 3);
-    accuse["id"] = acte["id"].clone();
-    accuse
-}
-
 #[test]
 fn leaves_that_had_no_right_to_be_recorded_are_doubted_though_the_log_signed_them() {
     let monde = Monde::new();
-    monde.glisse(&accuse_de(COMMUNE, COMMUNE, 3), &[99]);
+    monde.glisse(&accuse_de(PREFECTURE, COMMUNE, 3), &[99]);
     let report = monde.verifie(&monde.de(COMMUNE));
     assert_eq!(codes(&report), ["authority"], "a key that nobody enrolled: {report}");
     assert!(report.to_string().contains("key-unknown"), "{report}");
 
     let monde = Monde::new();
     monde.ensuite(|ledger| {
-        recorded(ledger, &enrolment(COMMUNE, 20, &["collectivite"]), &[1, 10, 20]);
-        let data = json!({ "organisation": COMMUNE, "cle": key(10).id(), "motif": "remplacement" });
-        recorded(ledger, &event("cle.revoquee", COMMUNE, &dossier(COMMUNE), data), &[20]);
-        recorded(ledger, &accuse_de(COMMUNE, COMMUNE, 3), &[20]);
+        recorded(ledger, &enrolment(PREFECTURE, 20, &["prefecture:045"]), &[1, 12, 20]);
+        let data = json!({ "organisation": PREFECTURE, "cle": key(12).id(), "motif": "remplacement" });
+        recorded(ledger, &event("cle.revoquee", PREFECTURE, &dossier(PREFECTURE), data), &[20]);
+        recorded(ledger, &accuse_de(PREFECTURE, COMMUNE, 2), &[20]);
     });
     let good = monde.verifie(&monde.de(COMMUNE));
     assert_eq!(good.verdict, Verdict::Good, "what it signed while it was in force stays good: {good}");
-    monde.glisse(&accuse_de(COMMUNE, COMMUNE, 1), &[10]);
+    monde.glisse(&accuse_de(PREFECTURE, COMMUNE, 3), &[12]);
     let report = monde.verifie(&monde.de(COMMUNE));
     assert_eq!(codes(&report), ["authority"], "{report}");
     assert!(report.to_string().contains("key-revoked"), "{report}");
     // A gateway without a delegation.
     let monde = Monde::new();
     monde.ensuite(|ledger| {
+        deposit(ledger, PASSERELLE, &message(COMMUNE, 3), Some(SEL));
         let data = json!({ "organisation": COMMUNE, "delegataire": PASSERELLE });
         recorded(ledger, &event("delegation.retiree", COMMUNE, &dossier(COMMUNE), data), &[10]);
     });
@@ -206,7 +200,7 @@ fn a_file_that_is_another_or_missing_or_too_many_is_named() {
     let monde = Monde::new();
     let files = fichiers(&monde.de(COMMUNE));
     let pieces: Vec<usize> = (0..files.len()).filter(|at| matches!(files[*at].nom, Nom::Piece(..))).collect();
-    assert_eq!(pieces.len(), 5);
+    assert_eq!(pieces.len(), 6);
     for at in pieces.iter().copied() {
         // A byte of it; of its card the sel, or the digest; its end.
         let mut altered = files.clone();
@@ -234,11 +228,8 @@ fn a_file_that_is_another_or_missing_or_too_many_is_named() {
     // Another's file under a name that nobody cites; and the erased one, which somebody kept.
     let (card, piece) = (files[pieces[0] - 1].octets.clone(), files[pieces[0]].octets.clone());
     for (organisation, reference) in [(VOISINE, [9; 32]), (COMMUNE, monde.effacee.0)] {
-        let (organisation, reference) = (organisation.parse().unwrap(), greffe_events::piece::Empreinte(reference));
-        let fiche = Fichier {
-            nom: Nom::Fiche(greffe_events::ident::Organisation::clone(&organisation), reference),
-            octets: card.clone(),
-        };
+        let (organisation, reference) = (organisation.parse().unwrap(), Empreinte(reference));
+        let fiche = Fichier { nom: Nom::Fiche(Organisation::clone(&organisation), reference), octets: card.clone() };
         let fichier = Fichier { nom: Nom::Piece(organisation, reference), octets: piece.clone() };
         let more = [&files[..=pieces[0]], &[fiche, fichier], &files[pieces[0] + 1..]].concat();
         let report = monde.verifie(&monde.redeclare(&more, |_| ()));
@@ -247,7 +238,7 @@ fn a_file_that_is_another_or_missing_or_too_many_is_named() {
     }
     // Gone from the folder: the extract says so, and it is a doubt.
     let space = monde.folder.pieces().join(abrege(COMMUNE));
-    let gone = greffe_events::piece::Empreinte::of(&document(COMMUNE, 3)).to_string();
+    let gone = Empreinte::of(&document(COMMUNE, 3)).to_string();
     std::fs::remove_file(space.join(&gone[..2]).join(&gone)).unwrap();
     let extrait = monde.de(COMMUNE);
     assert_eq!(declaration(&fichiers(&extrait)).pieces.unwrap().absentes, 1);

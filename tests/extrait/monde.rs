@@ -55,6 +55,11 @@ pub fn objet(organisation: &str, n: u32) -> Vec<u8> {
     json!({ "objet": format!("Objet {n} de {organisation}") }).to_string().into_bytes()
 }
 
+/// The prefecture's answer, as a file.
+pub fn message(organisation: &str, n: u32) -> Vec<u8> {
+    format!("<accuse>{}</accuse>", id_de(organisation, n)).into_bytes()
+}
+
 pub fn acte_de(organisation: &str, n: u32) -> Value {
     let (document, objet, id) = (document(organisation, n), objet(organisation, n), id_de(organisation, n));
     let data = json!({
@@ -71,7 +76,10 @@ pub fn acte_de(organisation: &str, n: u32) -> Value {
 pub fn accuse_de(source: &str, organisation: &str, n: u32) -> Value {
     let mut data = json!({ "date_reception": "2026-07-18" });
     if source != PREFECTURE {
+        let message = message(organisation, n);
         data["auteur_declare"] = json!({ "qualite": "prefecture", "departement": "045" });
+        data["pieces"] = json!([{ "role": "message", "type": "application/xml", "taille": message.len(),
+                                  "engagement": engagement(&SEL, Empreinte::of(&message)) }]);
     }
     event("acte.accuse-reception", source, &format!("acte/{}", id_de(organisation, n)), data)
 }
@@ -118,7 +126,10 @@ pub fn raconte(ledger: &Ledger) -> Empreinte {
             recorded(ledger, &acte_de(organisation, n), &[seed]);
             match n {
                 1 => recorded(ledger, &accuse_de(PREFECTURE, organisation, n), &[12]),
-                2 => recorded(ledger, &accuse_de(PASSERELLE, organisation, n), &[CLE_PASSERELLE]),
+                2 => {
+                    deposit(ledger, PASSERELLE, &message(organisation, n), Some(SEL));
+                    recorded(ledger, &accuse_de(PASSERELLE, organisation, n), &[CLE_PASSERELLE])
+                }
                 _ => continue,
             };
         }
@@ -218,7 +229,9 @@ pub fn verifie(extrait: &[u8], vkey: Option<&Verifier>) -> ExtractReport {
 }
 
 pub fn codes(report: &ExtractReport) -> Vec<&'static str> {
-    report.doubts_by_code.keys().map(|code| code.as_str()).collect()
+    let mut codes: Vec<_> = report.doubts_by_code.keys().map(|code| code.as_str()).collect();
+    codes.sort_unstable();
+    codes
 }
 
 pub fn event_of(leaf: &[u8]) -> Event {

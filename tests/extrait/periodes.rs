@@ -41,9 +41,6 @@ fn a_period_is_closed_by_the_leaves_before_and_after_it() {
         let is_open = report.not_checked.iter().any(|not| not.code == "last-rank");
         assert_eq!(is_open, !is_closed, "{du} to {au}: {report}");
     }
-    // Begun before the period, dossiers are not judged, and it is said.
-    let report = monde.verifie(&monde.extrait(&indices(first + 1, third)));
-    assert!(report.not_checked.iter().any(|not| not.code == "life-cycles"), "{report}");
 }
 
 #[test]

@@ -209,7 +209,9 @@ impl Selection<'_> {
         // A carrier states what a file says by the leave of any owner of the dossier.
         let owners = event.dossier.titulaires();
         if event.data.is_constat() && event.source != *self.organisation && !owners.contains(&event.source) {
-            owners.iter().for_each(|owner| self.need(owner));
+            for owner in &owners {
+                self.need(owner);
+            }
         }
         Ok(())
     }

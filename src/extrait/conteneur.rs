@@ -124,8 +124,8 @@ fn entete(nom: &Nom, taille: u64) -> io::Result<[u8; BLOCK]> {
 
 /// Zeros after a file of that size, up to the end of its last block.
 fn bourrage(taille: u64) -> usize {
-    // Below 512, so it fits.
-    (taille.next_multiple_of(BLOCK as u64) - taille) as usize
+    let last = usize::try_from(taille % BLOCK as u64).unwrap_or_default();
+    if last == 0 { 0 } else { BLOCK - last }
 }
 
 /// Whether bytes, the first of a file, begin a tar.
@@ -281,16 +281,19 @@ impl<R: Read> Lecteur<R> {
 
     fn peut_suivre(&self, nom: &Nom) -> bool {
         match (&self.dernier, nom) {
-            (None, Nom::Demande) | (Some(Nom::Demande), Nom::Checkpoint) => true,
             (Some(Nom::Checkpoint | Nom::Feuille(_) | Nom::Piece(..)), Nom::Feuille(index)) => {
                 self.derniere_feuille.is_none_or(|before| before < *index)
             }
-            (Some(Nom::Feuille(_) | Nom::Piece(..)), Nom::Fiche(..)) => true,
             (Some(Nom::Fiche(organisation, reference)), Nom::Piece(of, named)) => {
                 organisation == of && reference == named
             }
-            (Some(Nom::Checkpoint | Nom::Feuille(_) | Nom::Piece(..)), Nom::Declaration) => true,
-            _ => false,
+            (before, nom) => matches!(
+                (before, nom),
+                (None, Nom::Demande)
+                    | (Some(Nom::Demande), Nom::Checkpoint)
+                    | (Some(Nom::Feuille(_) | Nom::Piece(..)), Nom::Fiche(..))
+                    | (Some(Nom::Checkpoint | Nom::Feuille(_) | Nom::Piece(..)), Nom::Declaration)
+            ),
         }
     }
 

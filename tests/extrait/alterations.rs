@@ -245,6 +245,9 @@ fn a_file_that_is_another_or_missing_or_too_many_is_named() {
     assert_eq!(codes(&monde.verifie(&extrait)), ["piece-absent"]);
 }
 
+/// What somebody does to a declaration.
+type Change = fn(&mut greffe::extrait::declaration::Declaration);
+
 #[test]
 fn nothing_but_the_log_s_own_node_declares() {
     let monde = Monde::new();
@@ -255,7 +258,6 @@ fn nothing_but_the_log_s_own_node_declares() {
         assert_eq!(codes(&report), ["extract-undeclared"], "{report}");
     }
     // Of another question, another log, another head, other numbers.
-    type Change = fn(&mut greffe::extrait::declaration::Declaration);
     let table: [(&str, Change); 9] = [
         ("registre", |said| said.registre = "autre.example".parse().unwrap()),
         ("demande", |said| said.demande.au = Some("2020-01-01".parse().unwrap())),

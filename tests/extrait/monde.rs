@@ -271,7 +271,9 @@ pub fn fichiers(extrait: &[u8]) -> Vec<Fichier> {
 /// The files, whatever they are, without another word.
 pub fn rassemble(fichiers: &[Fichier]) -> Vec<u8> {
     let mut file = Ecrivain::new(Vec::new());
-    fichiers.iter().for_each(|fichier| file.fichier(&fichier.nom, &fichier.octets).unwrap());
+    for fichier in fichiers {
+        file.fichier(&fichier.nom, &fichier.octets).unwrap();
+    }
     file.finis().unwrap()
 }
 
@@ -283,7 +285,9 @@ pub fn redeclare(fichiers: &[Fichier], key: &SecretKey, change: impl FnOnce(&mut
     let (last, others) = fichiers.split_last().unwrap();
     let mut said = Declaration::open(&last.octets).unwrap().0;
     let mut file = Ecrivain::new(Vec::new());
-    others.iter().for_each(|fichier| file.fichier(&fichier.nom, &fichier.octets).unwrap());
+    for fichier in others {
+        file.fichier(&fichier.nom, &fichier.octets).unwrap();
+    }
     said.sha256 = file.empreinte();
     change(&mut said);
     file.fichier(&Nom::Declaration, &said.sign(key)).unwrap();

@@ -163,7 +163,9 @@ fn files_come_in_one_order_and_none_twice() {
         [&begun[..], &[Nom::Feuille(3), fiche(one), piece(one), fiche(other), piece(other), Nom::Declaration]].concat();
     let write = |noms: &[Nom]| {
         let mut file = Ecrivain::new(Vec::new());
-        noms.iter().for_each(|nom| file.fichier(nom, b"x").unwrap());
+        for nom in noms {
+            file.fichier(nom, b"x").unwrap();
+        }
         file.finis().unwrap()
     };
     assert_eq!(lu(&write(&good)).unwrap().len(), good.len());

@@ -52,7 +52,7 @@ const PAGE: u32 = 4_096;
 const CHUNK_BYTES: usize = 64 * 1024;
 
 /// The query.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ExtraitQuery {
     du: Option<String>,

@@ -416,15 +416,28 @@ impl Found<'_> {
 fn proved(report: &ExtractReport) -> Vec<String> {
     let Paroles { avant, dedans, total } = report.paroles;
     let size = report.size.unwrap_or_default();
+    let is_unproved = |code| report.not_checked.iter().any(|not| not.code == code);
+    let rights = if is_unproved("delegations") {
+        "the signers had the right to sign, by the key events that are here, but for what is said below"
+    } else {
+        "every signer had the right to sign, by the key events that are here"
+    };
+    let ranks = match (dedans, is_unproved("last-rank")) {
+        (0, false) => "the organisation said nothing in the period: the ranks around it follow one another".to_owned(),
+        (0, true) => format!("the organisation said nothing in the period before its leaf of rank {avant}, if it has one"),
+        (_, false) => {
+            format!("these {dedans} leaves, ranks {avant} to {}, are all that the organisation said in the period", avant + dedans - 1)
+        }
+        (_, true) => format!(
+            "these {dedans} leaves, ranks {avant} to {}, are all that the organisation said in the period up to the last of them",
+            avant + dedans - 1
+        ),
+    };
     vec![
-        format!(
-            "each leaf here is in the tree of {size} leaves that the log signed, and was signed by the keys that it names"
-        ),
-        format!("these {dedans} leaves, ranks {avant} and on, are all that the organisation said in the period"),
-        "every signer had the right to sign, by the key events that are here".to_owned(),
-        format!(
-            "the log's node declared this file, and that the organisation has {total} leaves up to this checkpoint"
-        ),
+        format!("each leaf here is in the tree of {size} leaves that the log signed, and was signed by the keys that it names"),
+        ranks,
+        rights.to_owned(),
+        format!("the log's node declared this file, and that the organisation has {total} leaves up to this checkpoint"),
     ]
 }
 

@@ -40,6 +40,8 @@ fn a_period_is_closed_by_the_leaves_before_and_after_it() {
         assert_eq!(report.paroles, Paroles { avant, dedans, total: 4 }, "{du} to {au}");
         let is_open = report.not_checked.iter().any(|not| not.code == "last-rank");
         assert_eq!(is_open, !is_closed, "{du} to {au}: {report}");
+        let ranks = format!("ranks {avant} to {}, are all", avant + dedans.max(1) - 1);
+        assert_eq!(report.to_string().contains(&ranks), dedans > 0, "{report}");
     }
 }
 

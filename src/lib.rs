@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod cli;
+pub mod extrait;
 pub mod formats;
 pub mod http;
 pub mod ledger;

@@ -9,8 +9,10 @@ use std::process::Command;
 
 use data_encoding::{BASE64, HEXLOWER};
 use ed25519_dalek::SigningKey;
+use greffe::extrait::declaration::{ComptePieces, Declaration, Paroles, VERSION};
+use greffe::extrait::demande::Demande;
 use greffe::tlog::{
-    Checkpoint, Edge, Hash, KeyName, Nodes, NoteSigner, TlogProof, inclusion_proof, leaf_hash, node_hash,
+    Checkpoint, Edge, Hash, KeyName, Nodes, Note, NoteSigner, TlogProof, inclusion_proof, leaf_hash, node_hash,
 };
 use greffe_events::Event;
 use greffe_events::dsse::Envelope;
@@ -65,11 +67,37 @@ impl Nodes for Three {
     }
 }
 
+fn author() -> SecretKey {
+    SecretKey::from_seed(&std::array::from_fn(|at| u8::try_from(at).unwrap()))
+}
+
+/// What a node declares of an extract with this checkpoint.
+fn declaration(proof: &TlogProof) -> Declaration {
+    let note = Note::parse(proof.checkpoint().as_bytes()).unwrap();
+    let head = Checkpoint::parse(note.text()).unwrap();
+    Declaration {
+        version: VERSION,
+        registre: "greffe.exemple.fr".parse().unwrap(),
+        demande: Demande {
+            organisation: "urn:siren:214502494".parse().unwrap(),
+            du: Some("2026-01-01".parse().unwrap()),
+            au: None,
+            pieces: true,
+        },
+        taille: head.size(),
+        racine: head.root().to_string(),
+        paroles: Paroles { avant: 0, dedans: 1, total: 1 },
+        dossiers: 0,
+        appui: 2,
+        pieces: Some(ComptePieces { jointes: 1, effacees: 0, absentes: 0 }),
+        sha256: Empreinte::of(b"acte\n"),
+    }
+}
+
 fn leaf() -> Leaf {
-    let seed: [u8; 32] = std::array::from_fn(|at| u8::try_from(at).unwrap());
     let file = Empreinte::of(b"acte\n");
     let payload = PAYLOAD.replace("ENGAGEMENT", &engagement(&[7; 32], file).to_string());
-    let envelope = Envelope::sign(payload.into_bytes(), &[&SecretKey::from_seed(&seed)]).unwrap();
+    let envelope = Envelope::sign(payload.into_bytes(), &[&author()]).unwrap();
     Event::parse(envelope.payload()).unwrap();
     Leaf { recorded_at_ms: 1_795_169_731_000, received_at_ms: 1_795_169_730_988, previous: Some(41), rank: 3, envelope }
 }
@@ -106,6 +134,9 @@ fn every_vector_of_the_page_is_what_the_code_computes() {
     vectors.check("vkey", &signer.verifier().to_string());
     vectors.check("checkpoint", &checkpoint);
     vectors.check("tlog-proof", &proof.to_string());
+    let said = declaration(&proof);
+    vectors.check("declaration-payload", &serde_json::to_string(&said).unwrap());
+    vectors.check("declaration", std::str::from_utf8(&said.sign(&author())).unwrap());
     assert_eq!(proof.verify(&leaf_hash(&bytes), signer.verifier()).unwrap().size(), 3);
     if vectors.write {
         std::fs::write(&path, vectors.page).unwrap();

@@ -11,6 +11,8 @@
 //!
 //! An event of a type that this version does not know is listed too, with what its attributes say.
 
+pub mod extrait;
+
 use std::collections::BTreeSet;
 
 use greffe_events::authority::enrolments;

@@ -137,6 +137,14 @@ doubts! {
     HashAltered "hash-altered" "A kept hash of the tree is not the one that the leaves make" "Un hachage conservé n'est pas celui des feuilles";
     SinceInvalid "since-invalid" "The older checkpoint is not this log's word" "L'ancien point de contrôle n'est pas signé par ce journal";
     SinceNewer "since-newer" "The kept checkpoint has more leaves than this history" "Le point de contrôle conservé compte plus de feuilles";
+    ExtractMalformed "extract-malformed" "The file is not an extract as the format writes it" "Le fichier n'est pas un extrait bien formé";
+    ExtractUndeclared "extract-undeclared" "The extract ends with no declaration of this log's node" "L'extrait ne porte pas la déclaration du nœud de ce registre";
+    ExtractContradicted "extract-contradicted" "The extract does not hold what the node declared" "L'extrait ne contient pas ce que le nœud a déclaré";
+    ProofWrong "proof-wrong" "The proof does not lead from the leaf to the checkpoint" "La preuve ne mène pas de la feuille au point de contrôle";
+    RankGap "rank-gap" "A leaf of the organisation is missing: its ranks have a gap" "Il manque une feuille de l'organisme : ses rangs ont un trou";
+    DossierGap "dossier-gap" "A leaf of one of the organisation's dossiers is missing" "Il manque une feuille d'un dossier de l'organisme";
+    LeafForeign "leaf-foreign" "The leaf has no place in this extract" "La feuille n'a pas sa place dans cet extrait";
+    PieceForeign "piece-foreign" "No leaf of the period cites this file" "Aucune feuille de la période ne cite ce fichier";
     SinceContradicted "since-contradicted" "The history contradicts the kept checkpoint: it was rewritten" "L'historique contredit le point de contrôle conservé : il a été réécrit";
 }
 

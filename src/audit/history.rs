@@ -228,7 +228,7 @@ impl Run {
             let before = std::mem::take(&mut judged);
             let judge_all = || -> Vec<Judged> {
                 let parts = leaves.par_chunks(JUDGED_TOGETHER).enumerate();
-                parts.flat_map_iter(|(at, part)| judge(from + (at * JUDGED_TOGETHER) as u64, part, bench)).collect()
+                parts.flat_map_iter(|(at, part)| judge(from + (at * JUDGED_TOGETHER) as u64.., part, bench)).collect()
             };
             (judged, ()) = rayon::join(judge_all, || self.apply(before));
             from += leaves.len() as u64;
@@ -311,7 +311,7 @@ impl Run {
             self.doubts.push(Doubt::new(DoubtCode::OpeningMissing, "no leaf was read"));
         }
         self.tell_erased_from_missing(pieces);
-        self.journal.follow(self.state.log());
+        self.journal.follow(self.state.acquis().log());
         if let (true, Some(pinned), [first, ..]) =
             (self.journal.is_foreign(), self.journal.pinned(), self.journal.chain())
         {
@@ -353,11 +353,11 @@ impl Run {
                 by_type: self.state.types().clone(),
                 organisations: self.state.organisations(),
                 dossiers: self.state.dossiers(),
-                keys: self.state.keys(),
+                keys: self.state.acquis().keys(),
                 signatures: self.signatures,
                 pieces,
             },
-            disputes: self.state.disputes().to_vec(),
+            disputes: self.state.acquis().disputes().to_vec(),
             doubts_by_code,
             doubts,
             not_checked,
@@ -377,7 +377,7 @@ impl Run {
     /// Which of the files that are not there a leaf erased; and which of those that a leaf erased are still there.
     fn tell_erased_from_missing(&mut self, pieces: Option<&Pieces>) {
         for AbsentPiece { index, at, organisation, reference } in std::mem::take(&mut self.absent) {
-            if self.state.erasure(&organisation, reference).is_some() {
+            if self.state.acquis().erasure(&organisation, reference).is_some() {
                 self.pieces.erased += 1;
                 continue;
             }
@@ -386,7 +386,7 @@ impl Run {
             self.doubts.push(Doubt::new(DoubtCode::PieceAbsent, detail).at(index).field(format!("data.pieces[{at}]")));
         }
         let Some(pieces) = pieces else { return };
-        for (organisation, reference, index) in self.state.erasures() {
+        for (organisation, reference, index) in self.state.acquis().erasures() {
             // One that can't be looked at is no reason for a doubt of its own.
             if matches!(pieces.read(organisation, reference), Ok(Some(_))) {
                 let detail = format!("{reference} of {organisation} is still there; a node that starts removes it");

@@ -73,6 +73,18 @@ pub struct Judged {
     pub absent: Vec<AbsentPiece>,
 }
 
+impl Judged {
+    /// A leaf that could not be had, for this reason.
+    pub fn unread(doubt: Doubt) -> Self {
+        Self { doubts: vec![doubt], ..Self::nothing(crate::tlog::EMPTY_ROOT) }
+    }
+
+    fn nothing(hash: Hash) -> Self {
+        let (pieces, absent) = (PieceCounts::default(), Vec::new());
+        Self { hash, read: None, doubts: Vec::new(), signatures_good: 0, pieces, absent }
+    }
+}
+
 /// A cited file that is not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AbsentPiece {
@@ -111,12 +123,12 @@ pub struct Read {
     pub lie: Option<Name>,
 }
 
-/// Judges the leaves from index `from` on. Signatures cost less together than one by one; each leaf is judged by itself.
-pub fn judge(from: u64, leaves: &[impl AsRef<[u8]>], bench: &Bench) -> Vec<Judged> {
+/// Judges leaves, each with its index. Signatures cost less together than one by one; each leaf is judged by itself.
+pub fn judge(indices: impl IntoIterator<Item = u64>, leaves: &[impl AsRef<[u8]>], bench: &Bench) -> Vec<Judged> {
     let decoded: Vec<_> = leaves.iter().map(|bytes| Leaf::decode(bytes.as_ref())).collect();
     let mut verified =
         Envelope::verify_all(decoded.iter().flatten().map(|leaf| &leaf.envelope), &bench.keys).into_iter();
-    let judged = (from..).zip(leaves).zip(decoded).map(|((index, bytes), leaf)| {
+    let judged = indices.into_iter().zip(leaves).zip(decoded).map(|((index, bytes), leaf)| {
         let signed = leaf.map(|leaf| {
             let verdict = verified.next().unwrap_or_else(|| leaf.envelope.verify());
             (leaf, verdict)
@@ -132,14 +144,7 @@ fn judge_one(
     signed: Result<(Leaf, Result<(), Refusal>), LeafError>,
     bench: &Bench,
 ) -> Judged {
-    let mut judged = Judged {
-        hash: leaf_hash(bytes),
-        read: None,
-        doubts: Vec::new(),
-        signatures_good: 0,
-        pieces: PieceCounts::default(),
-        absent: Vec::new(),
-    };
+    let mut judged = Judged::nothing(leaf_hash(bytes));
     let mut doubts = Vec::new();
     match signed {
         Ok((leaf, verdict)) => judged.read = read(&leaf, verdict, &mut judged.signatures_good, &mut doubts, bench),

@@ -14,18 +14,21 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`leaves`], [`http`] | where leaves are read |
-//! | [`judge`], [`state`], [`history`] | the verification of a whole history |
+//! | [`judge`], [`acquis`], [`state`], [`history`] | the verification of a whole history |
 //! | [`hashes`] | the hashes kept beside the leaves, every tile compared with what the leaves make |
 //! | [`journal`] | the log's own keys, one after the other |
 //! | [`folder`] | a folder at rest |
 //! | [`receipt`] | one event, with the log's key and nothing else |
+//! | [`extrait`] | what a log holds about one organisation, in one file |
 //! | [`doubt`], [`report`] | what was found |
 //!
 //! Nothing here writes. Of what is derived only the hashes are looked at,
 //! and believed in nothing. Signatures are verified one by
 //! one with the frozen rule (`greffe_events::key`), never by a batch equation.
 
+pub mod acquis;
 pub mod doubt;
+pub mod extrait;
 pub mod folder;
 pub mod hashes;
 pub mod history;
@@ -42,6 +45,7 @@ use std::sync::atomic::AtomicBool;
 use thiserror::Error;
 
 pub use doubt::{Doubt, DoubtCode};
+pub use extrait::{ExtractReport, verify_extract};
 pub use folder::verify_folder;
 pub use history::{Evidence, verify_history};
 pub use http::{HttpLeaves, HttpLog, TokenProvider, verify_url};

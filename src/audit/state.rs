@@ -10,19 +10,15 @@
 //! event that is badly signed, or without authority, is not enrolled.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::convert::Infallible;
 
-use greffe_events::authority::{KeyRecord, Rights, RightsReader, authorise, enrolments};
-use greffe_events::catalogue::{CleCompromise, Data};
-use greffe_events::dossier::{Adherent, Dossier, Recording, Registre};
-use greffe_events::event::DossierId;
-use greffe_events::ident::{Organisation, Origin};
-use greffe_events::key::KeyId;
-use greffe_events::piece::Empreinte;
+use greffe_events::authority::authorise;
+use greffe_events::catalogue::Data;
+use greffe_events::dossier::{Dossier, Recording};
+use greffe_events::ident::Organisation;
 
+use super::acquis::Acquis;
 use super::doubt::{Doubt, DoubtCode};
 use super::judge::{Name, Read, of_refusal};
-use super::report::Dispute;
 
 /// What the leaves so far say.
 #[derive(Debug, Default)]
@@ -32,36 +28,8 @@ pub struct State {
     identities: HashSet<Name>,
     dossiers: HashMap<Name, Place>,
     sources: HashMap<Organisation, u64>,
-    rights: Known,
-    /// For each key that signed, when: Unix ms, in the order of the leaves. A later compromise is measured against it.
-    signed: HashMap<KeyId, Vec<u64>>,
-    disputes: Vec<Dispute>,
+    acquis: Acquis,
     types: BTreeMap<&'static str, u64>,
-    erasures: HashMap<(Organisation, Empreinte), u64>,
-}
-
-/// What the leaves so far say of keys, members and the log.
-#[derive(Debug, Default)]
-struct Known {
-    keys: HashMap<KeyId, KeyRecord>,
-    members: HashMap<Organisation, Adherent>,
-    log: Option<Registre>,
-}
-
-impl RightsReader for Known {
-    type Error = Infallible;
-
-    fn key(&self, key: &KeyId) -> Result<Option<KeyRecord>, Infallible> {
-        Ok(self.keys.get(key).cloned())
-    }
-
-    fn member(&self, organisation: &Organisation) -> Result<Option<Adherent>, Infallible> {
-        Ok(self.members.get(organisation).cloned())
-    }
-
-    fn log(&self, _: &Origin) -> Result<Option<Registre>, Infallible> {
-        Ok(self.log.clone())
-    }
 }
 
 /// A dossier.
@@ -88,19 +56,9 @@ impl State {
         self.sources.len() as u64
     }
 
-    /// Keys enrolled.
-    pub fn keys(&self) -> u64 {
-        self.rights.keys.len() as u64
-    }
-
-    /// What is disputed because a key was compromised.
-    pub fn disputes(&self) -> &[Dispute] {
-        &self.disputes
-    }
-
-    /// The log's dossier, with the chain of its keys; none where no opening could be believed.
-    pub fn log(&self) -> Option<&Registre> {
-        self.rights.log.as_ref()
+    /// What leaves that are believed say of keys, members, the log and erased pieces.
+    pub fn acquis(&self) -> &Acquis {
+        &self.acquis
     }
 
     /// Dossiers opened.
@@ -111,16 +69,6 @@ impl State {
     /// Leaves by type.
     pub fn types(&self) -> &BTreeMap<&'static str, u64> {
         &self.types
-    }
-
-    /// The leaf that erased a piece, if one that is believed did.
-    pub fn erasure(&self, organisation: &Organisation, reference: Empreinte) -> Option<u64> {
-        self.erasures.get(&(organisation.clone(), reference)).copied()
-    }
-
-    /// What leaves that are believed erased: whose copy, of which piece, and the leaf.
-    pub fn erasures(&self) -> impl Iterator<Item = (&Organisation, Empreinte, u64)> {
-        self.erasures.iter().map(|((organisation, reference), index)| (organisation, *reference, *index))
     }
 
     /// Takes the next leaf. What was read of it is none where it could not be.
@@ -167,19 +115,19 @@ impl State {
         }
 
         for (at, piece) in event.data.pieces().iter().enumerate() {
-            if let Some(index) = self.erasure(&event.source, piece.reference()) {
+            if let Some(index) = self.acquis.erasure(&event.source, piece.reference()) {
                 let detail = format!("{} was erased by leaf {index}", piece.reference());
                 wrong(Doubt::new(DoubtCode::PieceErased, detail).field(format!("data.pieces[{at}]")));
             }
         }
         let before = place.and_then(|place| place.state.as_ref());
-        let rights = Rights::look_up(event, &read.signers, &self.rights).unwrap_or_else(|never| match never {});
+        let rights = self.acquis.rights(event, &read.signers);
         if let Err(refusal) = authorise(event, &read.signers, &rights, read.recorded_at_ms) {
             is_believed = false;
             wrong(of_refusal(DoubtCode::Authority, &refusal));
         }
         if let Data::RegistreRefus(refus) = &event.data
-            && !self.rights.keys.contains_key(&refus.cle)
+            && self.acquis.key(&refus.cle).is_none()
         {
             let detail = format!("{} was not enrolled: its refusals are not recorded", refus.cle);
             wrong(Doubt::new(DoubtCode::RefusalMalformed, detail).field("data.cle"));
@@ -196,27 +144,10 @@ impl State {
         };
 
         if is_believed {
-            self.rights.keys.extend(enrolments(event, index));
-            if let (Data::PieceEffacee(_), DossierId::Piece(organisation, reference)) = (&event.data, &event.dossier) {
-                self.erasures.insert((organisation.clone(), *reference), index);
-            }
-            match &after {
-                Some(Dossier::Registre(log)) => self.rights.log = Some(*log.clone()),
-                Some(Dossier::Adherent(member)) => {
-                    if let DossierId::Adherent(organisation) = &event.dossier {
-                        self.rights.members.insert(organisation.clone(), *member.clone());
-                    }
-                }
-                _ => {}
-            }
-            if let Data::CleCompromise(data) = &event.data {
-                self.dispute(data, index);
-            }
+            self.acquis.believe(event, index, after.as_ref());
         }
         if read.is_signed {
-            for key in &read.signers {
-                self.signed.entry(*key).or_default().push(read.recorded_at_ms);
-            }
+            self.acquis.signed(&read.signers, read.recorded_at_ms);
         }
         let place = self.dossiers.entry(read.subject).or_insert(Place { last: index, state: None });
         place.last = index;
@@ -224,21 +155,6 @@ impl State {
             place.state = after;
         }
         self.sources.insert(read.event.source, read.rank.saturating_add(1));
-    }
-
-    /// A key was compromised: counts what it signed since then. Said again, the dispute only widens.
-    fn dispute(&mut self, data: &CleCompromise, index: u64) {
-        let signed = self.signed.get(&data.cle).map_or(&[][..], Vec::as_slice);
-        let before = signed.partition_point(|at_ms| *at_ms < data.depuis.unix_ms());
-        let leaves = (signed.len() - before) as u64;
-        match self.disputes.iter_mut().find(|dispute| dispute.key == data.cle) {
-            Some(known) if data.depuis < known.since => (known.since, known.leaves) = (data.depuis, leaves),
-            Some(_) => {}
-            None => {
-                let (key, organisation, since) = (data.cle, data.organisation.clone(), data.depuis);
-                self.disputes.push(Dispute { key, organisation, since, until: index, leaves });
-            }
-        }
     }
 }
 

@@ -306,6 +306,26 @@ impl Client {
         }
     }
 
+    /// Reads an answer as it comes; none where the node says 404.
+    pub fn get_stream(&self, key: &SecretKey, path: &str) -> anyhow::Result<Option<impl std::io::Read + use<>>> {
+        let mut answer = self
+            .agent
+            .get(format!("{}{path}", self.url))
+            .header("Authorization", self.bearer(key, &Requete { method: "GET", target: path, ..Requete::default() })?)
+            .config()
+            // As long as something comes.
+            .timeout_global(None)
+            .timeout_recv_response(Some(ANSWER_WAIT_MAX))
+            .build()
+            .call()
+            .context("la lecture n'a pas abouti")?;
+        match answer.status().as_u16() {
+            200 => Ok(Some(answer.into_body().into_reader())),
+            404 => Ok(None),
+            status => bail!("{}", problem(status, &read_text(&mut answer)?)),
+        }
+    }
+
     /// How many leaves the log has now, by its own word.
     pub fn size(&self) -> anyhow::Result<u64> {
         let mut answer =

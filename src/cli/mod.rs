@@ -10,6 +10,7 @@ mod config;
 mod demo;
 mod doctor;
 mod event;
+mod export;
 mod init;
 mod kept;
 mod key;
@@ -77,7 +78,9 @@ enum Command {
     Doctor(doctor::Args),
     /// Ce que les auditeurs ont demandé à lire à un nœud.
     Lectures(lectures::Args),
-    /// Vérifie un registre entier ou un reçu, sans faire confiance à personne.
+    /// Écrit tout ce que le registre tient d'un organisme, en un fichier qui se vérifie hors ligne.
+    Export(export::Args),
+    /// Vérifie un registre entier, un extrait ou un reçu, sans faire confiance à personne.
     Verify(verify::Args),
 }
 
@@ -125,6 +128,7 @@ pub fn run() -> ExitCode {
         Command::Actes(command) => actes::run(&command),
         Command::Event(command) => event::run(&command),
         Command::Lectures(args) => lectures::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Views(command) => views::run(&command),
         Command::Doctor(args) => doctor::run(&args),

@@ -1,4 +1,4 @@
-//! `greffe verify`: a whole history or one receipt, trusting only the log's key.
+//! `greffe verify`: a whole history, an extract or one receipt, trusting only the log's key.
 //!
 //! Exit codes: 0 all holds against the pinned key; 1 any doubt; 2 it could not be examined; 3 all holds, but no key was pinned.
 
@@ -11,7 +11,10 @@ use anyhow::{Context, bail};
 
 use super::client::Client;
 use super::{Outcome, chain, now_ms, print, progress_bar, say};
-use crate::audit::{Control, ReceiptError, Report, TokenProvider, verify_folder, verify_receipt, verify_url};
+use crate::audit::{
+    Control, ReceiptError, Report, TokenProvider, verify_extract, verify_folder, verify_receipt, verify_url,
+};
+use crate::extrait::conteneur::est_tar;
 use crate::ledger::folder::read_secret_key;
 use crate::tlog::Verifier;
 
@@ -23,7 +26,7 @@ const TOKEN_RENEWED_AFTER_S: u64 = 120;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Adresse d'un nœud, dossier d'un registre (ou sa copie), ou reçu (.recu.json, .tlog-proof).
+    /// Adresse d'un nœud, dossier d'un registre (ou sa copie), extrait (.tar), ou reçu (.recu.json, .tlog-proof).
     what: String,
     /// Clé du registre, obtenue par ailleurs : le texte lui-même, ou un fichier qui le contient.
     #[arg(long, env = "GREFFE_VKEY")]
@@ -52,7 +55,12 @@ pub fn run(args: &Args) -> Outcome {
 fn verify(args: &Args) -> Outcome {
     let path = Path::new(&args.what);
     if path.is_file() {
-        return receipt(path, args.vkey.as_deref(), args.json);
+        let is_extract = est_tar(&first_block(path)?);
+        if is_extract && args.since.is_some() {
+            bail!("--since ne s'applique pas à un extrait : il se vérifie contre son propre point de contrôle");
+        }
+        let verify = if is_extract { extract } else { receipt };
+        return verify(path, args.vkey.as_deref(), args.json);
     }
     let report = examine(&args.what, args.vkey.as_deref(), args.key.as_deref(), args.since.as_deref())?;
     tell(&report, args.json)
@@ -96,6 +104,33 @@ fn tell(report: &Report, json: bool) -> Outcome {
             "{} feuille(s) de plus attendent le prochain point de contrôle du nœud qui sert ce dossier : vérifiez-les plus tard.",
             report.not_covered_yet
         ));
+    }
+    say(report.titre());
+    Ok(ExitCode::from(report.verdict.exit_code()))
+}
+
+/// The beginning of a file, which tells what it is.
+fn first_block(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let mut block = Vec::new();
+    let file = std::fs::File::open(path).and_then(|file| file.take(512).read_to_end(&mut block));
+    file.with_context(|| format!("{} est illisible", path.display()))?;
+    Ok(block)
+}
+
+fn extract(path: &Path, vkey: Option<&str>, json: bool) -> Outcome {
+    let pinned = vkey.map(pinned).transpose()?;
+    let file = std::fs::File::open(path).with_context(|| format!("{} est illisible", path.display()))?;
+    let bar = progress_bar("Vérification");
+    bar.set_length(file.metadata().map_or(0, |metadata| metadata.len()));
+    let mut progress = |done, _| bar.set_position(done);
+    let cancelled = AtomicBool::new(false);
+    let mut control = Control { progress: &mut progress, cancelled: &cancelled };
+    let report = verify_extract(std::io::BufReader::new(file), pinned.as_ref(), &mut control)?;
+    bar.finish_and_clear();
+    if json {
+        print(serde_json::to_string_pretty(&report)?)?;
+    } else {
+        print(&report)?;
     }
     say(report.titre());
     Ok(ExitCode::from(report.verdict.exit_code()))

@@ -113,13 +113,13 @@ fn caught_up(runners: &mut [(&'static str, Runner)], log: &StoreLog) -> Outcomes
             ControlFlow::Continue(())
         });
         bar.finish_and_clear();
-        let digest = caught_up.and_then(|status| match status.failure {
-            Some(failure) => Ok(Err(failure)),
-            None => {
-                let seconds = start.elapsed().as_secs_f64();
-                say(format_args!("vue {name} : {} événements en {seconds:.1} s", status.position));
-                runner.digest().map(Ok)
+        let digest = caught_up.and_then(|status| {
+            if let Some(failure) = status.failure {
+                return Ok(Err(failure));
             }
+            let seconds = start.elapsed().as_secs_f64();
+            say(format_args!("vue {name} : {} événements en {seconds:.1} s", status.position));
+            runner.digest().map(Ok)
         });
         (*name, digest)
     });

@@ -34,6 +34,11 @@ pub const DOWNLOADS_MAX: usize = 128;
 pub const FOLLOWERS_MAX: usize = 2_000;
 /// Streams of one organisation at once: its programs and its agents' screens; a gateway follows with one for all its members.
 pub const FOLLOWERS_OF_EACH_MAX: usize = 64;
+/// Extracts written at once, which organisations share likewise: each holds a thread, reads every leaf of one organisation, and lasts as
+/// long as its reader takes.
+pub const EXTRACTS_MAX: usize = 16;
+/// Pieces of an extract that wait for the client: written ahead of it.
+pub const EXTRACT_CHUNKS_QUEUED: usize = 4;
 /// Requests that wait for a view at once: each holds a thread.
 pub const WAITS_MAX: usize = 32;
 /// Threads that read disks or compute at once: half of what tokio would start.
@@ -92,6 +97,8 @@ pub struct Limits {
     /// These two are lent for as long as the body of the answer lasts.
     pub(super) downloads: Arc<Places>,
     pub(super) followers: Arc<Places>,
+    /// The same.
+    pub(super) extracts: Arc<Places>,
     /// These three are lent to the work, not to the request: a client that leaves ends its request, but not the thread
     /// that works for it, and must not make room for more of them.
     pub(super) waits: Arc<Semaphore>,
@@ -116,6 +123,7 @@ impl Limits {
             downloads: Places::new(DOWNLOADS_MAX),
             followers: Places::shared(FOLLOWERS_MAX.min(connections_max() / 2), FOLLOWERS_OF_EACH_MAX),
             walks: Arc::new(Semaphore::new(cores)),
+            extracts: Places::new(EXTRACTS_MAX),
             waits: Arc::new(Semaphore::new(WAITS_MAX)),
             verifications: Arc::new(Semaphore::new(VERIFICATIONS_PER_CORE * cores)),
             threads: Arc::new(Semaphore::new(THREADS_MAX)),

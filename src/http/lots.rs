@@ -13,6 +13,7 @@
 //! lines of one body are decided in one batch of the sequencer. A batch that is sent again adds nothing. Blank lines are passed over,
 //! and counted.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -244,7 +245,8 @@ fn write(app: &App, lines: Vec<(usize, Result<(), Problem>)>, told: Vec<Told>) -
         if let Ok(Some(Told::Recorded { kept: Kept::Now { index, hashes, written }, is_new: true })) = &told {
             // As below, of the receipt that most lines have.
             let status = StatusCode::CREATED.as_u16();
-            text.push_str(&format!("{{\"line\":{line},\"status\":{status},\"receipt\":"));
+            // Into a String, which takes everything.
+            let _ = write!(text, "{{\"line\":{line},\"status\":{status},\"receipt\":");
             if !written.write_receipt(&mut text, *index, hashes) {
                 return Err(Problem::internal(&"a leaf that is not of its batch"));
             }

@@ -13,6 +13,7 @@
 //! | [`factures`] | `GET /v1/factures`, `GET /v1/factures/totaux`, `GET /v1/factures/{id}` |
 //! | [`consultations`] | `GET /v1/consultations`, `GET /v1/consultations/{id}`, its `retraits` and `plis` |
 //! | [`journal`] | `GET /v1/journal`, `GET /v1/journal/{index}` |
+//! | [`extrait`] | `GET /v1/extraits/{organisation}` |
 //! | `vues` | what the endpoints over views share |
 //! | `liste`, `csv` | how lists are answered: JSON or CSV, and where the next page is |
 //! | `etag` | who asks again for what it has gets 304 |
@@ -48,13 +49,14 @@ mod csv;
 mod docs;
 mod etag;
 pub mod events;
+pub mod extrait;
 pub mod factures;
 mod feuille;
 pub mod fil;
 pub mod flux;
 pub mod journal;
-mod liste;
 pub mod lectures;
+mod liste;
 pub mod lots;
 pub mod metrics;
 pub mod node;

@@ -23,7 +23,7 @@ const SCHEMAS: &str = "#/components/schemas/";
 const ORGANISATION: &str = "^([0-9]{9}|[0-9]{4}:[A-Za-z0-9.-]{1,50})$";
 
 /// What the parameters of paths and queries are, in French.
-const PARAMETRES: [(&str, &str); 34] = [
+const PARAMETRES: [(&str, &str); 38] = [
     ("acheteur", "L'acheteur : un SIREN, ou ICD:identifiant."),
     ("annee", "Année de la facture."),
     (
@@ -34,6 +34,7 @@ const PARAMETRES: [(&str, &str); 34] = [
         "at_least",
         "Attend, cinq secondes au plus, que la vue ait pris l'événement de cet indice : pour relire ce que l'on vient d'écrire.",
     ),
+    ("au", "Jusqu'à ce jour (AAAA-MM-JJ, heure de Paris) ou cet indice, compris."),
     ("avant", "Enregistré avant cet instant (RFC 3339)."),
     ("budget", "Un SIRET, ou le SIREN d'un organisme pour tous ses budgets."),
     ("categorie", "La catégorie d'organisme."),
@@ -41,6 +42,7 @@ const PARAMETRES: [(&str, &str); 34] = [
     ("constat", "true : les seuls constats ; false : sans eux."),
     ("departement", "Le département, sur trois caractères : 039, 02A."),
     ("depuis", "Enregistré à partir de cet instant (RFC 3339)."),
+    ("du", "Depuis ce jour (AAAA-MM-JJ, heure de Paris) ou cet indice, compris."),
     ("etat", "L'état."),
     ("exercice", "L'exercice budgétaire."),
     ("famille", "La famille de dossiers."),
@@ -49,12 +51,14 @@ const PARAMETRES: [(&str, &str); 34] = [
     ("greffe-sel", "32 octets aléatoires en hexadécimal : la pièce est citée par son engagement."),
     ("id", "L'identifiant du dossier."),
     ("index", "L'indice de la feuille, à partir de 0."),
+    ("last-event-id", "Le curseur, à la reprise d'un flux ; il l'emporte sur after."),
     ("limit", "Lignes par page, 50 par défaut."),
     ("membre", "true : les adhérents ; false : ceux qui sont sortis."),
     ("nature", "La nature de l'acte, deux lettres."),
     ("organisation", "Un SIREN, ou ICD:identifiant."),
     ("ouverte", "true : celles dont la date limite n'est pas passée."),
     ("path", "Niveau et rang : 0/x001/067, 1/000.p/12, entries/000."),
+    ("pieces", "false : sans les fichiers cités."),
     ("procedure", "La procédure."),
     (
         "reference",

@@ -6,8 +6,8 @@ use greffe_events::Code;
 use super::operation::{Corps, JSON, Operation, Qui, of};
 use super::problem::Cause;
 use super::{
-    actes, adherents, consultations, docs, events, factures, feuille, fil, flux, journal, lots, metrics, node, openapi, pieces,
-    proofs, refus, tiles, vues,
+    actes, adherents, consultations, docs, events, extrait, factures, feuille, fil, flux, journal, lots, metrics, node,
+    openapi, pieces, proofs, refus, tiles, vues,
 };
 use crate::ledger::head::Receipt;
 
@@ -234,6 +234,16 @@ fn registre() -> Vec<Operation> {
             .resume("Une ligne du journal.")
             .query::<vues::FindQuery>()
             .un::<EvenementRow>(),
+        lue("/v1/extraits/{organisation}", "extrait", JOURNAL, get(extrait::get))
+            .resume("Tout ce que le registre tient d'un organisme, en un fichier qui se vérifie hors ligne.")
+            .query::<extrait::ExtraitQuery>()
+            .reponse(
+                200,
+                "L'extrait (tar).",
+                vec![Corps { media_type: "application/x-tar", schema: None }],
+                &["Content-Disposition"],
+            )
+            .causes(&[Cause::NotFound, Cause::ViewBehind, Cause::ViewStopped]),
     ]
 }
 

@@ -111,6 +111,19 @@ impl NodeKeys {
     }
 }
 
+/// The node's private key of that name, the one in use or the one to come; nothing is moved.
+pub fn node_key(folder: &Folder, wanted: KeyId) -> Result<SecretKey, LedgerError> {
+    let (file, next) = files(folder, Purpose::Node);
+    let key = read_secret_key(&file)?;
+    if key.id() == wanted {
+        return Ok(key);
+    }
+    match read_secret_key(&next) {
+        Ok(key) if key.id() == wanted => Ok(key),
+        _ => Err(LedgerError::OtherKey { path: file }),
+    }
+}
+
 /// The file in use, and that of the key to come.
 fn files(folder: &Folder, purpose: Purpose) -> (std::path::PathBuf, std::path::PathBuf) {
     let file = match purpose {

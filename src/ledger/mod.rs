@@ -127,6 +127,7 @@ pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);
 
 /// A ledger that is open for writing. Shared by everything that serves it.
 pub struct Ledger {
+    folder: Folder,
     store: Arc<dyn EventStore>,
     index: IndexReader,
     depot: Arc<Depot>,
@@ -227,6 +228,7 @@ impl Ledger {
             .spawn(move || sequencer.run(waiting))
             .map_err(LedgerError::Thread)?;
         Ok(Self {
+            folder: folder.clone(),
             store,
             index: index_reader,
             depot,
@@ -257,6 +259,11 @@ impl Ledger {
     pub fn journal(&self) -> Result<Vec<CleJournal>, LedgerError> {
         let log = RightsReader::log(&self.index, &self.opening.origine)?;
         Ok(log.map(|log| log.journal).unwrap_or_default())
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
     }
 
     /// The leaves.

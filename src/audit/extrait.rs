@@ -1,0 +1,488 @@
+//! An extract, verified offline with the log's key and nothing else (docs/FORMAT.md §10).
+//!
+//! ```text
+//! each leaf ─ inclusion proof ─ the one checkpoint ─ signed by the log's key
+//!   │ judge      its own signatures, on every core
+//!   ▼
+//! rejeu          order, ranks without a gap, rights by the key events that are here
+//! pieces         each file is what its leaf cites
+//! declaration    by the node's key, as the log names it: what was asked, how many leaves there are, and every byte
+//! ```
+//!
+//! The file is read once, as a stream; see [`crate::extrait::conteneur`] for what is refused before anything of it is read.
+
+mod pieces;
+mod rejeu;
+mod report;
+
+use std::io::Read;
+use std::sync::atomic::Ordering;
+
+use greffe_events::ident::Organisation;
+use greffe_events::key::KeyId;
+use rayon::prelude::*;
+
+use self::pieces::Pieces;
+use self::rejeu::Rejeu;
+use super::doubt::{Doubt, DoubtCode};
+use super::journal::{Journal, Vouching};
+use super::judge::{Bench, Judged, judge};
+use super::report::{Doubts, NotChecked, Verdict};
+use super::{AuditError, Control};
+use crate::extrait::conteneur::{ConteneurError, Lecteur, Nom};
+use crate::extrait::declaration::{Declaration, Paroles};
+use crate::extrait::demande::Demande;
+use crate::tlog::{Checkpoint, Hash, Note, TlogProof, Verifier, verify_inclusion};
+
+pub use self::report::ExtractReport;
+
+/// Leaves judged at once, and their bytes: enough for all cores, bounded where each is as large as can be.
+const BATCH_LEAVES_MAX: usize = 1_024;
+const BATCH_BYTES_MAX: usize = 8 << 20;
+
+/// Leaves that one core judges at once, so that their signatures share work.
+const JUDGED_TOGETHER: usize = 64;
+
+/// Verifies an extract. Progress is told in bytes.
+///
+/// # Errors
+///
+/// Where the file can't be read, or the caller cancelled. What speaks against it is in the report.
+pub fn verify_extract(
+    entree: impl Read,
+    pinned: Option<&Verifier>,
+    control: &mut Control,
+) -> Result<ExtractReport, AuditError> {
+    let bench = Bench::new(None)?;
+    let mut run = Run {
+        bench: &bench,
+        doubts: Doubts::default(),
+        head: None,
+        rejeu: None,
+        pieces: Pieces::default(),
+        waiting: Vec::new(),
+        waiting_bytes: 0,
+        declaration: None,
+        signatures: 0,
+        is_whole: false,
+    };
+    let mut file = Lecteur::new(entree);
+    loop {
+        if control.cancelled.load(Ordering::Relaxed) {
+            return Err(AuditError::Cancelled(file.position()));
+        }
+        match file.suivant().and_then(|next| run.take(next, &mut file)) {
+            Ok(true) => (control.progress)(file.position(), 0),
+            Ok(false) => break,
+            Err(ConteneurError::Io(error)) => return Err(AuditError::Unreadable(error.to_string())),
+            Err(error) => {
+                run.flush();
+                run.doubts.push(Doubt::new(DoubtCode::ExtractMalformed, error));
+                break;
+            }
+        }
+    }
+    Ok(run.finish(pinned))
+}
+
+/// A tree head, not judged yet.
+struct Head {
+    note: String,
+    checkpoint: Checkpoint,
+}
+
+/// The declaration, whose signature verifies; the key that made it, and the digest of the bytes before it.
+struct Declared {
+    said: Declaration,
+    by: KeyId,
+    sha256: greffe_events::piece::Empreinte,
+}
+
+/// One verification under way.
+struct Run<'a> {
+    bench: &'a Bench<'a>,
+    doubts: Doubts,
+    head: Option<Head>,
+    rejeu: Option<Rejeu>,
+    pieces: Pieces,
+    /// Leaves that are not judged yet: index, and the bytes of their proofs.
+    waiting: Vec<(u64, Vec<u8>)>,
+    waiting_bytes: usize,
+    declaration: Option<Declared>,
+    signatures: u64,
+    /// Whether the file was read to its end: of one that was not, nothing is said to be missing.
+    is_whole: bool,
+}
+
+impl Run<'_> {
+    /// Takes the next file; false at the end, or where nothing more can be said.
+    fn take<R: Read>(&mut self, next: Option<(Nom, u64)>, file: &mut Lecteur<R>) -> Result<bool, ConteneurError> {
+        let malformed = |run: &mut Self, what: &str, error: &dyn std::fmt::Display| {
+            run.doubts.push(Doubt::new(DoubtCode::ExtractMalformed, format_args!("{what}: {error}")));
+            Ok(false)
+        };
+        match next {
+            None => {
+                self.is_whole = true;
+                return Ok(false);
+            }
+            Some((Nom::Demande, _)) => {
+                let read = serde_json::from_slice::<Demande>(&file.contenu()?).map_err(|error| error.to_string());
+                let read =
+                    read.and_then(|demande| demande.check().map(|()| demande).map_err(|error| error.to_string()));
+                match read {
+                    Ok(demande) => self.rejeu = Some(Rejeu::new(demande)),
+                    Err(error) => return malformed(self, "demande.json", &error),
+                }
+            }
+            Some((Nom::Checkpoint, _)) => {
+                let note = String::from_utf8(file.contenu()?).unwrap_or_default();
+                let read = Note::parse(note.as_bytes()).map_err(|error| error.to_string());
+                match read.and_then(|read| Checkpoint::parse(read.text()).map_err(|error| error.to_string())) {
+                    Ok(checkpoint) => self.head = Some(Head { note, checkpoint }),
+                    Err(error) => {
+                        self.doubts.push(Doubt::new(DoubtCode::CheckpointInvalid, error));
+                        return Ok(false);
+                    }
+                }
+            }
+            Some((Nom::Feuille(index), _)) => {
+                let proof = file.contenu()?;
+                self.waiting_bytes += proof.len();
+                self.waiting.push((index, proof));
+                if self.waiting.len() >= BATCH_LEAVES_MAX || self.waiting_bytes >= BATCH_BYTES_MAX {
+                    self.flush();
+                }
+            }
+            Some((Nom::Fiche(..), _)) => {
+                self.flush();
+                self.pieces.card(&file.contenu()?);
+            }
+            Some((Nom::Piece(organisation, reference), _)) => self.piece(&organisation, reference, file)?,
+            Some((Nom::Declaration, _)) => {
+                self.flush();
+                let sha256 = file.empreinte();
+                match Declaration::open(&file.contenu()?) {
+                    Ok((said, by)) => self.declaration = Some(Declared { said, by, sha256 }),
+                    Err(error) => self.doubts.push(Doubt::new(DoubtCode::ExtractUndeclared, error)),
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn piece<R: Read>(
+        &mut self,
+        organisation: &Organisation,
+        reference: greffe_events::piece::Empreinte,
+        file: &mut Lecteur<R>,
+    ) -> Result<(), ConteneurError> {
+        let mut arrived = self.pieces.begin(organisation, reference);
+        file.passe(|bytes| arrived.add(bytes))?;
+        let doubts = &mut self.doubts;
+        self.pieces.end(arrived, (organisation, reference), self.bench, &mut |doubt| doubts.push(doubt));
+        Ok(())
+    }
+
+    /// Judges the leaves that wait, and replays them.
+    fn flush(&mut self) {
+        self.waiting_bytes = 0;
+        let waiting = std::mem::take(&mut self.waiting);
+        let (Some(head), Some(rejeu)) = (&self.head, &mut self.rejeu) else { return };
+        let judged: Vec<(u64, Judged)> =
+            waiting.par_chunks(JUDGED_TOGETHER).flat_map_iter(|part| judge_proved(part, head, self.bench)).collect();
+        let (doubts, pieces) = (&mut self.doubts, &mut self.pieces);
+        for (index, judged) in judged {
+            self.signatures += judged.signatures_good;
+            for doubt in judged.doubts {
+                doubts.push(doubt);
+            }
+            let Some(read) = judged.read else { continue };
+            let is_content = rejeu.apply(index, &read, &mut |doubt| doubts.push(doubt));
+            if is_content && rejeu.demande().pieces {
+                pieces.cited(index, &read.event, self.bench, &mut |doubt| doubts.push(doubt));
+            } else {
+                pieces.rest(self.bench);
+            }
+        }
+    }
+
+    fn finish(mut self, pinned: Option<&Verifier>) -> ExtractReport {
+        let (mut journal, mut size) = (Journal::new(pinned.cloned(), None), None);
+        let mut report = ExtractReport {
+            verdict: Verdict::Doubt,
+            origin: None,
+            vkey: None,
+            vouching: Vouching::NotPinned,
+            demande: None,
+            size: None,
+            paroles: Paroles::default(),
+            dossiers: 0,
+            appui: 0,
+            membres: Vec::new(),
+            by_type: std::collections::BTreeMap::new(),
+            signatures: self.signatures,
+            pieces: None,
+            disputes: Vec::new(),
+            doubts_by_code: std::collections::BTreeMap::new(),
+            doubts: Vec::new(),
+            proved: Vec::new(),
+            not_checked: Vec::new(),
+        };
+        if let Some(rejeu) = self.rejeu.take() {
+            journal.follow(rejeu.acquis.log());
+            let (mut paroles, is_closed) = rejeu.paroles();
+            if self.is_whole {
+                size = self.judge_head(&journal);
+                let doubts = &mut self.doubts;
+                let pieces = std::mem::take(&mut self.pieces);
+                let (counts, said) = pieces.finish(&rejeu.acquis, self.bench, &mut |doubt| doubts.push(doubt));
+                report.pieces = rejeu.demande().pieces.then_some(counts);
+                if let Some(declared) = self.declaration.take() {
+                    let pieces = rejeu.demande().pieces.then_some(said);
+                    let found = Found { rejeu: &rejeu, paroles, is_closed, pieces };
+                    found.compare(&declared, self.head.as_ref(), &mut |doubt| doubts.push(doubt));
+                    paroles.total = declared.said.paroles.total;
+                }
+            }
+            report.not_checked = not_checked(&rejeu, is_closed);
+            report.membres = rejeu.acquis.members().map(ToString::to_string).collect();
+            report.membres.sort_unstable();
+            report.disputes = rejeu.acquis.disputes().to_vec();
+            (report.paroles, report.dossiers, report.appui) = (paroles, rejeu.comptes.dossiers, rejeu.comptes.appui);
+            report.demande = Some(rejeu.demande().clone());
+            report.origin = rejeu.origin;
+            report.by_type = rejeu.comptes.types;
+        }
+        report.size = size;
+        report.vkey = journal.judge(size.unwrap_or(0)).map(ToString::to_string);
+        report.vouching = journal.vouching(size.unwrap_or(0), None);
+        report.verdict = match (self.doubts.is_empty(), report.vouching.holds()) {
+            (false, _) => Verdict::Doubt,
+            (true, true) => Verdict::Good,
+            (true, false) => Verdict::GoodButNotPinned,
+        };
+        if report.verdict != Verdict::Doubt {
+            report.proved = proved(&report);
+        }
+        (report.doubts, report.doubts_by_code) = self.doubts.into_parts();
+        report
+    }
+
+    /// Whether the checkpoint is the log's word; how many leaves it covers.
+    fn judge_head(&mut self, journal: &Journal) -> Option<u64> {
+        if let (true, Some(pinned), [first, ..]) = (journal.is_foreign(), journal.pinned(), journal.chain()) {
+            let detail = format!("leaf 0 names {}, pinned is {pinned}", first.vkey);
+            self.doubts.push(Doubt::new(DoubtCode::VkeyOther, detail).at(0).field("data.vkey"));
+        }
+        if journal.chain().is_empty() {
+            self.doubts.push(Doubt::new(DoubtCode::OpeningMissing, "no leaf here opens the log"));
+        }
+        let head = self.head.as_ref()?;
+        let Some(verifier) = journal.judge(head.checkpoint.size()) else {
+            let detail = "no key was pinned and no leaf names one, so nothing tells who signed it";
+            self.doubts.push(Doubt::new(DoubtCode::CheckpointInvalid, detail));
+            return None;
+        };
+        match Checkpoint::open(head.note.as_bytes(), verifier) {
+            Ok(checkpoint) => Some(checkpoint.size()),
+            Err(error) => {
+                self.doubts.push(Doubt::new(DoubtCode::CheckpointInvalid, error));
+                None
+            }
+        }
+    }
+}
+
+/// Judges leaves and their proofs.
+fn judge_proved(part: &[(u64, Vec<u8>)], head: &Head, bench: &Bench) -> Vec<(u64, Judged)> {
+    let mut unreadable = Vec::new();
+    let mut indices = Vec::with_capacity(part.len());
+    let mut leaves = Vec::with_capacity(part.len());
+    let mut proofs = Vec::with_capacity(part.len());
+    for (index, bytes) in part {
+        let read = TlogProof::parse(bytes).map_err(|error| error.to_string());
+        let read = read.and_then(|proof| match proof.extra() {
+            Some(leaf) if proof.index() == *index => Ok((leaf.to_vec(), proof)),
+            Some(_) => Err(format!("the proof is of leaf {}", proof.index())),
+            None => Err("the leaf is not in its proof's extra line".to_owned()),
+        });
+        match read {
+            Ok((leaf, proof)) => {
+                indices.push(*index);
+                leaves.push(leaf);
+                proofs.push(proof);
+            }
+            Err(error) => unreadable.push((*index, Doubt::new(DoubtCode::ExtractMalformed, error).at(*index))),
+        }
+    }
+    let judged = judge(indices.iter().copied(), &leaves, bench);
+    let mut all: Vec<(u64, Judged)> = indices
+        .into_iter()
+        .zip(proofs)
+        .zip(judged)
+        .map(|((index, proof), mut judged)| {
+            judged.doubts.extend(not_in_tree(index, &judged.hash, &proof, head));
+            (index, judged)
+        })
+        .collect();
+    all.extend(unreadable.into_iter().map(|(index, doubt)| (index, Judged::unread(doubt))));
+    all.sort_by_key(|(index, _)| *index);
+    all
+}
+
+fn not_in_tree(index: u64, leaf: &Hash, proof: &TlogProof, head: &Head) -> Option<Doubt> {
+    let Head { note, checkpoint } = head;
+    if proof.checkpoint() != note {
+        let detail = "it leads to another checkpoint than the extract's";
+        return Some(Doubt::new(DoubtCode::ProofWrong, detail).at(index));
+    }
+    verify_inclusion(leaf, index, checkpoint.size(), proof.hashes(), &checkpoint.root())
+        .err()
+        .map(|error| Doubt::new(DoubtCode::ProofWrong, error).at(index))
+}
+
+/// What the leaves and files say, beside what the node declares of them.
+struct Found<'a> {
+    rejeu: &'a Rejeu,
+    paroles: Paroles,
+    /// Whether a leaf of the organisation follows the period.
+    is_closed: bool,
+    pieces: Option<crate::extrait::declaration::ComptePieces>,
+}
+
+impl Found<'_> {
+    fn compare(&self, declared: &Declared, head: Option<&Head>, doubt: &mut dyn FnMut(Doubt)) {
+        let Declared { said, by, sha256 } = declared;
+        let mut other = |what: &str, said: &dyn std::fmt::Display, found: &dyn std::fmt::Display| {
+            let detail = format!("{what}: declared is {said}, here is {found}");
+            doubt(Doubt::new(DoubtCode::ExtractContradicted, detail).field(what));
+        };
+        let comptes = &self.rejeu.comptes;
+        let origin = self.rejeu.origin.as_deref().unwrap_or_default();
+        if said.registre.as_str() != origin {
+            other("registre", &said.registre, &origin);
+        }
+        if said.demande != *self.rejeu.demande() {
+            other("demande", &"another question", &"demande.json");
+        }
+        if let Some(head) = head {
+            if said.taille != head.checkpoint.size() {
+                other("taille", &said.taille, &head.checkpoint.size());
+            }
+            if said.racine != head.checkpoint.root().to_string() {
+                other("racine", &said.racine, &head.checkpoint.root());
+            }
+        }
+        for (what, said, found) in [
+            ("paroles.avant", said.paroles.avant, self.paroles.avant),
+            ("paroles.dedans", said.paroles.dedans, self.paroles.dedans),
+            ("dossiers", said.dossiers, comptes.dossiers),
+            ("appui", said.appui, comptes.appui),
+        ] {
+            if said != found {
+                other(what, &said, &found);
+            }
+        }
+        // What the leaves show is the least; nothing but a leaf that follows the period lets there be more.
+        let total = self.paroles.total;
+        if said.paroles.total < total || (!self.is_closed && said.paroles.total != total) {
+            other("paroles.total", &said.paroles.total, &total);
+        }
+        if said.pieces != self.pieces {
+            let shown = |pieces: Option<crate::extrait::declaration::ComptePieces>| {
+                pieces.map_or_else(
+                    || "none".to_owned(),
+                    |p| format!("{} here, {} erased, {} absent", p.jointes, p.effacees, p.absentes),
+                )
+            };
+            other("pieces", &shown(said.pieces), &shown(self.pieces));
+        }
+        if said.sha256 != *sha256 {
+            other("sha256", &said.sha256, sha256);
+        }
+        match self.rejeu.acquis.log() {
+            Some(log) if log.noeud == *by => {}
+            Some(log) => {
+                let detail = format!("it is signed by {by}, the log's node is {}", log.noeud);
+                doubt(Doubt::new(DoubtCode::ExtractUndeclared, detail));
+            }
+            // No opening: told once.
+            None => {}
+        }
+    }
+}
+
+fn proved(report: &ExtractReport) -> Vec<String> {
+    let Paroles { avant, dedans, total } = report.paroles;
+    let size = report.size.unwrap_or_default();
+    let is_unproved = |code| report.not_checked.iter().any(|not| not.code == code);
+    let rights = if is_unproved("delegations") {
+        "the signers had the right to sign, by the key events that are here, but for what is said below"
+    } else {
+        "every signer had the right to sign, by the key events that are here"
+    };
+    let ranks = match (dedans, is_unproved("last-rank")) {
+        (0, false) => "the organisation said nothing in the period: the ranks around it follow one another".to_owned(),
+        (0, true) => {
+            format!("the organisation said nothing in the period before its leaf of rank {avant}, if it has one")
+        }
+        (_, false) => {
+            format!(
+                "these {dedans} leaves, ranks {avant} to {}, are all that the organisation said in the period",
+                avant + dedans - 1
+            )
+        }
+        (_, true) => format!(
+            "these {dedans} leaves, ranks {avant} to {}, are all that the organisation said in the period up to the last of them",
+            avant + dedans - 1
+        ),
+    };
+    vec![
+        format!(
+            "each leaf here is in the tree of {size} leaves that the log signed, and was signed by the keys that it names"
+        ),
+        ranks,
+        rights.to_owned(),
+        format!(
+            "the log's node declared this file, and that the organisation has {total} leaves up to this checkpoint"
+        ),
+    ]
+}
+
+fn not_checked(rejeu: &Rejeu, is_closed: bool) -> Vec<NotChecked> {
+    let mut not = vec![
+        NotChecked::new(
+            "others",
+            "what other organisations said, but about this one's dossiers and about its signers' keys",
+        ),
+        NotChecked::new("after", "anything that was recorded after the checkpoint"),
+        NotChecked::new(
+            "dossiers",
+            "that others said nothing more about its dossiers, or about the keys shown here, than stands here: how many leaves that are is the node's word",
+        ),
+    ];
+    if !is_closed {
+        let detail = "that the organisation said nothing more up to the checkpoint: its number of leaves is the node's word, which a later leaf of its own would contradict";
+        not.push(NotChecked::new("last-rank", detail));
+    }
+    let comptes = &rejeu.comptes;
+    if comptes.droits_inconnus > 0 {
+        let detail = format!("{} leaves: the delegation of the owner whose files it carried", comptes.droits_inconnus);
+        not.push(NotChecked::new("delegations", detail));
+    }
+    if comptes.cycles_inconnus > 0 {
+        let detail = format!(
+            "{} leaves: that their dossiers, which are not here from their opening on, admitted them",
+            comptes.cycles_inconnus
+        );
+        not.push(NotChecked::new("life-cycles", detail));
+    }
+    if !rejeu.demande().pieces {
+        not.push(NotChecked::new("pieces", "the files that events cite: they were not asked for"));
+    }
+    not.push(NotChecked::new("same-for-everybody", "that the operator showed everybody the same log"));
+    not.push(NotChecked::new("timestamps", "that the times of recording are true: they are the operator's word"));
+    not.push(NotChecked::new("witnesses", "witnesses: no cosignature was looked for"));
+    not
+}

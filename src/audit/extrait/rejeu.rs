@@ -1,0 +1,259 @@
+//! The leaves of an extract, replayed in order: as [`crate::audit::state`] replays a history, for one of which only a part is there.
+//!
+//! | rule | of which leaves |
+//! |---|---|
+//! | instants never decrease, no identity twice, the log's name | all |
+//! | rank follows rank | the organisation's own, from the last before the period to the first after it |
+//! | `previous` names the leaf before it here | member dossiers, all of them; the organisation's dossiers, within the period |
+//! | the signers had the right | all; but where the organisation carried files for an owner whose delegation is not shown |
+//! | the life cycle admits it | dossiers that are here from their opening on |
+//!
+//! **Memory**: about 100 bytes for each leaf and dossier, of which each has at least 1,024 bytes in the file.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::convert::Infallible;
+
+use greffe_events::authority::authorise;
+use greffe_events::catalogue::Data;
+use greffe_events::dossier::{Dossier, Recording};
+use greffe_events::event::DossierId;
+use greffe_events::{Code, Event, Refusal};
+
+use crate::audit::acquis::Acquis;
+use crate::audit::doubt::{Doubt, DoubtCode};
+use crate::audit::judge::{Name, Read, of_refusal};
+use crate::extrait::choix::{concerne, est_titulaire, peut_appuyer};
+use crate::extrait::declaration::Paroles;
+use crate::extrait::demande::{Demande, Periode, Place};
+
+/// What the leaves so far say.
+#[derive(Debug)]
+pub(super) struct Rejeu {
+    demande: Demande,
+    periode: Periode,
+    /// The log's name, by the first leaf.
+    pub origin: Option<String>,
+    recorded_at_ms: u64,
+    identities: HashSet<Name>,
+    dossiers: HashMap<Name, Suite>,
+    /// From which index on leaves are within the period, as far as is known.
+    premier: Option<u64>,
+    /// Rank and place of the organisation's newest leaf.
+    parole: Option<(u64, Place)>,
+    avant: Option<u64>,
+    /// What leaves that are believed say.
+    pub acquis: Acquis,
+    /// Counts.
+    pub comptes: Comptes,
+}
+
+/// What was counted.
+#[derive(Debug, Default)]
+pub(super) struct Comptes {
+    pub paroles: u64,
+    pub dossiers: u64,
+    pub appui: u64,
+    /// Leaves by type.
+    pub types: BTreeMap<&'static str, u64>,
+    /// Leaves whose signers' rights nothing here tells.
+    pub droits_inconnus: u64,
+    /// Leaves whose dossier begins before what is here.
+    pub cycles_inconnus: u64,
+}
+
+/// A dossier, as far as it is here.
+#[derive(Debug)]
+struct Suite {
+    last: u64,
+    /// None where leaves before are not here, or could not be believed.
+    state: Option<Dossier>,
+}
+
+impl Rejeu {
+    pub fn new(demande: Demande) -> Self {
+        let periode = demande.periode();
+        Self {
+            premier: periode.premier(),
+            demande,
+            periode,
+            origin: None,
+            recorded_at_ms: 0,
+            identities: HashSet::new(),
+            dossiers: HashMap::new(),
+            parole: None,
+            avant: None,
+            acquis: Acquis::default(),
+            comptes: Comptes::default(),
+        }
+    }
+
+    /// The question.
+    pub fn demande(&self) -> &Demande {
+        &self.demande
+    }
+
+    /// Ranks as the leaves tell them; the total as far as they do, and whether a leaf after the period closes it.
+    pub fn paroles(&self) -> (Paroles, bool) {
+        let (total, is_closed) = match self.parole {
+            None => (0, false),
+            Some((rank, place)) => (rank.saturating_add(1), place == Place::Apres),
+        };
+        (Paroles { avant: self.avant.unwrap_or(total), dedans: self.comptes.paroles, total }, is_closed)
+    }
+
+    /// Takes the next leaf; whether it is one that the extract is about.
+    pub fn apply(&mut self, index: u64, read: &Read, doubt: &mut dyn FnMut(Doubt)) -> bool {
+        let mut wrong = |found: Doubt| doubt(found.at(index));
+        let event = &read.event;
+        let mut is_believed = read.is_signed;
+        *self.comptes.types.entry(event.data.event_type().as_str()).or_default() += 1;
+        if index == 0 && !matches!(event.data, Data::RegistreOuvert(_)) {
+            wrong(Doubt::new(DoubtCode::OpeningMissing, "leaf 0 must be greffe.registre.ouvert.v1"));
+        }
+        let origin = self.origin.get_or_insert_with(|| event.registre.as_str().to_owned());
+        if event.registre.as_str() != origin {
+            is_believed = false;
+            let detail = format!("the event is for {}, this log is {origin}", event.registre.as_str());
+            wrong(Doubt::new(DoubtCode::RegistreWrong, detail).field("registre"));
+        }
+        if read.recorded_at_ms < self.recorded_at_ms {
+            let detail = format!("{} ms after 1970, after a leaf of {} ms", read.recorded_at_ms, self.recorded_at_ms);
+            wrong(Doubt::new(DoubtCode::RecordedAtDecreases, detail).field("recorded_at"));
+        }
+        self.recorded_at_ms = read.recorded_at_ms;
+        if !self.identities.insert(read.identity) {
+            is_believed = false;
+            let detail = format!("{} recorded {} before", event.source, event.id);
+            wrong(Doubt::new(DoubtCode::IdentityRepeated, detail).field("id"));
+        }
+        let place = self.periode.place(index, read.recorded_at_ms);
+        if place == Place::Dedans {
+            self.premier.get_or_insert(index);
+        }
+        let is_content = self.classify(event, place, &mut wrong);
+        if event.source == self.demande.organisation {
+            self.follow_rank(read.rank, place, &mut wrong);
+        }
+        let is_followed = self.follow_dossier(index, read, place, &mut wrong);
+        let rights = self.acquis.rights(event, &read.signers);
+        match authorise(event, &read.signers, &rights, read.recorded_at_ms) {
+            Ok(()) => {}
+            Err(refusal) if self.carries_unseen(event, &refusal) => self.comptes.droits_inconnus += 1,
+            Err(refusal) => {
+                is_believed = false;
+                wrong(of_refusal(DoubtCode::Authority, &refusal));
+            }
+        }
+        let after = if is_followed { self.after(index, read, &mut is_believed, &mut wrong) } else { None };
+        if after.is_none() {
+            self.comptes.cycles_inconnus += 1;
+        }
+        if is_believed {
+            self.acquis.believe(event, index, after.as_ref());
+        }
+        if read.is_signed {
+            self.acquis.signed(&read.signers, read.recorded_at_ms);
+        }
+        self.dossiers.insert(read.subject, Suite { last: index, state: after.filter(|_| is_believed) });
+        is_content
+    }
+
+    /// Why the leaf is here; a doubt where nothing tells.
+    fn classify(&mut self, event: &Event, place: Place, wrong: &mut dyn FnMut(Doubt)) -> bool {
+        let organisation = &self.demande.organisation;
+        let whose = |key: &_| Ok::<_, Infallible>(self.acquis.key(key).map(|record| record.organisation.clone()));
+        let concerns = concerne(organisation, event, whose).unwrap_or_else(|never| match never {});
+        let is_own = event.source == *organisation;
+        match (place == Place::Dedans && concerns, is_own) {
+            (true, true) => self.comptes.paroles += 1,
+            (true, false) => self.comptes.dossiers += 1,
+            (false, is_own) => {
+                self.comptes.appui += 1;
+                if !is_own && !peut_appuyer(event) {
+                    let detail = format!("it is {}'s, about {}", event.source, event.subject);
+                    wrong(Doubt::new(DoubtCode::LeafForeign, detail));
+                }
+            }
+        }
+        place == Place::Dedans && concerns
+    }
+
+    fn follow_rank(&mut self, rank: u64, place: Place, wrong: &mut dyn FnMut(Doubt)) {
+        let detail = match self.parole {
+            None if place == Place::Avant || rank == 0 => None,
+            None => Some(format!("rank {rank} comes first, and no leaf of rank {} before it", rank - 1)),
+            Some((before, _)) if rank <= before => Some(format!("rank {rank} after rank {before}")),
+            // Beyond the two that close the period, only those are here that others need.
+            Some((_, earlier)) if earlier == place && place != Place::Dedans => None,
+            Some((before, _)) if rank == before + 1 => None,
+            Some((before, _)) => Some(format!("rank {rank} after rank {before}: {} missing", rank - before - 1)),
+        };
+        if let Some(detail) = detail {
+            wrong(Doubt::new(DoubtCode::RankGap, detail).field("rank"));
+        }
+        self.avant = match place {
+            Place::Avant => None,
+            Place::Dedans | Place::Apres => self.avant.or(Some(rank)),
+        };
+        self.parole = Some((rank, place));
+    }
+
+    /// Whether the dossier is here from its opening up to this leaf.
+    fn follow_dossier(&self, index: u64, read: &Read, place: Place, wrong: &mut dyn FnMut(Doubt)) -> bool {
+        let event = &read.event;
+        let known = self.dossiers.get(&read.subject);
+        let last = known.map(|suite| suite.last);
+        let is_known = last.is_none() || known.is_some_and(|suite| suite.state.is_some());
+        // The log's own dossier is also that of all refusals, which are others'.
+        if matches!(event.dossier, DossierId::Registre(_)) {
+            return is_known;
+        }
+        if read.previous == last {
+            return is_known;
+        }
+        let is_member = matches!(event.dossier, DossierId::Adherent(_));
+        let is_own = est_titulaire(&self.demande.organisation, &event.dossier) && place == Place::Dedans;
+        let stated = read.previous.map_or_else(|| "none".to_owned(), |previous| format!("leaf {previous}"));
+        let found = match (read.previous, last) {
+            (Some(previous), _) if previous >= index => Some(DoubtCode::PreviousWrong),
+            (previous, Some(last)) if previous.is_none_or(|previous| previous < last) => Some(DoubtCode::PreviousWrong),
+            _ if is_member => Some(DoubtCode::DossierGap),
+            (Some(previous), _) if is_own && self.premier.is_some_and(|first| previous >= first) => {
+                Some(DoubtCode::DossierGap)
+            }
+            _ => None,
+        };
+        if let Some(code) = found {
+            let here = last.map_or_else(|| "none".to_owned(), |last| format!("leaf {last}"));
+            let detail = format!("the leaf names as the one before it in {}: {stated}; here is {here}", event.subject);
+            wrong(Doubt::new(code, detail).field("previous"));
+        }
+        false
+    }
+
+    /// The dossier's state after the leaf; none where it is not to be had.
+    fn after(&self, index: u64, read: &Read, is_believed: &mut bool, wrong: &mut dyn FnMut(Doubt)) -> Option<Dossier> {
+        let state = |name: &Name| self.dossiers.get(name).and_then(|suite| suite.state.as_ref());
+        let lie = read.lie.as_ref().and_then(state);
+        if read.lie.is_some() && lie.is_none() {
+            return None;
+        }
+        let at = Recording { index, recorded_at_ms: read.recorded_at_ms, received_at_ms: read.received_at_ms };
+        match Dossier::after(state(&read.subject), &read.event, at, lie) {
+            Ok(after) => Some(after),
+            Err(refusal) => {
+                *is_believed = false;
+                wrong(of_refusal(DoubtCode::LifeCycle, &refusal));
+                None
+            }
+        }
+    }
+
+    /// Whether only the delegation of an owner is missing for whom the organisation carried a file: that is the owner's affair, and not
+    /// shown.
+    fn carries_unseen(&self, event: &Event, refusal: &Refusal) -> bool {
+        refusal.code == Code::DelegationMissing
+            && event.source == self.demande.organisation
+            && !event.dossier.titulaires().contains(&event.source)
+    }
+}

@@ -1,0 +1,244 @@
+//! Which leaves an extract holds. Decided leaf by leaf from what it says; an index only proposes.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use greffe_events::Event;
+use greffe_events::catalogue::{Data, Role};
+use greffe_events::event::DossierId;
+use greffe_events::ident::{Organisation, Origin};
+use greffe_events::key::KeyId;
+
+use super::declaration::Paroles;
+use super::demande::{Demande, Periode, Place};
+use super::{ExtraitError, Fonds, Lue};
+
+/// The leaves of one extract.
+#[derive(Debug, Clone)]
+pub struct Choix {
+    /// The log.
+    pub registre: Origin,
+    /// Its dossier's word on the node's key, at the checkpoint.
+    pub noeud: KeyId,
+    /// All leaves, in order.
+    pub feuilles: Vec<u64>,
+    /// The indices of the period.
+    pub periode: Range<u64>,
+    /// What the organisation said, by rank.
+    pub paroles: Paroles,
+    /// Leaves of the period that others said of its dossiers.
+    pub dossiers: u64,
+}
+
+impl Choix {
+    /// Leaves that only help to judge the others.
+    pub fn appui(&self) -> u64 {
+        self.feuilles.len() as u64 - self.paroles.dedans - self.dossiers
+    }
+}
+
+/// Whether an event concerns an organisation: it said it, the event is about a dossier of its own, or the event refuses it.
+///
+/// That is what `http::access` lets any of its keys read, with one exception: of a submission (`pli`) the dossier is the bidder's alone,
+/// since the buyer reads nothing of it before it opens it. `organisation_of` tells whose a key is: asked only for a recorded refusal.
+pub fn concerne<E>(
+    organisation: &Organisation,
+    event: &Event,
+    organisation_of: impl FnOnce(&KeyId) -> Result<Option<Organisation>, E>,
+) -> Result<bool, E> {
+    if event.source == *organisation || est_titulaire(organisation, &event.dossier) {
+        return Ok(true);
+    }
+    let Data::RegistreRefus(refus) = &event.data else { return Ok(false) };
+    if refus.source_refusee.as_ref() == Some(organisation) {
+        return Ok(true);
+    }
+    Ok(organisation_of(&refus.cle)?.as_ref() == Some(organisation))
+}
+
+/// Whether a dossier is the organisation's own.
+pub fn est_titulaire(organisation: &Organisation, dossier: &DossierId) -> bool {
+    match dossier {
+        DossierId::Pli(id) => id.soumissionnaire == *organisation,
+        dossier => dossier.titulaires().contains(organisation),
+    }
+}
+
+/// Whether a leaf has its place in an extract as one that helps to judge others: the log's own, a member's, an erasure.
+pub fn peut_appuyer(event: &Event) -> bool {
+    match &event.dossier {
+        DossierId::Registre(_) => !matches!(event.data, Data::RegistreRefus(_)),
+        DossierId::Adherent(_) | DossierId::Piece(..) => true,
+        _ => false,
+    }
+}
+
+/// Chooses. `progress` is told how many leaves were looked at, of about how many.
+pub fn choisis(
+    fonds: &mut dyn Fonds,
+    demande: &Demande,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Choix, ExtraitError> {
+    let mut choice = Selection {
+        organisation: &demande.organisation,
+        pieces: demande.pieces,
+        found: BTreeSet::new(),
+        needed: vec![demande.organisation.clone()],
+        met: BTreeSet::from([demande.organisation.abrege()]),
+    };
+    let opening = read(fonds, 0)?;
+    let Data::RegistreOuvert(said) = &opening.event.data else {
+        return Err(ExtraitError::Altere("leaf 0 does not open a log".to_owned()));
+    };
+    let mut noeud = said.noeud;
+    for index in fonds.du_registre(&opening.event.registre.dossier())? {
+        if let Data::RegistreNoeudRemplace(data) = &read(fonds, index)?.event.data {
+            noeud = data.cle;
+        }
+        choice.found.insert(index);
+    }
+    let period = bounds(fonds, &demande.periode())?;
+    let (mut paroles, mut dossiers) = (Paroles::default(), 0);
+    let mut at = period.start;
+    loop {
+        let page = fonds.concernant(&demande.organisation, at, period.end)?;
+        let Some(last) = page.last() else { break };
+        at = last + 1;
+        for index in page {
+            let leaf = read(fonds, index)?;
+            if !choice.concerns(fonds, &leaf.event)? {
+                continue;
+            }
+            if leaf.event.source == demande.organisation {
+                paroles.dedans += 1;
+            } else {
+                dossiers += 1;
+            }
+            choice.take(fonds, &leaf)?;
+            choice.erasures(fonds, &leaf.event)?;
+        }
+        progress(at - period.start, period.end - period.start);
+    }
+    let before = fonds.parole_avant(&demande.organisation, period.start)?;
+    let after = fonds.parole_depuis(&demande.organisation, period.end)?;
+    for index in before.into_iter().chain(after) {
+        let leaf = read(fonds, index)?;
+        if index < period.start {
+            paroles.avant = leaf.rank + 1;
+        }
+        choice.take(fonds, &leaf)?;
+    }
+    if let Some(last) = fonds.parole_avant(&demande.organisation, fonds.size())? {
+        paroles.total = read(fonds, last)?.rank + 1;
+    }
+    let is_member = choice.members(fonds)?;
+    if !is_member && paroles.total == 0 && dossiers == 0 {
+        return Err(ExtraitError::Inconnu(demande.organisation.clone()));
+    }
+    let feuilles = choice.found.into_iter().collect();
+    Ok(Choix { registre: opening.event.registre, noeud, feuilles, periode: period, paroles, dossiers })
+}
+
+/// Reads one leaf.
+pub(super) fn read(fonds: &mut dyn Fonds, index: u64) -> Result<Lue, ExtraitError> {
+    let bytes = fonds.leaf(index)?;
+    Lue::of(index, bytes)
+}
+
+/// The indices of a period.
+fn bounds(fonds: &mut dyn Fonds, periode: &Periode) -> Result<Range<u64>, ExtraitError> {
+    let mut first_not = |before: Place| {
+        let (mut low, mut high) = (0, fonds.size());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if periode.place(middle, read(fonds, middle)?.recorded_at_ms) <= before {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok::<_, ExtraitError>(low)
+    };
+    let start = first_not(Place::Avant)?;
+    Ok(start..first_not(Place::Dedans)?.max(start))
+}
+
+struct Selection<'a> {
+    organisation: &'a Organisation,
+    pieces: bool,
+    found: BTreeSet<u64>,
+    /// Whose member dossiers are still to be taken.
+    needed: Vec<Organisation>,
+    /// All that were ever needed, by their names.
+    met: BTreeSet<String>,
+}
+
+impl Selection<'_> {
+    fn concerns(&self, fonds: &mut dyn Fonds, event: &Event) -> Result<bool, ExtraitError> {
+        concerne(self.organisation, event, |key| Ok(fonds.cle(key)?.map(|record| record.organisation)))
+    }
+
+    fn need(&mut self, organisation: &Organisation) {
+        if self.met.insert(organisation.abrege()) {
+            self.needed.push(organisation.clone());
+        }
+    }
+
+    /// Takes a leaf, and notes whose dossiers tell whether it had the right to be there.
+    fn take(&mut self, fonds: &mut dyn Fonds, leaf: &Lue) -> Result<(), ExtraitError> {
+        if !self.found.insert(leaf.index) {
+            return Ok(());
+        }
+        let mut speaks_as_member = false;
+        for key in &leaf.signers {
+            // A key that nobody enrolled signs nothing that is admitted; one that governs the log stands in the log's own dossier.
+            let Some(record) = fonds.cle(key)? else { continue };
+            let governs = record.roles.iter().all(|role| matches!(role, Role::Operateur | Role::Registre));
+            if !governs {
+                speaks_as_member = true;
+                self.need(&record.organisation);
+            }
+        }
+        let event = &leaf.event;
+        if speaks_as_member {
+            self.need(&event.source);
+        }
+        if let Data::DelegationAccordee(data) = &event.data {
+            self.need(&data.delegataire);
+        }
+        // A carrier states what a file says by the leave of any owner of the dossier.
+        let owners = event.dossier.titulaires();
+        if event.data.is_constat() && event.source != *self.organisation && !owners.contains(&event.source) {
+            for owner in &owners {
+                self.need(owner);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the leaves that erased what an event cites.
+    fn erasures(&mut self, fonds: &mut dyn Fonds, event: &Event) -> Result<(), ExtraitError> {
+        if !self.pieces {
+            return Ok(());
+        }
+        for piece in event.data.pieces() {
+            let erased = fonds.effacement(&event.source, piece.reference())?;
+            self.found.extend(erased.filter(|index| *index < fonds.size()));
+        }
+        Ok(())
+    }
+
+    /// Takes the member dossiers that are needed, and those that these need. Whether the organisation has one.
+    fn members(&mut self, fonds: &mut dyn Fonds) -> Result<bool, ExtraitError> {
+        let mut is_member = false;
+        while let Some(organisation) = self.needed.pop() {
+            for index in fonds.du_membre(&organisation)? {
+                is_member |= organisation == *self.organisation;
+                let leaf = read(fonds, index)?;
+                // Whoever signs in a dossier that is taken already needs no second look.
+                self.take(fonds, &leaf)?;
+            }
+        }
+        Ok(is_member)
+    }
+}

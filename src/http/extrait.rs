@@ -31,7 +31,7 @@ use tokio::sync::mpsc;
 
 use super::access::Reader;
 use super::bounds::{EXTRACT_CHUNKS_QUEUED, is_too_slow, overloaded};
-use super::problem::Problem;
+use super::problem::{Cause, Problem};
 use super::request::{Params, bad_parameter, parameter};
 use super::vues::wait_for;
 use super::{App, Node};
@@ -79,13 +79,23 @@ pub(super) async fn get(
         return Err(Problem::not_found());
     }
     let place = node.limits.extracts.take(reader.organisation()).map_err(|_| overloaded("extracts"))?;
+    // Counted before the head is taken: no fewer are under it.
+    let spoke = demande.organisation.clone();
+    let spoken = node.blocking(move |app| Ok(app.ledger.index().leaves_of(&spoke)?)).await?;
     let head = node.app().ledger.head();
     wait_for(&node, head.size.checked_sub(1), |vues| &vues.journal).await?;
     let name = format!("extrait-{}.tar", demande.organisation.abrege().replace(':', "_"));
     let chosen = node.blocking(move |app| {
         let mut fonds = NodeFonds::new(app.clone(), head);
-        let choix = choisis(&mut fonds, &demande, &mut |_, _| ())?;
-        Ok((fonds, demande, choix))
+        let choix = choisis(&mut fonds, &demande, &mut |_, _| ());
+        // The view only proposes leaves: the node's word goes for none that it forgot.
+        let total = choix.as_ref().map_or(0, |choix| choix.paroles.total);
+        if total < spoken {
+            tracing::error!(organisation = %demande.organisation, total, spoken, "the view journal lacks leaves");
+            let detail = format!("the view shows {total} of {spoken} events of {}", demande.organisation);
+            return Err(Problem::new(Cause::ViewBehind, detail).retry_after(60));
+        }
+        Ok((fonds, demande, choix?))
     });
     let (mut fonds, demande, choix) = chosen.await?;
     let (chunks, queued) = mpsc::channel(EXTRACT_CHUNKS_QUEUED);

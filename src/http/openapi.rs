@@ -23,8 +23,9 @@ const SCHEMAS: &str = "#/components/schemas/";
 const ORGANISATION: &str = "^([0-9]{9}|[0-9]{4}:[A-Za-z0-9.-]{1,50})$";
 
 /// What the parameters of paths and queries are, in French.
-const PARAMETRES: [(&str, &str); 38] = [
+const PARAMETRES: [(&str, &str); 39] = [
     ("acheteur", "L'acheteur : un SIREN, ou ICD:identifiant."),
+    ("after", "Le curseur : l'indice de la dernière feuille déjà vue ; depuis le début sans lui."),
     ("annee", "Année de la facture."),
     (
         "apres",

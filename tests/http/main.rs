@@ -6,6 +6,7 @@ mod bornes;
 mod description;
 mod droits;
 mod echanges;
+mod extraits;
 mod fil;
 mod histoire;
 mod jetons;

@@ -69,6 +69,15 @@ impl IndexReader {
         self.with(|reader| Ok(reader.dossier(subject)?.map(|(_, dossier)| dossier)))
     }
 
+    /// Number of leaves of a source.
+    pub fn leaves_of(&self, source: &Organisation) -> Result<u64, IndexError> {
+        let known = self.recent.rank(source).or_else(|| self.behind.look(|rows| rows.sources.get(source).copied()));
+        match known {
+            Some(leaves) => Ok(leaves),
+            None => Ok(self.with(|reader| reader.rank(source))?.unwrap_or(0)),
+        }
+    }
+
     /// Leaves that record refusals concerning one of these organisations (none: all), newest first, before index `before`: at
     /// most `max`.
     pub fn refusals(

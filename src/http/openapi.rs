@@ -95,6 +95,19 @@ pub(super) async fn get() -> Result<Response, Problem> {
     etag::json(document())
 }
 
+/// One event of a stream: its fields, as any reader of server-sent events gives them.
+pub(super) fn message(_: &mut SchemaGenerator) -> Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "description": "Un événement du flux : son indice, et ce que `GET /v1/events/{index}` en dit. `fin` : la fin, et pourquoi.",
+        "properties": {
+            "id": { "type": "string", "pattern": "^[0-9]+$" },
+            "event": { "type": "string", "enum": ["message", "fin"] },
+            "data": { "type": "string" },
+        },
+    })
+}
+
 /// A DSSE envelope, as it is posted. What its payload has to be stands with the event types (`docs/EVENTS.md`, `events/schemas`).
 pub(super) fn envelope(_: &mut SchemaGenerator) -> Schema {
     let base64 = "^[A-Za-z0-9+/_-]+={0,2}$";

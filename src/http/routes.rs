@@ -96,7 +96,12 @@ fn evenements() -> Vec<Operation> {
             .resume("La même chose, au fil de l'eau (server-sent events) ; même curseur.")
             .query::<fil::Demande>()
             .headers(&["Last-Event-ID"])
-            .reponse(200, "Un flux.", vec![Corps { media_type: "text/event-stream", schema: None }], &[])
+            .reponse(
+                200,
+                "Un flux.",
+                vec![Corps { media_type: "text/event-stream", schema: Some(openapi::message) }],
+                &[],
+            )
             .causes(&[Cause::CursorAhead, Cause::HeaderInvalid, Cause::TooManyFollowers]),
         lue("/v1/events/{index}", "evenement", EVENEMENTS, get(events::get))
             .resume("Un événement : ses octets signés, ses signatures, sa feuille.")

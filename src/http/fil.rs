@@ -16,7 +16,7 @@
 //! **What a reader sees is what `GET /v1/events/{index}` gives it** ([`super::access`]), at that moment. What it may not see is passed over without a trace; what becomes
 //! readable later (a submission that is opened) is not said again: the leaf that opens it is, and its dossier can be asked for.
 //!
-//! **Bounded.** A page walks at most [`PARCOURS_MAX`] leaves, and holds at most `limit` of them and [`PAGE_BYTES_MAX`]. Walks of the store take turns,
+//! **Bounded.** A page walks at most `PARCOURS_MAX` leaves, and holds at most `limit` of them and `PAGE_BYTES_MAX`. Walks of the store take turns,
 //! a block of leaves each, on as many threads as there are cores. Streams: `places` of the node, [`FOLLOWERS_OF_EACH_MAX`] of them for one organisation.
 
 mod filtre;

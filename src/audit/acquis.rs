@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 
 use greffe_events::Event;
-use greffe_events::authority::{KeyRecord, Rights, RightsReader, enrolments};
+use greffe_events::authority::{KeyRecord, Rights, RightsReader, Standing, enrolments, key_standing};
 use greffe_events::catalogue::{CleCompromise, Data};
 use greffe_events::dossier::{Adherent, Dossier, Registre};
 use greffe_events::event::DossierId;
@@ -53,6 +53,11 @@ impl Acquis {
     /// What a decision on this event may ask about.
     pub fn rights(&self, event: &Event, signers: &[KeyId]) -> Rights {
         Rights::look_up(event, signers, &self.rights).unwrap_or_else(|never| match never {})
+    }
+
+    /// Its enrolment, and whether it may sign at that instant.
+    pub fn standing(&self, key: &KeyId, registre: &Origin, at_ms: u64) -> Option<(KeyRecord, Standing)> {
+        key_standing(key, registre, at_ms, &self.rights).unwrap_or_else(|never| match never {})
     }
 
     /// What the enrolment of a key said.

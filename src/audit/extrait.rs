@@ -430,12 +430,12 @@ fn proved(report: &ExtractReport) -> Vec<String> {
         (_, false) => {
             format!(
                 "these {dedans} leaves, ranks {avant} to {}, are all that the organisation said in the period",
-                avant + dedans - 1
+                avant.saturating_add(dedans - 1)
             )
         }
         (_, true) => format!(
             "these {dedans} leaves, ranks {avant} to {}, are all that the organisation said in the period up to the last of them",
-            avant + dedans - 1
+            avant.saturating_add(dedans - 1)
         ),
     };
     vec![

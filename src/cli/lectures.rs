@@ -30,7 +30,7 @@ pub fn run(args: &Args) -> Outcome {
     }
     for lecture in lectures::read(&path, args.qui.as_deref(), args.limit)? {
         let le = Horodatage::from_unix_ms(lecture.le_ms);
-        print(format_args!("{le}\t{}\t{}\t{}", lecture.organisation, lecture.cle, lecture.demande))?;
+        print(format_args!("{le}\t{}\t{}\t{}", lecture.organisation, lecture.cle, lecture.demande.escape_debug()))?;
     }
     Ok(ExitCode::SUCCESS)
 }

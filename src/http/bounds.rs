@@ -30,6 +30,10 @@ pub const REQUESTS_MAX: usize = 512;
 pub const UPLOADS_MAX: usize = 64;
 /// Downloads of pieces at once, shared likewise: each holds a file.
 pub const DOWNLOADS_MAX: usize = 128;
+/// Pages of the feed at once, each of which walks thousands of leaves; what is left of the requests is for everybody else.
+pub const PAGES_MAX: usize = 128;
+/// Pages of one organisation at once.
+pub const PAGES_OF_EACH_MAX: usize = 8;
 /// Streams of the feed at once, where there are twice as many connections at least: each holds one, and some tens of KiB.
 pub const FOLLOWERS_MAX: usize = 2_000;
 /// Streams of one organisation at once: its programs and its agents' screens; a gateway follows with one for all its members.
@@ -97,6 +101,8 @@ pub struct Limits {
     /// These two are lent for as long as the body of the answer lasts.
     pub(super) downloads: Arc<Places>,
     pub(super) followers: Arc<Places>,
+    /// Lent for as long as the page is put together.
+    pub(super) pages: Arc<Places>,
     /// The same.
     pub(super) extracts: Arc<Places>,
     /// These three are lent to the work, not to the request: a client that leaves ends its request, but not the thread
@@ -121,6 +127,7 @@ impl Limits {
             requests: Semaphore::new(REQUESTS_MAX),
             uploads: Places::new(UPLOADS_MAX),
             downloads: Places::new(DOWNLOADS_MAX),
+            pages: Places::shared(PAGES_MAX, PAGES_OF_EACH_MAX),
             followers: Places::shared(FOLLOWERS_MAX.min(connections_max() / 2), FOLLOWERS_OF_EACH_MAX),
             walks: Arc::new(Semaphore::new(cores)),
             extracts: Places::new(EXTRACTS_MAX),

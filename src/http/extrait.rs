@@ -95,9 +95,10 @@ pub(super) async fn get(
             let detail = format!("the view shows {total} of {spoken} events of {}", demande.organisation);
             return Err(Problem::new(Cause::ViewBehind, detail).retry_after(60));
         }
-        Ok((fonds, demande, choix?))
+        // Given back by the work, not by a client that left.
+        Ok((fonds, demande, choix?, place))
     });
-    let (mut fonds, demande, choix) = chosen.await?;
+    let (mut fonds, demande, choix, place) = chosen.await?;
     let (chunks, queued) = mpsc::channel(EXTRACT_CHUNKS_QUEUED);
     tokio::spawn(async move {
         let write = move |_: &App| {

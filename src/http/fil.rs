@@ -104,6 +104,8 @@ pub(super) async fn page(
     Params(demande): Params<Demande>,
 ) -> Result<Response, Problem> {
     let (filtre, limite) = (Filtre::of(&demande)?, limite(demande.limit)? as usize);
+    // So that nobody's walks take the requests of all.
+    let _place = node.limits.pages.take(session.reader.organisation()).map_err(|_| overloaded("pages of the feed"))?;
     let size = node.app().ledger.head().size;
     let from = demande.from(&HeaderMap::new(), size)?;
     let reader = Arc::new((session.reader, filtre));

@@ -13,10 +13,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::convert::Infallible;
 
-use greffe_events::authority::authorise;
-use greffe_events::catalogue::Data;
+use greffe_events::authority::{KeyRecord, Standing, authorise};
+use greffe_events::catalogue::{Data, Role};
 use greffe_events::dossier::{Dossier, Recording};
 use greffe_events::event::DossierId;
+use greffe_events::key::KeyId;
 use greffe_events::{Code, Event, Refusal};
 
 use crate::audit::acquis::Acquis;
@@ -138,7 +139,9 @@ impl Rejeu {
         let rights = self.acquis.rights(event, &read.signers);
         match authorise(event, &read.signers, &rights, read.recorded_at_ms) {
             Ok(()) => {}
-            Err(refusal) if self.carries_unseen(event, &refusal) => self.comptes.droits_inconnus += 1,
+            Err(refusal) if self.carries_unseen(event, &read.signers, read.recorded_at_ms, &refusal) => {
+                self.comptes.droits_inconnus += 1;
+            }
             Err(refusal) => {
                 is_believed = false;
                 wrong(of_refusal(DoubtCode::Authority, &refusal));
@@ -251,9 +254,18 @@ impl Rejeu {
 
     /// Whether only the delegation of an owner is missing for whom the organisation carried a file: that is the owner's affair, and not
     /// shown.
-    fn carries_unseen(&self, event: &Event, refusal: &Refusal) -> bool {
+    fn carries_unseen(&self, event: &Event, signers: &[KeyId], at_ms: u64, refusal: &Refusal) -> bool {
+        let [signer] = signers else { return false };
+        // Its own key has to be in force all the same.
+        let own = |(record, standing): (KeyRecord, Standing)| {
+            standing == Standing::InForce
+                && record.organisation == self.demande.organisation
+                && record.roles.contains(&Role::Transmetteur)
+        };
         refusal.code == Code::DelegationMissing
+            && event.data.is_constat()
             && event.source == self.demande.organisation
             && !event.dossier.titulaires().contains(&event.source)
+            && self.acquis.standing(signer, &event.registre, at_ms).is_some_and(own)
     }
 }

@@ -262,7 +262,8 @@ impl Run<'_> {
             (true, true) => Verdict::Good,
             (true, false) => Verdict::GoodButNotPinned,
         };
-        if report.verdict != Verdict::Doubt {
+        // By a key that anybody may have made, nothing is.
+        if report.verdict == Verdict::Good {
             report.proved = proved(&report);
         }
         (report.doubts, report.doubts_by_code) = self.doubts.into_parts();
@@ -445,7 +446,7 @@ fn proved(report: &ExtractReport) -> Vec<String> {
         ranks,
         rights.to_owned(),
         format!(
-            "the log's node declared this file, and that the organisation has {total} leaves up to this checkpoint"
+            "the node whose key the leaves here name last declared this file, and that the organisation has {total} leaves up to this checkpoint"
         ),
     ]
 }
@@ -462,6 +463,8 @@ fn not_checked(rejeu: &Rejeu, is_closed: bool) -> Vec<NotChecked> {
             "that others said nothing more about its dossiers, or about the keys shown here, than stands here: how many leaves that are is the node's word",
         ),
     ];
+    not.push(NotChecked::new("ranks", "that the log counted ranks rightly: verifying the whole history shows it"));
+    not.push(NotChecked::new("node-key", "that no later leaf, which is not here, replaced the node's key"));
     if !is_closed {
         let detail = "that the organisation said nothing more up to the checkpoint: its number of leaves is the node's word, which a later leaf of its own would contradict";
         not.push(NotChecked::new("last-rank", detail));

@@ -315,6 +315,10 @@ fn another_log_s_key_does_not_vouch_for_it_and_none_is_said_to_be_none() {
     let report = verifie(&extrait, Some(&other.vkey));
     assert_eq!((report.verdict.exit_code(), codes(&report)), (1, vec!["checkpoint-invalid", "vkey-other"]), "{report}");
     let report = verifie(&extrait, None);
+    assert!(
+        !report.to_string().contains("proved: each leaf"),
+        "a key that anybody may have made proves nothing: {report}"
+    );
     assert_eq!((report.verdict.exit_code(), codes(&report)), (3, vec![]), "{report}");
     // The files of one log under the declaration of another's node.
     let mixed = redeclare(&fichiers(&extrait), &other.noeud, |_| ());

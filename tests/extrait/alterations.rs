@@ -184,6 +184,21 @@ fn leaves_that_had_no_right_to_be_recorded_are_doubted_though_the_log_signed_the
 }
 
 #[test]
+fn what_is_not_shown_of_an_owner_excuses_no_carrier_whose_own_key_had_ended() {
+    // In the gateway's own extract the delegations of the communes are not shown: that is told as not proved.
+    let monde = Monde::new();
+    assert_eq!(monde.verifie(&monde.de(PASSERELLE)).verdict, Verdict::Good);
+    monde.ensuite(|ledger| {
+        let data = json!({ "organisation": PASSERELLE, "cle": key(CLE_PASSERELLE).id(), "motif": "vol" });
+        recorded(ledger, &event("cle.revoquee", OPERATOR, &dossier(PASSERELLE), data), &[1]);
+    });
+    assert_eq!(monde.verifie(&monde.de(PASSERELLE)).verdict, Verdict::Good, "what it carried before stays good");
+    monde.glisse(&accuse_de(PASSERELLE, COMMUNE, 3), &[CLE_PASSERELLE]);
+    let report = monde.verifie(&monde.de(PASSERELLE));
+    assert!(codes(&report).contains(&"authority"), "{report}");
+}
+
+#[test]
 fn a_compromised_key_is_told_as_a_dispute_and_not_as_a_doubt() {
     let monde = Monde::new();
     monde.ensuite(|ledger| {

@@ -6,6 +6,7 @@
 //! - UTF-8 without BOM, one JSON object and nothing after it but white space;
 //! - no name twice in an object, compared after unescaping (§2.3);
 //! - no lone surrogate, no noncharacter, in names and strings (§2.1);
+//! - no name that a reader takes for an instruction ([`READERS_OWN`]);
 //! - every number an integer within ±(2^53−1), written without fraction or exponent and not as `-0`
 //!   (§2.2 leaves fractions to IEEE doubles, on which readers differ; we have no use for them);
 //! - arrays and objects nested at most [`DEPTH_MAX`] deep.
@@ -26,6 +27,10 @@ pub const DEPTH_MAX: u32 = 32;
 
 /// Largest integer either side of zero, 2^53−1: exact in every JSON reader.
 pub const INTEGER_MAX: i64 = (1 << 53) - 1;
+
+/// How names begin that `serde_json` keeps for itself: in the place of an object whose first name is one of them, it reads what the string
+/// beside it says (`{"$serde_json::private::RawValue":"1"}` is 1 there, and an object everywhere else).
+pub const READERS_OWN: &str = "$serde_json::private::";
 
 /// Checks that `text` is one I-JSON object.
 pub fn check_object(text: &[u8]) -> Result<(), Refusal> {
@@ -131,6 +136,9 @@ impl<'de> Visitor<'de> for Walk<'_> {
         let mut names = Names::default();
         while let Some(Texte(name)) = entries.next_key()? {
             self.check_text(&name)?;
+            if name.starts_with(READERS_OWN) {
+                return self.broken(Code::JsonString, "a name is one that readers in Rust keep for themselves");
+            }
             if let Err(name) = names.insert(name) {
                 self.broken_rule.set(Code::JsonDuplicateName);
                 return Err(A::Error::custom(format_args!("the name {name:?} stands twice")));
@@ -240,6 +248,10 @@ mod tests {
             (b"{\"\xff\":1}", Some(Code::JsonMalformed)),
             (br#"{"a":"\ufffe"}"#, Some(Code::JsonString)),
             ("{\"\u{FDD0}\":1}".as_bytes(), Some(Code::JsonString)),
+            (br#"{"$serde_json::private::RawValue":{}}"#, Some(Code::JsonString)),
+            (br#"{"a":[{"$serde_json\u003a:private::RawValue":"{\"b\":1}"}]}"#, Some(Code::JsonString)),
+            (br#"{"a":{"b":1,"$serde_json::private::Number":"1"}}"#, Some(Code::JsonString)),
+            (br#"{"$serde_json":"$serde_json::private::RawValue"}"#, None),
             (b"\xef\xbb\xbf{}", Some(Code::JsonMalformed)),
             (b"[]", Some(Code::JsonMalformed)),
             (b"1", Some(Code::JsonMalformed)),

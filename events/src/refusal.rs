@@ -90,7 +90,7 @@ codes! {
     JsonDuplicateName "json-duplicate-name" "A name stands twice in one object (RFC 7493 §2.3)" "Un nom figure deux fois dans un même objet JSON";
     JsonTooDeep "json-too-deep" "The JSON is nested too deeply" "Le JSON est imbriqué trop profondément";
     JsonNumber "json-number" "A number is not an integer within ±(2^53−1) (RFC 7493 §2.2)" "Un nombre n'est pas un entier de 53 bits";
-    JsonString "json-string" "A string holds a surrogate or a noncharacter (RFC 7493 §2.1)" "Un texte contient un caractère interdit";
+    JsonString "json-string" "A string holds a noncharacter (RFC 7493 §2.1), or a name is reserved by a reader" "Un texte ou un nom contient ce qui y est interdit";
     SignatureMissing "signature-missing" "A required signature is missing" "Il manque une signature";
     SignatureExtra "signature-extra" "There are more signatures than the type admits" "Il y a une signature de trop";
     SignatureRepeated "signature-repeated" "The same key signs twice" "La même clé signe deux fois";

@@ -44,13 +44,11 @@ const TABLES: &str = "CREATE TABLE flux(
      flux INTEGER NOT NULL, rang INTEGER NOT NULL, budget TEXT NOT NULL, exercice INTEGER NOT NULL, sens TEXT NOT NULL,
      type TEXT NOT NULL, numero INTEGER NOT NULL, date TEXT NOT NULL, nombre_pieces INTEGER NOT NULL,
      ht INTEGER NOT NULL, tva INTEGER NOT NULL, acquit TEXT, PRIMARY KEY (flux, rang)) STRICT, WITHOUT ROWID;
- CREATE INDEX bordereaux_par_budget ON bordereaux(budget, exercice);
  CREATE TABLE factures(
      idx INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, vendeur TEXT NOT NULL, acheteur TEXT NOT NULL,
      annee INTEGER NOT NULL, comptable TEXT, etat TEXT NOT NULL, deposee_index INTEGER, deposee_le_ms INTEGER,
      depot_constate INTEGER, format TEXT, type_document INTEGER, date_facture TEXT, date_echeance TEXT, devise TEXT,
-     ht INTEGER, tva INTEGER, ttc INTEGER, a_payer INTEGER, paye INTEGER NOT NULL, budget TEXT, exercice INTEGER) STRICT;
- CREATE INDEX factures_par_acheteur ON factures(acheteur, annee);";
+     ht INTEGER, tva INTEGER, ttc INTEGER, a_payer INTEGER, paye INTEGER NOT NULL, budget TEXT, exercice INTEGER) STRICT;";
 
 impl Projection for Comptabilite {
     fn name(&self) -> &'static str {
@@ -63,6 +61,11 @@ impl Projection for Comptabilite {
 
     fn create_tables(&self, conn: &Connection) -> rusqlite::Result<()> {
         [TABLES, dossiers::TABLES, pieces::TABLES, liste::VISIBLES].iter().try_for_each(|sql| conn.execute_batch(sql))
+    }
+
+    fn indexes(&self) -> &'static str {
+        "CREATE INDEX bordereaux_par_budget ON bordereaux(budget, exercice);
+         CREATE INDEX factures_par_acheteur ON factures(acheteur, annee);"
     }
 
     fn tables(&self) -> &'static [&'static str] {

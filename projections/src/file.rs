@@ -91,6 +91,7 @@ pub(crate) fn open(path: &Path, projection: &dyn Projection) -> Result<Found, Ru
     }
     let expected = Connection::open_in_memory().and_then(|conn| {
         create_tables(&conn, projection)?;
+        conn.execute_batch(projection.indexes())?;
         schema(&conn)
     });
     let expected = expected.map_err(|source| RunError::Sqlite { doing: "creating the tables", source })?;
@@ -125,6 +126,13 @@ pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
 
 /// Makes an empty view at `path`, where nothing is.
 pub(crate) fn create(path: &Path, projection: &dyn Projection) -> Result<Connection, RunError> {
+    let conn = create_without_indexes(path, projection)?;
+    create_indexes(&conn, projection)?;
+    Ok(conn)
+}
+
+/// Makes an empty view at `path`, where nothing is, which still lacks the indexes that only readers need.
+pub(crate) fn create_without_indexes(path: &Path, projection: &dyn Projection) -> Result<Connection, RunError> {
     let made = Connection::open(path).and_then(|mut conn| {
         set_pragmas(&conn)?;
         // One transaction: a crash leaves an empty file, which `open` finds unusable.
@@ -141,6 +149,11 @@ pub(crate) fn create(path: &Path, projection: &dyn Projection) -> Result<Connect
         Ok(Some(table)) => Err(RunError::UndeclaredTable { view: projection.name(), table }),
         Err(source) => Err(RunError::Sqlite { doing: "listing the tables", source }),
     }
+}
+
+/// Adds the indexes that only readers need.
+pub(crate) fn create_indexes(conn: &Connection, projection: &dyn Projection) -> Result<(), RunError> {
+    conn.execute_batch(projection.indexes()).map_err(|source| RunError::Sqlite { doing: "making the indexes", source })
 }
 
 /// For a file that nobody reads before it is whole, and that is thrown away if it does not become so: nothing has to survive

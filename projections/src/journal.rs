@@ -38,7 +38,6 @@ const TABLES: &str = "CREATE TABLE evenements(
      signe_le TEXT NOT NULL, recu_le_ms INTEGER NOT NULL, enregistre_le_ms INTEGER NOT NULL, precedent INTEGER,
      rang INTEGER NOT NULL, cles BLOB NOT NULL, signataire TEXT, delegation INTEGER, constat INTEGER NOT NULL,
      code TEXT, source_refusee TEXT, cle_refusee BLOB) STRICT;
- CREATE INDEX evenements_par_sujet ON evenements(sujet);
  CREATE TABLE cles(cle BLOB PRIMARY KEY, organisation TEXT NOT NULL, du_registre INTEGER NOT NULL) STRICT, WITHOUT ROWID;
  CREATE TABLE delegations(
      organisation TEXT NOT NULL, delegataire TEXT NOT NULL, idx INTEGER NOT NULL, jusqu_ms INTEGER NOT NULL,
@@ -56,6 +55,10 @@ impl Projection for Journal {
     fn create_tables(&self, conn: &Connection) -> rusqlite::Result<()> {
         conn.execute_batch(TABLES)?;
         conn.execute_batch(liste::VISIBLES)
+    }
+
+    fn indexes(&self) -> &'static str {
+        "CREATE INDEX evenements_par_sujet ON evenements(sujet);"
     }
 
     fn tables(&self) -> &'static [&'static str] {

@@ -49,8 +49,6 @@ const TABLES: &str = "CREATE TABLE actes(
      arrondissement INTEGER, nature TEXT NOT NULL, matiere TEXT, classification TEXT,
      etat TEXT NOT NULL,
      transmis_le_ms INTEGER, transmissions INTEGER NOT NULL) STRICT;
- CREATE INDEX actes_par_siren ON actes(siren, nature);
- CREATE INDEX actes_par_departement ON actes(departement, nature, etat);
  CREATE TABLE faits(
      acte TEXT NOT NULL, idx INTEGER NOT NULL, genre TEXT NOT NULL, enregistre_le_ms INTEGER NOT NULL, date TEXT,
      organisation TEXT NOT NULL, qualite TEXT, departement TEXT, arrondissement INTEGER,
@@ -69,6 +67,11 @@ impl Projection for Legalite {
     fn create_tables(&self, conn: &Connection) -> rusqlite::Result<()> {
         conn.execute_batch(TABLES)?;
         conn.execute_batch(pieces::TABLES)
+    }
+
+    fn indexes(&self) -> &'static str {
+        "CREATE INDEX actes_par_siren ON actes(siren, nature);
+         CREATE INDEX actes_par_departement ON actes(departement, nature, etat);"
     }
 
     fn tables(&self) -> &'static [&'static str] {

@@ -24,6 +24,10 @@ impl Projection for Muet {
         Journal.create_tables(conn)
     }
 
+    fn indexes(&self) -> &'static str {
+        Journal.indexes()
+    }
+
     fn tables(&self) -> &'static [&'static str] {
         Journal.tables()
     }

@@ -424,6 +424,7 @@ mod tests {
     fn no_query_scans_a_table() {
         let conn = Connection::open_in_memory().unwrap();
         crate::Projection::create_tables(&super::super::Comptabilite, &conn).unwrap();
+        conn.execute_batch(crate::Projection::indexes(&super::super::Comptabilite)).unwrap();
         for sql in [
             FLUX.tout,
             FLUX.de,

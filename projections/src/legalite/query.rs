@@ -195,6 +195,7 @@ mod tests {
     fn no_query_scans_a_table_or_sorts() {
         let conn = Connection::open_in_memory().unwrap();
         conn.execute_batch(crate::legalite::TABLES).unwrap();
+        conn.execute_batch(crate::Projection::indexes(&crate::legalite::Legalite)).unwrap();
         conn.execute_batch(PIECES).unwrap();
         let some = || Some(String::new());
         let strands = [(some(), None), (some(), some()), (None, some()), (None, None)]

@@ -1,14 +1,15 @@
 //! Building views again, several at once: each leaf is read once for all of them.
 //!
 //! ```text
-//! log ──► chunk n + 1: read, on all cores      while      chunk n ──► each view, one after the other's leaves, in a file beside
+//! log ──► chunk: read, on all cores ──► a short queue for each view ──► the view's own thread, into a file beside
 //! ```
 //!
-//! A view whose event can't be applied drops out alone; its old file goes on serving.
+//! No view waits for another but by the length of that queue, so that no core rests while there is work. A view whose event
+//! can't be applied drops out alone; its old file goes on serving.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use greffe_events::Recorded;
 use rayon::prelude::*;
@@ -21,7 +22,7 @@ use crate::file::{self, Position};
 use crate::log::{Log, LogError};
 
 /// Builds these views again from the first leaf and puts each in the place of its old file when it has reached the head; what became of
-/// each, in their order. `progress` is called after each chunk with where they all are, and may break off.
+/// each, in their order. `progress` is called after each chunk with how far the log was read, and may break off.
 pub fn rebuild_all<'r>(
     runners: impl IntoIterator<Item = &'r mut Runner>,
     log: &dyn Log,
@@ -39,6 +40,9 @@ pub fn rebuild_all<'r>(
     }
     views.into_iter().map(|view| view.end(log)).collect()
 }
+
+/// Chunks that wait for a view at most, so that one which is slow for a moment holds nobody up; more only costs memory.
+const CHUNKS_AHEAD: usize = 2;
 
 /// One chunk of the log: what a view is given to read.
 struct Chunk {
@@ -71,26 +75,37 @@ impl Log for Chunk {
     }
 }
 
+/// Gives each view every chunk up to the head; progress is what was given, of which a few chunks may still wait.
 fn build(
     views: &mut [Building<'_>],
     log: &dyn Log,
     progress: &mut impl FnMut(&Status) -> ControlFlow<()>,
 ) -> Result<(), RunError> {
-    let mut chunk = Chunk::read(log, 0)?;
-    while !chunk.leaves.is_empty() && views.iter().any(Building::goes_on) {
-        let end = chunk.head()?;
-        let ((), next) =
-            rayon::join(|| views.par_iter_mut().for_each(|view| view.take(&chunk)), || Chunk::read(log, end));
-        let status = Status { position: end, lag: chunk.head.saturating_sub(end), failure: None };
-        if progress(&status).is_break() {
-            return Err(RunError::Interrupted { position: end });
+    std::thread::scope(|scope| {
+        let mut takers = Vec::with_capacity(views.len());
+        for view in views.iter_mut().filter(|view| view.goes_on()) {
+            let (give, chunks) = mpsc::sync_channel(CHUNKS_AHEAD);
+            scope.spawn(move || view.take_all(&chunks));
+            takers.push(give);
         }
-        chunk = next?;
-        if chunk.leaves.is_empty() && chunk.from < chunk.head {
-            return Err(RunError::Hole { position: chunk.from, head: chunk.head });
+        let mut from = 0;
+        loop {
+            let chunk = Arc::new(Chunk::read(log, from)?);
+            if chunk.leaves.is_empty() && chunk.from < chunk.head {
+                return Err(RunError::Hole { position: chunk.from, head: chunk.head });
+            }
+            from += chunk.leaves.len() as u64;
+            // Whoever takes no more has dropped out.
+            takers.retain(|give| give.send(Arc::clone(&chunk)).is_ok());
+            if chunk.leaves.is_empty() || takers.is_empty() {
+                return Ok(());
+            }
+            let status = Status { position: from, lag: chunk.head.saturating_sub(from), failure: None };
+            if progress(&status).is_break() {
+                return Err(RunError::Interrupted { position: from });
+            }
         }
-    }
-    Ok(())
+    })
 }
 
 /// A view that is built again.
@@ -105,7 +120,7 @@ impl<'r> Building<'r> {
     fn begin(runner: &'r mut Runner) -> Self {
         let new = file::rebuild_path(&runner.dir, runner.projection.as_ref());
         let begun = file::remove(&new).and_then(|()| {
-            let conn = file::create(&new, runner.projection.as_ref())?;
+            let conn = file::create_without_indexes(&new, runner.projection.as_ref())?;
             file::set_building(&conn)
                 .map_err(|source| RunError::Sqlite { doing: "preparing the rebuilt view", source })?;
             Ok((conn, Position::START))
@@ -115,6 +130,19 @@ impl<'r> Building<'r> {
 
     fn goes_on(&self) -> bool {
         self.outcome.is_ok()
+    }
+
+    /// Applies chunks as they come; the empty one is the head, where what only readers need is added.
+    fn take_all(&mut self, chunks: &mpsc::Receiver<Arc<Chunk>>) {
+        while let Ok(chunk) = chunks.recv() {
+            if chunk.leaves.is_empty() {
+                return self.index();
+            }
+            self.take(&chunk);
+            if !self.goes_on() {
+                return;
+            }
+        }
     }
 
     /// Applies a chunk.
@@ -127,6 +155,14 @@ impl<'r> Building<'r> {
                 Ok((_, Some(failure))) => return self.outcome = Err(RunError::Rebuild(failure)),
                 Err(error) => return self.outcome = Err(error),
             }
+        }
+    }
+
+    /// Adds what only readers need.
+    fn index(&mut self) {
+        let Ok((conn, _)) = &self.outcome else { return };
+        if let Err(error) = file::create_indexes(conn, self.runner.projection.as_ref()) {
+            self.outcome = Err(error);
         }
     }
 

@@ -64,9 +64,12 @@ impl Projection for Words {
     fn create_tables(&self, conn: &Connection) -> rusqlite::Result<()> {
         conn.execute_batch(
             "CREATE TABLE words(word TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-             CREATE TABLE seen(idx INTEGER PRIMARY KEY, word TEXT NOT NULL) STRICT;
-             CREATE INDEX seen_by_word ON seen(word);",
+             CREATE TABLE seen(idx INTEGER PRIMARY KEY, word TEXT NOT NULL) STRICT;",
         )
+    }
+
+    fn indexes(&self) -> &'static str {
+        "CREATE INDEX seen_by_word ON seen(word)"
     }
 
     fn tables(&self) -> &'static [&'static str] {

@@ -15,6 +15,9 @@ impl Projection for Named {
     fn create_tables(&self, conn: &Connection) -> rusqlite::Result<()> {
         self.1.create_tables(conn)
     }
+    fn indexes(&self) -> &'static str {
+        self.1.indexes()
+    }
     fn tables(&self) -> &'static [&'static str] {
         self.1.tables()
     }

@@ -32,7 +32,7 @@ pub(crate) fn measure(world: &mut World) {
     let keys: Vec<SecretKey> = (0..FOLLOWERS.div_ceil(FOLLOWERS_OF_EACH))
         .map(|n| {
             let key = SecretKey::from_seed(&[100 + n as u8; 32]);
-            world.record(&world.enrolment(&siren(8_100 + n), "autre", &["auditeur:*"], &key));
+            world.record(&world.enrolment(&siren(8_100 + n), "operateur", &["auditeur:*"], &key));
             key
         })
         .collect();

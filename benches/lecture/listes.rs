@@ -18,12 +18,12 @@ const AUDITEUR: usize = 8_000;
 
 pub(crate) fn measure(world: &World, echanges: &Echanges) {
     let auditeur = SecretKey::from_seed(&[3; 32]);
-    world.record(&world.enrolment(&siren(AUDITEUR), "autre", &["auditeur:*"], &auditeur));
+    world.record(&world.enrolment(&siren(AUDITEUR), "operateur", &["auditeur:*"], &auditeur));
     let head = world.head() as u64;
     let mut connection = Connection::open(&world.node.address);
     let commune = |n: usize| &world.communes[n * 13 % world.communes.len()];
     // A multiplier that is prime to any length walks all over the log.
-    let somewhere = |n: usize| (n as u64 * 7_919_113) % head;
+    let somewhere = |n: usize| (n as u64 * 7_919_113) % (head - 1) + 1;
     let fournisseur = |n: usize| &echanges.fournisseurs[n % echanges.fournisseurs.len()];
     line(&mut connection, "(the smallest answer that asks for a token: no such act)", |n| {
         (&commune(n).1, "/v1/actes?limit=1&siren=139600019".to_owned())

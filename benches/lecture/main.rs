@@ -34,7 +34,7 @@ use std::time::Instant;
 
 use self::monde::connexion::{load, views_catch_up};
 use self::monde::echanges::Echanges;
-use self::monde::{BATCH, BATCH_CONNECTIONS, World, batches, ms};
+use self::monde::{BATCH_CONNECTIONS, World, batches, ms};
 
 const COMMUNES: usize = 1_700;
 /// Events made and posted at a time.
@@ -71,7 +71,8 @@ fn fill(world: &mut World, echanges: &mut Echanges, leaves: usize) -> usize {
         let [opened, answered] = echanges.events(world, STEP / 10);
         for events in [acts, opened, answered] {
             load(&world.node.address, BATCH_CONNECTIONS, &batches(&events), |connection, body| {
-                assert_eq!(connection.post_batch(body), body.lines().count().min(BATCH));
+                let recorded = connection.post_batch(body);
+                assert_eq!(recorded, body.lines().count(), "{}", connection.refused());
             });
         }
     }

@@ -67,6 +67,12 @@ impl Connection {
         lines.filter(|line| line[..line.len().min(40)].windows(12).any(|window| window == b"\"status\":201")).count()
     }
 
+    /// The first lines of the last answer that tell of a refusal.
+    pub(crate) fn refused(&self) -> String {
+        let text = String::from_utf8_lossy(&self.buffer);
+        text.lines().filter(|line| line.contains("\"detail\":")).take(3).collect::<Vec<_>>().join("\n")
+    }
+
     pub(crate) fn post(&mut self, envelope: &str) {
         let (status, start) = self.send("POST /v1/events HTTP/1.1\r\n", envelope.as_bytes());
         assert_eq!(status, 201, "{}", String::from_utf8_lossy(&self.buffer[start..]));

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::connexion::Connection;
-use super::{DOCUMENT, World, event, luhn, signed, siren};
+use super::{DOCUMENT, World, event, luhn, objet, signed, siren};
 
 pub(crate) const COMPTABLE: &str = "130004955";
 /// Suppliers, with SIREN after those of any commune.
@@ -34,8 +34,7 @@ impl Echanges {
             })
             .collect();
         let new = Self { comptable: SecretKey::from_seed(&[4; 32]), fournisseurs, next: 0 };
-        let mut lines: Vec<String> =
-            world.enrolment(COMPTABLE, "comptable-public", &["comptable"], &new.comptable).into();
+        let mut lines: Vec<String> = world.enrolment(COMPTABLE, "etat", &["comptable"], &new.comptable).into();
         for (siren, key) in &new.fournisseurs {
             lines.extend(world.enrolment(siren, "entreprise", &["fournisseur"], key));
         }
@@ -65,7 +64,8 @@ impl Echanges {
         let facture = format!("facture/{vendeur}_{commune}_2026_{n:032x}");
         let euros = n % 9_000 + 1;
         let transmis = json!({
-            "type_flux": "PESALR2", "domaines": ["depense"], "comptable": format!("urn:siren:{COMPTABLE}"),
+            "type_flux": "PESALR2", "domaines": ["depense"], "poste": "045022", "collectivite": "123", "budget": "00", "signature": "bordereaux",
+            "comptable": format!("urn:siren:{COMPTABLE}"),
             "bordereaux": [{ "sens": "depense", "exercice": 2020 + n % 7, "type": "01", "numero": n % 10_000 + 1, "date": "2026-11-10",
                 "nombre_pieces": 3, "montant_ht": format!("{euros}.00"), "montant_tva": format!("{}.20", euros / 5) }],
             "bordereaux_total": 1, "pieces_total": 3, "justificatifs_total": 2, "pieces": [piece("flux", "application/xml")],
@@ -98,7 +98,7 @@ impl Echanges {
             let creee = json!({ "procedure": "appel-offres-ouvert", "nature": "marche", "categorie": "travaux", "objet_phase": "offres",
                 "date_limite": "2027-12-01T11:00:00Z", "acheteur_siret": budget, "cpv": ["45000000-7"],
                 "lots": [{ "numero": 1, "cpv": "45000000-7" }], "duree_mois": 12, "validite_offres_jours": 120,
-                "quorum": { "seuil": 2, "membres": 3 } });
+                "quorum": { "seuil": 2, "membres": 3 }, "pieces": [objet_piece(commune)] });
             let avis = json!({ "nature": "initial", "support": "boamp", "date": "2026-11-02", "reference": format!("26-{:06}", n % 1_000_000),
                 "date_limite_annoncee": "2027-12-01T11:00:00Z", "pieces": [piece("avis", "application/pdf")] });
             all.push((
@@ -118,4 +118,11 @@ pub(crate) fn siret(siren: &str) -> String {
 fn piece(role: &str, media_type: &str) -> Value {
     let engagement = engagement(&SEL, Empreinte::of(DOCUMENT));
     json!({ "role": role, "type": media_type, "taille": DOCUMENT.len(), "engagement": engagement })
+}
+
+/// The confidential object that each commune deposited for its acts, cited by a tender.
+fn objet_piece(siren: &str) -> Value {
+    let bytes = objet(siren);
+    let engagement = engagement(&[7; 32], Empreinte::of(bytes.as_bytes()));
+    json!({ "role": "confidentiel", "finalite": "objet", "type": "application/json", "taille": bytes.len(), "engagement": engagement })
 }

@@ -89,7 +89,8 @@ impl World {
     pub(crate) fn record(&self, events: &[String]) {
         let mut connection = Connection::open(&self.node.address);
         for lines in events.chunks(1_000) {
-            assert_eq!(connection.post_batch(&lines.join("\n")), lines.len());
+            let recorded = connection.post_batch(&lines.join("\n"));
+            assert_eq!(recorded, lines.len(), "{}", connection.refused());
         }
     }
 

@@ -167,7 +167,12 @@ pub fn connections_max() -> usize {
 
 /// Whether a transfer of so many bytes, begun then, is slower than is borne.
 pub(super) fn is_too_slow(begun: Instant, bytes: u64) -> bool {
-    begun.elapsed() > TRANSFER_GRACE + Duration::from_secs(bytes / TRANSFER_BYTES_PER_S_MIN)
+    is_slower_than_borne(begun.elapsed(), bytes)
+}
+
+/// Whether so many bytes took longer than is borne.
+pub(super) fn is_slower_than_borne(elapsed: Duration, bytes: u64) -> bool {
+    elapsed > TRANSFER_GRACE + Duration::from_secs(bytes / TRANSFER_BYTES_PER_S_MIN)
 }
 
 /// Too many of this kind are under way.

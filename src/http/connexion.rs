@@ -3,7 +3,8 @@
 //! There are [`CONNECTIONS_MAX`](super::bounds::CONNECTIONS_MAX) places, and whoever connects gets one: where none is left, the
 //! connection that has been silent longest makes room, among those that the node is not working for. So neither idle connections
 //! nor heads and bodies that never end keep anybody out, however many there are; a client whose idle connection was
-//! taken connects again. A client that does not read its answer is cut after [`WRITE_SILENCE_MAX`].
+//! taken connects again. A client that does not read its answer is cut after [`WRITE_SILENCE_MAX`], and so is one that lets the node
+//! wait for longer than a slow line would: what it is sent lies in memory meanwhile.
 
 use std::collections::HashMap;
 use std::io;
@@ -19,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-use super::bounds::WRITE_SILENCE_MAX;
+use super::bounds::{WRITE_SILENCE_MAX, is_slower_than_borne};
 
 /// How often a connection looks whether its client still reads.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
@@ -31,6 +32,10 @@ pub(super) struct Trafic {
     moved_ms: AtomicU64,
     /// Since when what was to be written waits, in ms after `opened`; [`NOT_BLOCKED`] where nothing does.
     blocked_ms: AtomicU64,
+    /// How long the writing of this answer has waited for its client before, in ms.
+    waited_ms: AtomicU64,
+    /// Bytes written of this answer.
+    written: AtomicU64,
     /// A whole request was read and its answer has not begun: the client waits for the node, not the node for the client.
     is_working: AtomicBool,
     cut: Notify,
@@ -45,6 +50,8 @@ impl Trafic {
             opened: Instant::now(),
             moved_ms: AtomicU64::new(0),
             blocked_ms: AtomicU64::new(NOT_BLOCKED),
+            waited_ms: AtomicU64::new(0),
+            written: AtomicU64::new(0),
             is_working: AtomicBool::new(false),
             cut: Notify::new(),
         }
@@ -62,10 +69,12 @@ impl Trafic {
         self.moved_ms.store(self.now_ms(), Ordering::Relaxed);
     }
 
-    fn wrote<T>(&self, written: &Poll<io::Result<T>>) {
+    fn wrote(&self, written: &Poll<io::Result<usize>>) {
         match written {
-            Poll::Ready(_) => {
-                self.blocked_ms.store(NOT_BLOCKED, Ordering::Relaxed);
+            Poll::Ready(count) => {
+                let since_ms = self.blocked_ms.swap(NOT_BLOCKED, Ordering::Relaxed);
+                self.waited_ms.fetch_add(self.now_ms().saturating_sub(since_ms), Ordering::Relaxed);
+                self.written.fetch_add(count.as_ref().map_or(0, |count| *count as u64), Ordering::Relaxed);
                 self.moved();
             }
             Poll::Pending => {
@@ -83,18 +92,24 @@ impl Trafic {
     /// The answer is ready to be sent.
     pub(super) fn answers(&self) {
         self.is_working.store(false, Ordering::Relaxed);
+        self.waited_ms.store(0, Ordering::Relaxed);
+        self.written.store(0, Ordering::Relaxed);
         self.moved();
+    }
+
+    /// Whether its client takes an answer slower than is borne, or not at all.
+    fn is_left_waiting(&self) -> bool {
+        let now = self.now_ms().saturating_sub(self.blocked_ms.load(Ordering::Relaxed));
+        let waited = Duration::from_millis(now + self.waited_ms.load(Ordering::Relaxed));
+        Duration::from_millis(now) > WRITE_SILENCE_MAX
+            || is_slower_than_borne(waited, self.written.load(Ordering::Relaxed))
     }
 
     /// Done when the connection is to be cut: its place is given to another, or its client does not read.
     pub(super) async fn is_cut(&self) {
         let does_not_read = async {
-            loop {
+            while !self.is_left_waiting() {
                 tokio::time::sleep(LOOK_INTERVAL).await;
-                let since_ms = self.blocked_ms.load(Ordering::Relaxed);
-                if u128::from(self.now_ms().saturating_sub(since_ms)) > WRITE_SILENCE_MAX.as_millis() {
-                    return;
-                }
             }
         };
         tokio::select! {
@@ -223,6 +238,28 @@ impl HttpBody for Corps {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn waiting_counts_against_what_was_taken_and_from_each_answer_anew() {
+        let trafic = Trafic::new();
+        let minute = 60_000;
+        trafic.wrote(&Poll::Pending);
+        trafic.blocked_ms.store(0, Ordering::Relaxed);
+        std::thread::sleep(Duration::from_millis(20));
+        trafic.wrote(&Poll::Ready(Ok(16 * 1024)));
+        let waited_ms = trafic.waited_ms.load(Ordering::Relaxed);
+        assert!((20..minute).contains(&waited_ms), "{waited_ms}");
+        // Not waiting is no delay, however long it lasts.
+        trafic.wrote(&Poll::Ready(Ok(1)));
+        assert_eq!(trafic.waited_ms.load(Ordering::Relaxed), waited_ms);
+        // A second is what so many bytes may take, beyond the first minute.
+        trafic.waited_ms.store(minute + 900, Ordering::Relaxed);
+        assert!(!trafic.is_left_waiting());
+        trafic.waited_ms.store(minute + 1_001, Ordering::Relaxed);
+        assert!(trafic.is_left_waiting());
+        trafic.answers();
+        assert!(!trafic.is_left_waiting());
+    }
 
     #[tokio::test]
     async fn a_newcomer_takes_the_place_of_whoever_was_silent_longest_and_never_of_work() {

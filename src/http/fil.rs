@@ -47,7 +47,7 @@ use crate::ledger::LedgerError;
 /// Leaves that a page looks at, at most: some tenths of a second.
 pub(super) const PARCOURS_MAX: usize = 10_000;
 /// From which size on a page ends, in bytes of its leaves as shown.
-const PAGE_BYTES_MAX: usize = 4 << 20;
+const PAGE_BYTES_MAX: usize = 1 << 20;
 /// Leaves read from the store at once, in turn with others who walk.
 const BLOCK_LEAVES: usize = 500;
 

@@ -55,6 +55,7 @@ pub(super) fn layer(sites: &[Site]) -> Option<CorsLayer> {
                 AUTHORIZATION,
                 CONTENT_TYPE,
                 IF_NONE_MATCH,
+                greffe("last-event-id"),
                 greffe("greffe-sel"),
                 greffe("greffe-nom"),
                 greffe("x-request-id"),

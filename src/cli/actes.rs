@@ -21,7 +21,7 @@ use greffe_events::piece::{Empreinte, RolePiece};
 
 use super::client::{Client, Posted};
 use super::kept::keep_receipt;
-use super::{Outcome, Target, now_ms, print, progress_bar, say};
+use super::{Outcome, Target, print, progress_bar, say};
 use crate::formats::actes::archive::{self, Entree};
 use crate::formats::actes::evenements::{Issue, Proposition, evenements};
 use crate::formats::actes::lot::Lot;
@@ -242,7 +242,7 @@ fn submit(client: &Client, key: &SecretKey, proposition: &Proposition, receipts:
         client.deposit(key, &fichier.octets, fichier.sha256, fichier.sel, fichier.nom.as_deref())?;
     }
     let source = Organisation::Siren(proposition.id.siren);
-    let time = Horodatage::from_unix_ms(now_ms());
+    let time = Horodatage::from_unix_ms(client.now_ms());
     let subject = proposition.id.dossier();
     let payload = Event::write(Uuid::now_v7(), &source, &subject, time, client.origin(), &proposition.data);
     let envelope = Envelope::sign(payload, &[key])?;

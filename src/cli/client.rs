@@ -15,9 +15,10 @@ use greffe_events::piece::Empreinte;
 use serde::Deserialize;
 
 use self::card::{Card, read_card};
-use super::{now_ms, say};
+use super::say;
 use crate::audit::{ReceiptError, verify_receipt};
 use crate::http::auth::{self, Requete};
+use crate::ledger::clock::Clock;
 use crate::ledger::head::Receipt;
 use crate::tlog::note::MAX_NOTE_BYTES;
 use crate::tlog::{Checkpoint, Note, Verifier};
@@ -38,6 +39,7 @@ pub struct Client {
     origin: Origin,
     /// Read again when the log's key is replaced.
     card: RefCell<Card>,
+    clock: Clock,
 }
 
 /// What the node answers to an event.
@@ -113,7 +115,17 @@ impl Client {
             bail!("l'adresse d'un nœud commence par http:// ou https:// : http://{url} ?");
         }
         let card = read_card(&agent, &url)?;
-        Ok(Self { agent, url, origin: card.origin.clone(), card: RefCell::new(card) })
+        Ok(Self { agent, url, origin: card.origin.clone(), card: RefCell::new(card), clock: Clock::default() })
+    }
+
+    /// The same by another clock than the machine's: the one of a node in simulated time, which takes no token of another.
+    pub fn by(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Unix milliseconds, now, by the clock of this client.
+    pub fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
     }
 
     /// Refuses a node that says it keeps another log than the pinned one: a wrong address gets no token of ours. A node that repeats
@@ -143,13 +155,13 @@ impl Client {
 
     fn bearer(&self, key: &SecretKey, request: &Requete) -> anyhow::Result<String> {
         self.expect_private()?;
-        Ok(format!("Bearer {}", auth::issue_for(key, &self.origin, now_ms() / 1_000, request)))
+        Ok(format!("Bearer {}", auth::issue_for(key, &self.origin, self.now_ms() / 1_000, request)))
     }
 
     /// A reader token for this node, good for all that the key reads.
     pub fn token(&self, key: &SecretKey) -> anyhow::Result<String> {
         self.expect_private()?;
-        Ok(auth::issue(key, &self.origin, now_ms() / 1_000))
+        Ok(auth::issue(key, &self.origin, self.now_ms() / 1_000))
     }
 
     /// A token is good for whoever overhears it, so it travels in the clear within the machine only.

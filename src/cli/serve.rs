@@ -15,6 +15,7 @@ use super::{Outcome, print, progress_bar, say};
 use crate::http::cors::Site;
 use crate::http::lectures::Lectures;
 use crate::http::{self, App};
+use crate::ledger::clock::Clock;
 use crate::ledger::folder::Folder;
 use crate::ledger::pieces::Quota;
 use crate::ledger::pieces::accounts::QUOTA_PIECES;
@@ -112,12 +113,17 @@ pub struct Node {
 
 /// Opens the ledger, starts its views, listens.
 pub fn start(options: &Options, listen: SocketAddr, sites: Vec<Site>) -> anyhow::Result<Node> {
+    start_by(options, Clock::default(), listen, sites)
+}
+
+/// The same by another clock than the machine's: the demonstration's simulated year, which nothing on a command line can ask for.
+pub fn start_by(options: &Options, clock: Clock, listen: SocketAddr, sites: Vec<Site>) -> anyhow::Result<Node> {
     let cles = options.folder.log_key();
     if !cles.exists() {
         bail!("{} n'est pas un registre : « greffe init » en crée un", options.folder.root().display());
     }
     let bar = progress_bar("Index");
-    let ledger = Ledger::open(options, &mut |done, total| {
+    let ledger = Ledger::open_by(options, clock, &mut |done, total| {
         bar.set_length(total);
         bar.set_position(done);
     })?;

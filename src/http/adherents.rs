@@ -22,7 +22,7 @@ use super::etag;
 use super::liste::Demande;
 use super::openapi::mots;
 use super::problem::Problem;
-use super::request::{Params, now_ms, parameter};
+use super::request::{Params, parameter};
 use super::vues::{FindQuery, PageJson, acces_propre, mot, tranche, wait_for};
 
 /// What kinds of bodies there are.
@@ -96,7 +96,8 @@ pub(super) async fn find(
     wait_for(&node, query.at_least, |vues| &vues.adherents).await?;
     node.blocking(move |app| {
         let acces = acces_propre(&reader);
-        let found = app.vues.adherents.read(|view, _| adherents::find(view, &acces, &organisation, now_ms()))?;
+        let now_ms = app.ledger.now_ms();
+        let found = app.vues.adherents.read(|view, _| adherents::find(view, &acces, &organisation, now_ms))?;
         // Whether a key is in force changes with the clock.
         etag::json(&found.ok_or_else(Problem::not_found)?)
     })

@@ -24,7 +24,7 @@ use super::csv::{Cellule, Tableau};
 use super::liste::{Conditions, Demande};
 use super::openapi::organisation;
 use super::problem::Problem;
-use super::request::{Params, bad_parameter, now_ms};
+use super::request::{Params, bad_parameter};
 use super::vues::{FindQuery, PageJson, acces, mot, tranche, wait_for};
 
 /// The query of a list.
@@ -59,7 +59,7 @@ pub(super) async fn list(
     let filtre = Filtre {
         acheteur: acheteur.map(|acheteur| acheteur.to_string()),
         procedure: mot("procedure", query.procedure.as_deref(), Procedure::ALL, Procedure::as_str)?,
-        ouverte_a_ms: query.ouverte.map(|_| now_ms().cast_signed()),
+        ouverte_a_ms: query.ouverte.map(|_| node.app().ledger.now_ms().cast_signed()),
     };
     let tranche = tranche(query.limit, query.apres.as_deref())?;
     wait_for(&node, query.at_least, |vues| &vues.marches).await?;

@@ -20,7 +20,7 @@ use super::etag;
 use super::feuille::Feuille;
 use super::lots;
 use super::problem::Problem;
-use super::request::{index_in_path, negotiate, now_ms, whole_body};
+use super::request::{index_in_path, negotiate, whole_body};
 use super::{App, Node};
 use crate::ledger::head::Receipt;
 use crate::ledger::sequencer::Answer;
@@ -32,7 +32,7 @@ pub(super) async fn post(State(node): State<Node>, headers: HeaderMap, body: Bod
     }
     let envelope = whole_body(body, ENVELOPE_BYTES_MAX, ENVELOPE_WAIT_MAX).await?;
     let _under_way = node.limits.requests.try_acquire().map_err(|_| overloaded("requests"))?;
-    let received_at_ms = now_ms();
+    let received_at_ms = node.app().ledger.now_ms();
     let core = Arc::clone(&node.limits.verifications).acquire_owned().await;
     let core = core.map_err(|error| Problem::internal(&error))?;
     let prepare = move |app: &App| {

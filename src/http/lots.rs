@@ -29,7 +29,7 @@ use tokio::task::JoinHandle;
 
 use super::bounds::{BATCH_BLOCK_BYTES, BATCH_BYTES_MAX, BATCH_LINES_MAX, BATCH_WAIT_MAX, overloaded};
 use super::problem::Problem;
-use super::request::{drain, next_chunk, now_ms, too_large, too_slow};
+use super::request::{drain, next_chunk, too_large, too_slow};
 use super::{App, Node};
 use crate::ledger::admission::Prepared;
 use crate::ledger::head::Receipt;
@@ -52,7 +52,7 @@ pub(super) fn is_batch(headers: &HeaderMap) -> bool {
 pub(super) async fn post(node: &Node, body: Body) -> Result<Response, Problem> {
     let received = tokio::time::timeout(BATCH_WAIT_MAX, receive(node, body)).await;
     let (jobs, room) = received.unwrap_or_else(|_| Err(too_slow()))?;
-    let received_at_ms = now_ms();
+    let received_at_ms = node.app().ledger.now_ms();
     let (mut lines, mut good) = (Vec::new(), Vec::new());
     for job in jobs {
         let block = job.await.map_err(|error| Problem::internal(&error))??;

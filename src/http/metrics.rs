@@ -31,7 +31,6 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 use super::problem::Problem;
-use super::request::now_ms;
 use super::{App, Node};
 use crate::vues::Health;
 
@@ -140,8 +139,9 @@ impl Mesures {
 /// Since when a leaf is recorded, in seconds; not a number where the store does not tell.
 fn age_of(app: &App, index: u64) -> f64 {
     let Ok(Some(bytes)) = app.ledger.leaf(index) else { return f64::NAN };
-    Leaf::decode(&bytes)
-        .map_or(f64::NAN, |leaf| Duration::from_millis(now_ms().saturating_sub(leaf.recorded_at_ms)).as_secs_f64())
+    Leaf::decode(&bytes).map_or(f64::NAN, |leaf| {
+        Duration::from_millis(app.ledger.now_ms().saturating_sub(leaf.recorded_at_ms)).as_secs_f64()
+    })
 }
 
 /// `GET /metrics`.

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequestParts, Query, Request};
@@ -19,12 +19,6 @@ use tracing::Span;
 use super::bounds::{BODY_SILENCE_MAX, DRAIN_BYTES_MAX};
 use super::problem::{Cause, Problem};
 use super::{App, Node};
-
-/// Unix milliseconds, now.
-pub(super) fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
-}
 
 impl Node {
     /// What is served.

@@ -20,7 +20,7 @@ use super::auth::{self, Porteur, Requete};
 use super::feuille::Feuille;
 use super::pieces::{GREFFE_NOM, GREFFE_SEL};
 use super::problem::{Cause, Problem};
-use super::request::{now_ms, single_header};
+use super::request::single_header;
 use super::{App, Node};
 
 /// Whoever sent a good token.
@@ -39,7 +39,7 @@ impl FromRequestParts<Node> for Session {
         let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
         let (method, uri, sel, nom) = (parts.method.clone(), parts.uri.clone(), text(GREFFE_SEL), text(GREFFE_NOM));
         node.blocking(move |app| {
-            let (origin, now_ms) = (&app.ledger.opening().origine, now_ms());
+            let (origin, now_ms) = (&app.ledger.opening().origine, app.ledger.now_ms());
             let known = |key: &_| key_standing(key, origin, now_ms, app.ledger.index());
             let target = uri.path_and_query().map_or(uri.path(), |target| target.as_str());
             let request = Requete { method: method.as_str(), target, sel: sel.as_deref(), nom: nom.as_deref() };
@@ -74,16 +74,16 @@ impl Session {
     }
 
     /// How long it lasts at most, from now on.
-    pub fn lasts(&self) -> Duration {
+    pub fn lasts(&self, app: &App) -> Duration {
         let KeyRecord { valable_jusqu, .. } = &self.porteur.record;
         let token_ms = self.porteur.until_s.saturating_mul(1_000);
         let until_ms = valable_jusqu.map_or(token_ms, |end| end.unix_ms().min(token_ms));
-        Duration::from_millis(until_ms.saturating_sub(now_ms()))
+        Duration::from_millis(until_ms.saturating_sub(app.ledger.now_ms()))
     }
 
     /// Whether it still holds. Reads the index.
     pub fn check(&self, app: &App) -> Result<(), Problem> {
-        let (origin, now_ms) = (&app.ledger.opening().origine, now_ms());
+        let (origin, now_ms) = (&app.ledger.opening().origine, app.ledger.now_ms());
         if now_ms / 1_000 >= self.porteur.until_s {
             return Err(auth::TokenError::Expired.into());
         }

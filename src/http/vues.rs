@@ -20,7 +20,7 @@ use super::bounds::{VIEW_WAIT_MAX, overloaded};
 use super::csv::Tableau;
 use super::liste::Liste;
 use super::problem::{Cause, Problem};
-use super::request::{bad_parameter, now_ms};
+use super::request::bad_parameter;
 use super::{App, Node};
 use crate::vues::Lecteurs;
 
@@ -153,7 +153,7 @@ pub(super) fn organisations(app: &App, reader: &Reader, famille: Famille) -> Res
     if !reader.is_gateway() {
         return Ok(organisations);
     }
-    let (own, now_ms) = (reader.organisation(), now_ms());
+    let (own, now_ms) = (reader.organisation(), app.ledger.now_ms());
     let name = own.to_string();
     let delegators = app.vues.adherents.read(|view, _| adherents::delegants(view, &name, now_ms))?;
     let Some(delegate) = member(app, own)? else { return Ok(organisations) };

@@ -22,7 +22,6 @@ use greffe_events::{Code, Event, Refusal, Uuid};
 use super::LedgerError;
 use super::index::{IndexError, IndexReader, IndexWriter, KnownIdentity, Place};
 use super::pieces::Depot;
-use super::pieces::depot::now_ms;
 
 /// A submission after everything that needs no order: its signatures are good.
 #[derive(Debug)]
@@ -62,10 +61,11 @@ impl Prepared {
     }
 }
 
-/// The parallel part: reads and verifies each. A refusal here is of something that nobody signed.
+/// The parallel part, at `now_ms` (Unix ms): reads and verifies each. A refusal here is of something that nobody signed.
 pub fn prepare(
     envelopes: &[&[u8]],
     received_at_ms: u64,
+    now_ms: u64,
     keys: &KeyCache,
     index: &IndexReader,
     depot: &Depot,
@@ -83,7 +83,7 @@ pub fn prepare(
         };
         let event = Event::of(&envelope);
         let pieces = match &event {
-            Ok(event) => check_pieces(event, &envelope, index, depot)?,
+            Ok(event) => check_pieces(event, &envelope, now_ms, index, depot)?,
             Err(_) => Ok(()),
         };
         Ok(Ok(Prepared::new(envelope, event, pieces, received_at_ms)))
@@ -99,6 +99,7 @@ pub fn prepare(
 fn check_pieces(
     event: &Event,
     envelope: &Envelope,
+    now_ms: u64,
     index: &IndexReader,
     depot: &Depot,
 ) -> Result<Result<(), Refusal>, LedgerError> {
@@ -111,7 +112,7 @@ fn check_pieces(
     }
     let signers: Vec<KeyId> = envelope.signers().collect();
     let rights = Rights::look_up(event, &signers, index)?;
-    if authorise(event, &signers, &rights, now_ms()).is_err() {
+    if authorise(event, &signers, &rights, now_ms).is_err() {
         let detail = "what gives the signers the right to cite it was recorded after this arrived: post it again";
         return Ok(Err(Refusal::new(Code::PieceMissing, detail).at("data.pieces")));
     }

@@ -5,8 +5,14 @@
 //! [`JUMP_MS_MAX`] between two batches, makes the node answer 503 `horloge`. After a jump it must run steadily
 //! for [`STEADY_MS`] before it is believed again.
 //!
-//! Pure: the two clocks are read by the caller and passed in.
+//! The watch is pure: the two clocks are read by the caller and passed in. [`Clock`] is what reads them, for everything of a
+//! node that asks what time it is, but for its files, whose times are the file system's.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use greffe_events::ident::Origin;
 use thiserror::Error;
 
 /// A wall clock this far behind the last record is wrong, not late; NTP steps smaller errors away.
@@ -25,6 +31,74 @@ pub struct Reading {
     pub wall_ms: u64,
     /// Time since some fixed instant of this process.
     pub monotonic_ms: u64,
+}
+
+/// What tells a node the time: the machine's clocks, or a [`Hand`] that somebody turns, which a log of a name that is nobody's
+/// takes, and no other ([`Clock::may_serve`]).
+#[derive(Debug, Clone)]
+pub struct Clock(Source);
+
+#[derive(Debug, Clone)]
+enum Source {
+    Machine { started: Instant },
+    Hand(Arc<AtomicU64>),
+}
+
+impl Default for Clock {
+    /// The machine's.
+    fn default() -> Self {
+        Self(Source::Machine { started: Instant::now() })
+    }
+}
+
+impl Clock {
+    /// Both clocks, now. A hand moves them together: turning it is no jump.
+    pub fn read(&self) -> Reading {
+        match &self.0 {
+            Source::Machine { started } => {
+                let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+                Reading { wall_ms: ms(wall), monotonic_ms: ms(started.elapsed()) }
+            }
+            Source::Hand(hand) => {
+                let now = hand.load(Ordering::SeqCst);
+                Reading { wall_ms: now, monotonic_ms: now }
+            }
+        }
+    }
+
+    /// Unix milliseconds, now.
+    pub fn now_ms(&self) -> u64 {
+        self.read().wall_ms
+    }
+
+    /// Whether it may tell the time to that log: the machine's clock to any, a hand to none but those whose name ends with
+    /// `.invalid`, which can belong to nobody (RFC 6761 §6.4). A receipt says the log's name: who reads it knows.
+    pub fn may_serve(&self, origin: &Origin) -> bool {
+        let host = origin.as_str().split('/').next().unwrap_or_default();
+        matches!(self.0, Source::Machine { .. }) || host.ends_with(".invalid")
+    }
+}
+
+/// A clock that stands still until it is turned, and never goes back: simulated time.
+#[derive(Debug)]
+pub struct Hand(Arc<AtomicU64>);
+
+impl Hand {
+    /// Shows that instant, Unix ms.
+    pub fn at(now_ms: u64) -> Self {
+        Self(Arc::new(AtomicU64::new(now_ms)))
+    }
+
+    /// Turns it to a later instant, Unix ms; an earlier one leaves it where it is.
+    pub fn turn_to(&self, now_ms: u64) {
+        self.0.fetch_max(now_ms, Ordering::SeqCst);
+    }
+
+    /// The clock that shows it.
+    pub fn clock(&self) -> Clock {
+        Clock(Source::Hand(Arc::clone(&self.0)))
+    }
 }
 
 /// Why the clock is not believed.
@@ -78,6 +152,7 @@ impl ClockWatch {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn at(wall_ms: u64, monotonic_ms: u64) -> Reading {
@@ -101,6 +176,31 @@ mod tests {
             assert_eq!(watch.recorded_at(at(wall, 10), 0), Err(ClockFault::Jumped { by_ms: jump }));
             assert_eq!(watch.recorded_at(at(wall + 9_999, 10_009), 0), Err(ClockFault::Jumped { by_ms: jump }));
             assert_eq!(watch.recorded_at(at(wall + 10_000, 10_010), 0), Ok(wall + 10_000));
+        }
+    }
+
+    #[test]
+    fn a_year_turned_by_hand_is_believed_and_only_by_a_log_of_nobody() {
+        let hand = Hand::at(1_000_000);
+        let (clock, mut watch) = (hand.clock(), ClockWatch::default());
+        let mut last = 0;
+        for day in 0..365 {
+            hand.turn_to(1_000_000 + day * 86_400_000);
+            last = watch.recorded_at(clock.read(), last).unwrap();
+            assert_eq!(last, 1_000_000 + day * 86_400_000);
+        }
+        hand.turn_to(5);
+        assert_eq!(clock.now_ms(), last, "it never goes back");
+        for (origin, admitted) in [
+            ("demo.greffe.invalid", true),
+            ("demo.greffe.invalid/2026", true),
+            ("greffe.exemple.fr", false),
+            ("greffe.exemple.fr/x.invalid", false),
+            ("invalid", false),
+        ] {
+            let origin: Origin = origin.parse().unwrap();
+            assert_eq!(clock.may_serve(&origin), admitted, "{origin}");
+            assert!(Clock::default().may_serve(&origin));
         }
     }
 

@@ -53,7 +53,7 @@ use tokio::sync::{oneshot, watch};
 
 use self::admission::Prepared;
 use self::cles::NodeKeys;
-use self::clock::ClockWatch;
+use self::clock::{Clock, ClockWatch};
 use self::folder::{Folder, FolderError};
 use self::guard::GuardError;
 use self::head::{Head, Receipt};
@@ -97,6 +97,9 @@ pub enum LedgerError {
         /// The file.
         path: PathBuf,
     },
+    /// Simulated time, for a log that may belong to somebody.
+    #[error("{0} takes the machine's clock and no other")]
+    FalseClock(Origin),
     /// The tree.
     #[error(transparent)]
     Sequencer(#[from] Fatal),
@@ -133,6 +136,7 @@ pub struct Ledger {
     depot: Arc<Depot>,
     keys: KeyCache,
     opening: RegistreOuvert,
+    clock: Clock,
     queue: Arc<Queue<Group>>,
     metrics: Arc<Metrics>,
     tail: Arc<Tail>,
@@ -147,10 +151,18 @@ pub struct Ledger {
 impl Ledger {
     /// Opens the ledger of a folder: locks it, checks the guard, catches the index up, starts the sequencer.
     pub fn open(options: &Options, progress: Progress) -> Result<Self, LedgerError> {
+        Self::open_by(options, Clock::default(), progress)
+    }
+
+    /// The same by another clock than the machine's, for a log that may have one ([`Clock::may_serve`]). No option leads here.
+    pub fn open_by(options: &Options, clock: Clock, progress: Progress) -> Result<Self, LedgerError> {
         let folder = &options.folder;
         let lock = folder.lock()?;
         let store = options.store.open(folder.root())?;
         let opening = read_opening(store.as_ref())?;
+        if !clock.may_serve(&opening.origine) {
+            return Err(LedgerError::FalseClock(opening.origine));
+        }
         let guard = options.guard.clone().unwrap_or_else(|| folder.default_guard());
         folder.check_outside(&guard)?;
         let size = store.head()?;
@@ -207,8 +219,8 @@ impl Ledger {
             voice,
             head: head_sender,
             guard_failed: Arc::clone(&guard_failed),
-            clock: ClockWatch::default(),
-            started: Instant::now(),
+            clock: clock.clone(),
+            clock_watch: ClockWatch::default(),
             refusals: RefusalWatch::default(),
             metrics: Arc::clone(&metrics),
             tail: Arc::clone(&tail),
@@ -234,6 +246,7 @@ impl Ledger {
             depot,
             keys: KeyCache::default(),
             opening,
+            clock,
             queue,
             metrics,
             tail,
@@ -248,6 +261,11 @@ impl Ledger {
     /// What leaf 0 says.
     pub fn opening(&self) -> &RegistreOuvert {
         &self.opening
+    }
+
+    /// Unix milliseconds, now, by the clock that this ledger records by.
+    pub fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
     }
 
     /// The log's public key of today.
@@ -318,7 +336,8 @@ impl Ledger {
         received_at_ms: u64,
     ) -> Result<Vec<Result<Prepared, Refusal>>, LedgerError> {
         let started = Instant::now();
-        let mut all = admission::prepare(envelopes, received_at_ms, &self.keys, &self.index, &self.depot)?;
+        let now_ms = self.clock.now_ms();
+        let mut all = admission::prepare(envelopes, received_at_ms, now_ms, &self.keys, &self.index, &self.depot)?;
         for prepared in &mut all {
             match prepared {
                 Ok(prepared) => {

@@ -13,7 +13,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
 use greffe_events::dossier::Dossier;
 use greffe_events::dsse::Envelope;
@@ -25,7 +25,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::admission::{Decision, Prepared, decide};
 use super::cles::{NodeKeys, Successor};
-use super::clock::{ClockFault, ClockWatch, Reading};
+use super::clock::{Clock, ClockFault, ClockWatch};
 use super::head::{Head, Receipt, id_of, in_json};
 use super::index::{IndexError, IndexWriter, Place};
 use super::metrics::{self, Metrics, Stage};
@@ -215,8 +215,8 @@ pub struct Sequencer {
     pub(super) voice: NodeVoice,
     pub(super) head: watch::Sender<Arc<Head>>,
     pub(super) guard_failed: Arc<AtomicBool>,
-    pub(super) clock: ClockWatch,
-    pub(super) started: Instant,
+    pub(super) clock: Clock,
+    pub(super) clock_watch: ClockWatch,
     pub(super) refusals: RefusalWatch,
     pub(super) metrics: Arc<Metrics>,
     /// Takes what was written, for the views.
@@ -307,7 +307,7 @@ impl Sequencer {
             refuse_all(groups, Unavailable::Guard);
             return Ok(None);
         }
-        let recorded_at_ms = match self.clock.recorded_at(self.read_clocks(), self.index.recorded_at_ms()) {
+        let recorded_at_ms = match self.clock_watch.recorded_at(self.clock.read(), self.index.recorded_at_ms()) {
             Ok(instant) => instant,
             Err(fault) => {
                 tracing::error!(%fault, "horloge");
@@ -389,13 +389,6 @@ impl Sequencer {
         }
         watch.took(Stage::Answer);
         Ok(None)
-    }
-
-    fn read_clocks(&self) -> Reading {
-        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let monotonic = self.started.elapsed();
-        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        Reading { wall_ms: ms(wall), monotonic_ms: ms(monotonic) }
     }
 
     /// Decides one submission, and gives it back with what becomes of it.

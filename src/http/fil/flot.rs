@@ -107,7 +107,7 @@ struct Vu {
 
 impl Following {
     async fn run(mut self, pieces: mpsc::Sender<Bytes>) {
-        let mut end = Instant::now() + self.session.lasts();
+        let mut end = Instant::now() + self.session.lasts(self.node.app());
         let mut stopped = self.node.recentes.stopped();
         let mut news = self.node.recentes.news();
         let mut beat = Instant::now() + KEEP_ALIVE;
@@ -149,7 +149,7 @@ impl Following {
                         break problem;
                     }
                     // The clock was set back, or is a moment behind.
-                    end = Instant::now() + self.session.lasts().max(LOOK_AGAIN);
+                    end = Instant::now() + self.session.lasts(self.node.app()).max(LOOK_AGAIN);
                 }
                 () = tokio::time::sleep_until(beat) => {
                     if let Err(problem) = self.check().await {

@@ -4,49 +4,59 @@
 //! D/registre            the ledger
 //! D/registre.garde      its rollback guard
 //! D/hors-ligne/         the operator's key and the recovery keys
-//! D/membres/<siren>.pem one key per body of the fictional region
+//! D/membres/<siren>.pem one key per body and company of the fictional region; -2, -3: further members of a commission
 //! D/archives/           real ACTES archives, written once
-//! D/recus/              one receipt per event
+//! D/recus/              one receipt per event, refusals included
+//! D/annee.json          the present of the first run, how many acts, and the seed of all that is drawn
 //! D/vkey                the log's public key, to pin
 //! ```
 //!
-//! Everything goes through the doors that anyone has: HTTP, reader tokens, `actes import`. Run again on the same folder,
-//! it records nothing twice and serves what is there.
+//! The year that is told is simulated: a node on a port of its own records it by a clock that this program turns
+//! ([`crate::ledger::clock::Hand`]), which only a log whose name is nobody's takes. Then it stops, and a node with the machine's
+//! clock serves. Everything goes through the doors that anyone has: HTTP, reader tokens, `actes import`. Run again on the same
+//! folder, it records nothing twice and serves what is there.
 
+mod actes;
+mod annee;
 mod archives;
 mod document;
+mod essais;
+mod factures;
+mod flux;
+mod inscriptions;
+mod marches;
+mod modeles;
 mod region;
+mod scene;
+mod theatre;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use greffe_events::Uuid;
-use greffe_events::catalogue::{ActeAccuseReception, AdherentInscrit, CleEnrolee, Data};
-use greffe_events::dsse::Envelope;
-use greffe_events::event::Event;
-use greffe_events::horodatage::{Horodatage, Jour};
-use greffe_events::ident::{Organisation, Subject};
-use greffe_events::key::SecretKey;
+use greffe_events::EventType;
+use greffe_events::horodatage::Horodatage;
+use serde::{Deserialize, Serialize};
 
-use self::archives::ActeDemo;
-use self::region::Organisme;
-use super::client::{Client, Posted, Problem};
-use super::kept::keep_receipt;
-use super::{Outcome, actes, now_ms, print, progress_bar, say, serve, verify};
+use self::actes::ActesDeLAnnee;
+use self::annee::{Annee, JOURS};
+use self::marches::Consultations;
+use self::region::Region;
+use self::scene::{Chronique, Quoi, Scene};
+use self::theatre::Theatre;
+use super::client::Client;
+use super::{Outcome, now_ms, progress_bar, say, serve, verify};
 use crate::ledger::Options;
-use crate::ledger::folder::{Folder, read_secret_key, write_secret_key};
-use crate::ledger::head::Receipt;
+use crate::ledger::clock::Hand;
+use crate::ledger::folder::{Folder, replace_file};
 use crate::ledger::opening::NewLedger;
 use crate::ledger::pieces::Quota;
 use crate::store::place::Place;
 
 /// Acts of one demonstration; each emitter has a daily serial of at most 9,999.
 const ACTES_MAX: usize = 10_000;
-
-/// How long the keys of the demonstration are in force, in milliseconds: one year.
-const KEY_VALIDITY_MS: u64 = 365 * 24 * 3_600 * 1_000;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -56,7 +66,7 @@ pub struct Args {
     /// Adresse d'écoute.
     #[arg(long, default_value = "127.0.0.1:4180")]
     listen: SocketAddr,
-    /// Nombre d'actes.
+    /// Nombre d'actes de l'année ; celui de la première fois si le dossier existe.
     #[arg(long, default_value_t = 40)]
     actes: usize,
     /// S'arrête après la vérification au lieu de servir.
@@ -72,32 +82,18 @@ pub fn run(args: &Args) -> Outcome {
     let listens = std::net::TcpListener::bind(args.listen).map(drop);
     listens
         .with_context(|| format!("rien ne peut écouter sur {} (autre adresse : --listen 127.0.0.1:0)", args.listen))?;
-    let demo = Demo::prepare(&args.dir)?;
-    let options = Options {
-        folder: demo.ledger.clone(),
-        store: Place::Folder,
-        has_other_nodes: false,
-        guard: None,
-        accept_store: false,
-        quota: Quota::default(),
-    };
-    let node = serve::start(&options, args.listen, Vec::new()).with_context(|| {
+    let demo = Demo::prepare(&args.dir, args.actes)?;
+    demo.live()?;
+    let node = serve::start(&demo.options(), args.listen, Vec::new()).with_context(|| {
         format!("le nœud n'a pas démarré sur {} (autre adresse : --listen 127.0.0.1:0)", args.listen)
     })?;
-    say(format_args!("Nœud démarré sur {}", node.url()));
-    let client = Client::connect(node.url())?;
-    demo.enrol(&client)?;
-    let acts = demo.send_acts(&client, args.actes)?;
-    demo.acknowledge(&client, &acts)?;
-    if demo.is_new {
-        demo.show_a_refusal(&client, &acts)?;
-    }
+    say(format_args!("Nœud démarré sur {}, à l'heure de cette machine", node.url()));
     say("Vérification de tout l'historique, comme un inconnu le ferait :");
-    let vkey = client.claimed_verifier()?.to_string();
+    let vkey = Client::connect(node.url())?.claimed_verifier()?.to_string();
     let vkey_file = args.dir.join("vkey");
     std::fs::write(&vkey_file, format!("{vkey}\n")).with_context(|| vkey_file.display().to_string())?;
     let is_good = verify::history(node.url(), Some(&vkey), Some(&demo.operator_key()), None)?;
-    demo.say_what_next(node.url(), &vkey, &acts)?;
+    essais::dis(&demo, node.url(), &vkey)?;
     if args.once {
         node.stop()?;
         return Ok(is_good);
@@ -108,275 +104,196 @@ pub fn run(args: &Args) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The folder of a demonstration.
+/// What the whole year follows from; kept in the folder, so that it is the same whenever the demonstration is run again.
+#[derive(Debug, Serialize, Deserialize)]
+struct Origine {
+    /// When it was first run.
+    present: Horodatage,
+    /// How many acts.
+    actes: usize,
+    /// What ids and salts are drawn from: 32 bytes, hex.
+    graine: String,
+}
+
+impl Origine {
+    /// That of a folder; made where there is none.
+    fn of(root: &Path, actes: usize) -> anyhow::Result<Self> {
+        let file = root.join("annee.json");
+        if file.exists() {
+            let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+            return serde_json::from_str(&text).with_context(|| file.display().to_string());
+        }
+        if root.join("registre").exists() {
+            bail!("{} est d'une version antérieure de la démonstration : choisissez un autre --dir", root.display());
+        }
+        let mut graine = [0; 32];
+        getrandom::fill(&mut graine).map_err(|error| anyhow::anyhow!("le système ne donne pas d'aléa : {error}"))?;
+        let origine = Self {
+            present: Horodatage::from_unix_ms(now_ms()),
+            actes,
+            graine: data_encoding::HEXLOWER.encode(&graine),
+        };
+        replace_file(&file, &serde_json::to_vec_pretty(&origine)?).with_context(|| file.display().to_string())?;
+        Ok(origine)
+    }
+
+    fn graine(&self) -> anyhow::Result<[u8; 32]> {
+        let bytes = data_encoding::HEXLOWER.decode(self.graine.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
+        bytes.context("annee.json : graine")
+    }
+}
+
+/// The folder of a demonstration, and its year.
 struct Demo {
     root: PathBuf,
     ledger: Folder,
-    emetteurs: Vec<Organisme>,
-    prefecture: Organisme,
-    operateur: Organisation,
-    /// Made by this run, not an earlier one.
-    is_new: bool,
+    annee: Annee,
+    region: Region,
+    scenes: Vec<Scene>,
+    actes: ActesDeLAnnee,
+    consultations: Consultations,
 }
 
 impl Demo {
-    /// Makes the ledger where there is none.
-    fn prepare(root: &Path) -> anyhow::Result<Self> {
-        let mut demo = Self {
-            is_new: false,
+    /// Writes the year; makes keys and archives where there are none.
+    fn prepare(root: &Path, actes: usize) -> anyhow::Result<Self> {
+        for folder in ["archives", "recus", "membres", "hors-ligne"] {
+            let folder = root.join(folder);
+            std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        }
+        let origine = Origine::of(root, actes)?;
+        let annee = Annee::avant(origine.present);
+        let region = Region::de(root)?;
+        let mut chronique = Chronique::new(origine.graine()?);
+        inscriptions::ecris(&mut chronique, &annee, &region)?;
+        let archives = root.join("archives");
+        let told = actes::ecris(&mut chronique, &annee, &region, (&archives, origine.actes))?;
+        let consultations = marches::ecris(&mut chronique, &annee, &region)?;
+        flux::ecris(&mut chronique, &annee, &region)?;
+        factures::ecris(&mut chronique, &annee, &region, &consultations.travaux.to_string())?;
+        Ok(Self {
             root: root.to_owned(),
             ledger: Folder::new(root.join("registre")),
-            emetteurs: region::emetteurs(),
-            prefecture: region::prefecture().context("région")?,
-            operateur: region::operateur().context("région")?,
-        };
-        for folder in ["archives", "recus", "membres", "hors-ligne"] {
-            std::fs::create_dir_all(root.join(folder)).with_context(|| root.display().to_string())?;
+            annee,
+            region,
+            scenes: chronique.finie(),
+            actes: told.context("aucun acte")?,
+            consultations,
+        })
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            folder: self.ledger.clone(),
+            store: Place::Folder,
+            has_other_nodes: false,
+            guard: None,
+            accept_store: false,
+            quota: Quota::default(),
         }
-        if demo.ledger.checkpoint().exists() {
-            say(format_args!("Reprise de la démonstration de {}", root.display()));
-            return Ok(demo);
-        }
-        let operator_key = demo.key(&demo.operator_key())?;
-        let recovery = |n: u8| demo.key(&root.join(format!("hors-ligne/recouvrement-{n}.pem"))).map(|key| key.id());
-        let opening = NewLedger {
-            folder: &demo.ledger,
-            store: &Place::Folder,
-            guard: &demo.ledger.default_guard(),
-            origin: region::ORIGIN.parse()?,
-            operator: demo.operateur.clone(),
-            operator_key: &operator_key,
-            recovery: [recovery(1)?, recovery(2)?, recovery(3)?],
-            now_ms: now_ms(),
-        }
-        .create()?;
-        say(format_args!("Registre « {} » créé dans {}", opening.origine, root.join("registre").display()));
-        demo.is_new = true;
-        Ok(demo)
     }
 
     fn operator_key(&self) -> PathBuf {
         self.root.join("hors-ligne/operateur.pem")
     }
 
-    fn member_key(&self, organisme: &Organisme) -> PathBuf {
-        self.root.join(format!("membres/{}.pem", organisme.siren))
-    }
-
-    /// The key of a file; made where it is missing.
-    #[expect(clippy::unused_self, reason = "keys belong to the demonstration")]
-    fn key(&self, path: &Path) -> anyhow::Result<SecretKey> {
-        if path.exists() {
-            return Ok(read_secret_key(path)?);
+    /// Makes the ledger where there is none, at the beginning of the year.
+    fn open(&self) -> anyhow::Result<()> {
+        if self.ledger.checkpoint().exists() {
+            say(format_args!("Reprise de la démonstration de {}", self.root.display()));
+            return Ok(());
         }
-        let key = SecretKey::generate()?;
-        write_secret_key(path, &key)?;
-        Ok(key)
-    }
-
-    fn post(
-        &self,
-        client: &Client,
-        source: &Organisation,
-        subject: &Subject,
-        data: &Data,
-        keys: &[&SecretKey],
-    ) -> anyhow::Result<Result<Receipt, Problem>> {
-        let time = Horodatage::from_unix_ms(now_ms());
-        let payload = Event::write(Uuid::now_v7(), source, subject, time, client.origin(), data);
-        Ok(match client.post(&Envelope::sign(payload, keys)?)? {
-            Posted::New(receipt) | Posted::Known(receipt) => {
-                keep_receipt(&self.root.join(format!("recus/{:06}.recu.json", receipt.index)), &receipt)?;
-                Ok(receipt)
-            }
-            Posted::Refused(problem) => Err(problem),
-        })
-    }
-
-    /// The operator admits each body and enrols its key.
-    fn enrol(&self, client: &Client) -> anyhow::Result<()> {
-        let operator_key = read_secret_key(&self.operator_key())?;
-        let mut members = 0;
-        for organisme in self.emetteurs.iter().chain([&self.prefecture]) {
-            let path = self.member_key(organisme);
-            let is_new = !path.exists();
-            let key = self.key(&path)?;
-            if !is_new {
-                continue;
-            }
-            let organisation = organisme.organisation();
-            let subject = organisation.dossier();
-            let admitted = AdherentInscrit {
-                organisation: organisation.clone(),
-                categorie: organisme.categorie,
-                denomination: Some(organisme.nom.to_owned()),
-                departement: Some(region::DEPARTEMENT.parse()?),
-            };
-            let now = now_ms();
-            let enrolled = CleEnrolee {
-                organisation,
-                cle: key.id(),
-                roles: vec![organisme.role],
-                valable_du: Horodatage::from_unix_ms(now / 1_000 * 1_000),
-                valable_jusqu: Horodatage::from_unix_ms(now / 1_000 * 1_000 + KEY_VALIDITY_MS),
-            };
-            let steps: [(Data, Vec<&SecretKey>); 2] =
-                [(admitted.into(), vec![&operator_key]), (enrolled.into(), vec![&operator_key, &key])];
-            for (data, keys) in steps {
-                if let Err(problem) = self.post(client, &self.operateur, &subject, &data, &keys)? {
-                    bail!("{} : {problem}", organisme.nom);
-                }
-            }
-            members += 1;
+        let recovery =
+            |n: u8| region::cle(&self.root.join(format!("hors-ligne/recouvrement-{n}.pem"))).map(|key| key.id());
+        let opening = NewLedger {
+            folder: &self.ledger,
+            store: &Place::Folder,
+            guard: &self.ledger.default_guard(),
+            origin: region::ORIGIN.parse()?,
+            operator: self.region.operateur.source.clone(),
+            operator_key: &self.region.operateur.cle,
+            recovery: [recovery(1)?, recovery(2)?, recovery(3)?],
+            now_ms: self.annee.a(JOURS, 7, 0),
         }
-        say(format_args!("{members} organisme(s) inscrit(s), chacun avec sa clé"));
+        .create()?;
+        say(format_args!("Registre « {} » créé dans {}", opening.origine, self.root.join("registre").display()));
         Ok(())
     }
 
-    /// Each body transmits its acts, from archives.
-    fn send_acts(&self, client: &Client, count: usize) -> anyhow::Result<Vec<ActeDemo>> {
-        let today = self.day()?;
-        let folder = self.root.join("archives");
-        let acts = (0..count)
-            .map(|n| archives::write_acte(&folder, &self.emetteurs, n, today))
-            .collect::<anyhow::Result<Vec<_>>>()?;
-        say(format_args!("{count} archives ACTES écrites dans {}", folder.display()));
-        let mut recorded = 0;
-        let bar = progress_bar("Transmission");
-        bar.set_length(self.emetteurs.len() as u64);
-        for (at, organisme) in self.emetteurs.iter().enumerate() {
-            let files: Vec<PathBuf> =
-                acts.iter().filter(|act| act.emetteur == at).map(|act| act.archive.clone()).collect();
-            recorded += self.import(client, organisme, &files)?;
+    /// Plays what was not played yet.
+    fn live(&self) -> anyhow::Result<()> {
+        self.open()?;
+        let recus = self.root.join("recus");
+        let left: Vec<&Scene> = self.scenes.iter().filter(|scene| !scene.recu(&recus).exists()).collect();
+        let Some(first) = left.first() else {
+            say("L'année est déjà racontée : rien n'est déposé deux fois.");
+            return Ok(());
+        };
+        say(format_args!(
+            "Une année simulée, du {} au {}, sur une horloge que la démonstration tourne",
+            self.annee.jour(JOURS),
+            self.annee.jour(1)
+        ));
+        let hand = Hand::at(first.quand_ms);
+        let node = serve::start_by(&self.options(), hand.clock(), SocketAddr::from(([127, 0, 0, 1], 0)), Vec::new())?;
+        let client = Client::connect(node.url())?.by(hand.clock());
+        let theatre = Theatre { client: &client, hand: &hand, recus: &recus };
+        let bar = progress_bar("Année");
+        bar.set_length(left.len() as u64);
+        for scene in left {
+            theatre.joue(scene)?;
             bar.inc(1);
         }
         bar.finish_and_clear();
-        say(format_args!("{recorded} acte(s) transmis par {} collectivités", self.emetteurs.len()));
-        Ok(acts)
+        node.stop()?;
+        self.recount();
+        Ok(())
     }
 
-    fn import(&self, client: &Client, organisme: &Organisme, files: &[PathBuf]) -> anyhow::Result<usize> {
-        let key = read_secret_key(&self.member_key(organisme))?;
-        let summary = actes::import(client, &key, files, Some(&self.root.join("recus")), &mut |_| ())?;
-        if summary.failed > 0 {
-            bail!("{} : {} import(s) en échec", organisme.nom, summary.failed);
+    /// What the year held, and who was refused what.
+    fn recount(&self) {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for scene in &self.scenes {
+            let what = match &scene.quoi {
+                Quoi::Dit(evenement) => evenement.genre.as_str(),
+                Quoi::EstRefuse(..) => "refus",
+                Quoi::Importe { quoi, .. } => quoi,
+            };
+            *counts.entry(what).or_default() += 1;
         }
-        Ok(summary.recorded)
-    }
-
-    /// One act in three is acknowledged by the prefecture's own signature, one in three by a file that the commune
-    /// received and states; the third one waits.
-    fn acknowledge(&self, client: &Client, acts: &[ActeDemo]) -> anyhow::Result<()> {
-        let today = self.day()?;
-        let key = read_secret_key(&self.member_key(&self.prefecture))?;
-        let folder = self.root.join("archives");
-        let (mut signed, mut stated) = (0, 0);
-        for (n, act) in acts.iter().enumerate() {
-            match n % 3 {
-                0 if is_signed_for(client, &key, act)? => {}
-                0 => {
-                    let data = ActeAccuseReception {
-                        date_reception: Jour(today),
-                        classification_en_cours: act.acte.classification_date.map(Jour),
-                        auteur_declare: None,
-                        pieces: Vec::new(),
-                    };
-                    let source = self.prefecture.organisation();
-                    match self.post(client, &source, &act.id.dossier(), &data.into(), &[&key])? {
-                        Ok(_) => signed += 1,
-                        Err(problem) => bail!("{} : {problem}", act.id),
-                    }
-                }
-                1 => {
-                    let file = archives::write_accuse(&folder, act, n + 1, today)?;
-                    stated += self.import(client, &self.emetteurs[act.emetteur], &[file])?;
-                }
-                _ => {}
+        let count = |what| counts.get(what).copied().unwrap_or(0);
+        let of = |genre: EventType| count(genre.as_str());
+        say(format_args!(
+            "Organismes : {} inscrits, {} clés, {} délégations",
+            of(EventType::AdherentInscrit),
+            of(EventType::CleEnrolee),
+            of(EventType::DelegationAccordee)
+        ));
+        say(format_args!(
+            "Actes : {} archives transmises, {} accusés signés par la préfecture, {} constatés d'après un fichier reçu",
+            count("acte"),
+            of(EventType::ActeAccuseReception),
+            count("accuse")
+        ));
+        say(format_args!(
+            "Comptabilité : {} flux, {} acquits, {} factures, {} paiements",
+            of(EventType::FluxTransmis),
+            of(EventType::FluxAcquitte),
+            of(EventType::FactureDeposee),
+            of(EventType::FacturePaiement)
+        ));
+        say(format_args!(
+            "Marchés : {} consultations, {} retraits du DCE, {} plis déposés, {} ouverts",
+            of(EventType::ConsultationCreee),
+            of(EventType::ConsultationDceRetire),
+            of(EventType::PliDepose),
+            of(EventType::PliOuvert)
+        ));
+        say(format_args!("Refus, chacun consigné et signé par le nœud : {}", count("refus")));
+        for scene in &self.scenes {
+            if let Quoi::EstRefuse(_, code, histoire) = &scene.quoi {
+                say(format_args!("  {histoire} [{code}]"));
             }
         }
-        say(format_args!(
-            "{signed} accusé(s) signé(s) par la préfecture, {stated} constaté(s) d'après un fichier reçu"
-        ));
-        Ok(())
     }
-
-    /// A commune tries to speak for its neighbour.
-    fn show_a_refusal(&self, client: &Client, acts: &[ActeDemo]) -> anyhow::Result<()> {
-        let Some(act) = acts.first() else { return Ok(()) };
-        let other = &self.emetteurs[(act.emetteur + 1) % self.emetteurs.len()];
-        let key = read_secret_key(&self.member_key(other))?;
-        let data = ActeAccuseReception {
-            date_reception: Jour(self.day()?),
-            classification_en_cours: None,
-            auteur_declare: None,
-            pieces: Vec::new(),
-        };
-        let source = self.emetteurs[act.emetteur].organisation();
-        match self.post(client, &source, &act.id.dossier(), &data.into(), &[&key])? {
-            Ok(receipt) => bail!("le nœud a laissé une commune parler pour une autre (indice {})", receipt.index),
-            Err(problem) => say(format_args!("{} tente de signer pour sa voisine : {problem}", other.nom)),
-        }
-        Ok(())
-    }
-
-    /// The day of the demonstration: the one of its first run, so that archives and identifiers stay the same.
-    fn day(&self) -> anyhow::Result<jiff::civil::Date> {
-        let file = self.root.join("jour");
-        if let Ok(text) = std::fs::read_to_string(&file) {
-            return text.trim().parse().with_context(|| file.display().to_string());
-        }
-        let today = jiff::Zoned::now().date();
-        std::fs::write(&file, format!("{today}\n")).with_context(|| file.display().to_string())?;
-        Ok(today)
-    }
-
-    fn say_what_next(&self, url: &str, vkey: &str, acts: &[ActeDemo]) -> anyhow::Result<()> {
-        let root = self.root.display();
-        let commune = &self.emetteurs[0];
-        let commune_key = self.member_key(commune);
-        let prefecture_key = self.member_key(&self.prefecture);
-        let Some(act) = acts.first() else { return Ok(()) };
-        let program = program();
-        print(format_args!("Clé du registre (à épingler) : {vkey}"))?;
-        print("")?;
-        print("À essayer, dans un autre terminal :")?;
-        print(format_args!("  # la commune relit son acte ; la préfecture voit ceux de son département"))?;
-        print(format_args!(
-            "  curl -s -H \"Authorization: Bearer $({program} token --url {url} --key {})\" {url}/v1/actes/{}",
-            commune_key.display(),
-            act.id
-        ))?;
-        print(format_args!(
-            "  curl -s -H \"Authorization: Bearer $({program} token --url {url} --key {})\" '{url}/v1/actes?limit=5'",
-            prefecture_key.display()
-        ))?;
-        print("  # un inconnu vérifie un reçu, hors ligne, avec la seule clé du registre")?;
-        print(format_args!("  {program} verify {root}/recus/{}.acte.recu.json --vkey {root}/vkey", act.id))?;
-        print("  # un auditeur vérifie tout l'historique, à distance")?;
-        print(format_args!("  {program} verify {url} --key {} --vkey {root}/vkey", self.operator_key().display()))?;
-        print("  # déposer deux fois n'ajoute rien")?;
-        print(format_args!(
-            "  {program} actes import {} --key {} --url {url}",
-            act.archive.display(),
-            commune_key.display()
-        ))?;
-        print("")?;
-        Ok(())
-    }
-}
-
-/// Whether the prefecture's own acknowledgement is recorded already.
-fn is_signed_for(client: &Client, key: &SecretKey, act: &ActeDemo) -> anyhow::Result<bool> {
-    let acte = client.get_json(key, &format!("/v1/actes/{}", act.id))?;
-    let accuses = acte.as_ref().and_then(|acte| acte.get("accuses")).and_then(|accuses| accuses.as_array());
-    Ok(accuses.is_some_and(|accuses| {
-        accuses.iter().any(|accuse| accuse.get("signe_par").is_some_and(serde_json::Value::is_string))
-    }))
-}
-
-/// This program, as it can be typed where it was started.
-fn program() -> String {
-    let Ok(path) = std::env::current_exe() else { return "greffe".to_owned() };
-    let here = std::env::current_dir().ok().and_then(|here| path.strip_prefix(here).map(Path::to_owned).ok());
-    here.unwrap_or(path).display().to_string()
 }

@@ -8,7 +8,8 @@ use greffe_events::ident::{IdActe, Numero, Siren};
 use jiff::civil::Date;
 
 use super::document::pdf;
-use super::region::{self, MODELES, Modele, Organisme};
+use super::modeles::Modele;
+use super::region::{DEPARTEMENT, Organisme};
 use crate::formats::actes::archive::{self, Entree};
 use crate::formats::actes::ecriture::{self, ActeADeposer, Depot, FichierADeposer};
 use crate::formats::actes::enveloppe::{Autorite, Enveloppe, EnveloppeMisillCl, IdCl, Referent};
@@ -18,25 +19,36 @@ use crate::formats::actes::nom::{
     Auteur, NomArchive, NomEnveloppe, NomFichier, Quadrigramme, Serie, Trigramme, TypePj,
 };
 
-/// An act of the demonstration, and where its archive is.
-pub struct ActeDemo {
-    /// Who sends it: position among [`region::emetteurs`].
-    pub emetteur: usize,
+/// An act of the demonstration.
+pub struct ActeEcrit {
     /// What it is.
     pub id: IdActe,
-    /// The archive that transmits it.
-    pub archive: PathBuf,
     /// What it says: what an accusé repeats.
     pub acte: Acte,
 }
 
-/// Writes the archive of act number `n`.
-pub fn write_acte(folder: &Path, emetteurs: &[Organisme], n: usize, today: Date) -> anyhow::Result<ActeDemo> {
-    let emetteur = n % emetteurs.len();
-    let organisme = &emetteurs[emetteur];
-    let modele = &MODELES[n % MODELES.len()];
-    let rank = n / emetteurs.len() + 1;
-    let acte = acte(modele, n, rank, today)?;
+/// How an act is sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Envoi {
+    /// Which of the acts of its collectivité it is, from 1.
+    pub rang: usize,
+    /// Decided on.
+    pub decision: Date,
+    /// Sent on.
+    pub transmission: Date,
+    /// Date of the classification used.
+    pub classification: Date,
+}
+
+/// Writes the archive of act number `n`; where it is.
+pub fn write_acte(
+    folder: &Path,
+    organisme: &Organisme,
+    modele: &Modele,
+    n: usize,
+    envoi: &Envoi,
+) -> anyhow::Result<(ActeEcrit, PathBuf)> {
+    let acte = acte(modele, envoi)?;
     let lines = [
         organisme.nom.to_owned(),
         format!("Acte n° {} du {}", acte.numero_brut, acte.date),
@@ -54,7 +66,7 @@ pub fn write_acte(folder: &Path, emetteurs: &[Organisme], n: usize, today: Date)
         quadrigramme: Quadrigramme::Test,
         emetteur: IdCl {
             siren: organisme.siren.into(),
-            departement: region::DEPARTEMENT.parse::<greffe_events::ident::Departement>()?.into(),
+            departement: DEPARTEMENT.parse::<greffe_events::ident::Departement>()?.into(),
             arrondissement: 1.into(),
             nature: 31.into(),
         },
@@ -64,8 +76,9 @@ pub fn write_acte(folder: &Path, emetteurs: &[Organisme], n: usize, today: Date)
             courriel: Some("mairie@demo.invalid.org".to_owned()),
         }),
         courriels_retour: vec!["mairie@demo.invalid.org".to_owned()],
-        date: today,
-        serie: Serie::new(u16::try_from(rank)?).context("plus de 9 999 dépôts le même jour")?,
+        date: envoi.transmission,
+        // Never used twice by a collectivité, on no day.
+        serie: Serie::new(u16::try_from(envoi.rang)?).context("plus de 9 999 dépôts")?,
         actes: vec![ActeADeposer { acte: acte.clone(), document, annexes }],
         mtime_s: 0,
     };
@@ -73,12 +86,12 @@ pub fn write_acte(folder: &Path, emetteurs: &[Organisme], n: usize, today: Date)
     let archive = folder.join(&written.nom);
     std::fs::write(&archive, &written.octets).with_context(|| archive.display().to_string())?;
     let id = written.ids.into_iter().next().context("une archive sans acte")?;
-    Ok(ActeDemo { emetteur, id, archive, acte })
+    Ok((ActeEcrit { id, acte }, archive))
 }
 
-fn acte(modele: &Modele, n: usize, rank: usize, today: Date) -> anyhow::Result<Acte> {
-    let date = region::date_decision(n, today);
-    let numero_brut = format!("{}{}_{rank:03}", modele.prefixe, date.year());
+fn acte(modele: &Modele, envoi: &Envoi) -> anyhow::Result<Acte> {
+    let date = envoi.decision;
+    let numero_brut = format!("{}{}_{:03}", modele.prefixe, date.year(), envoi.rang);
     let [first, second] = modele.matiere;
     Ok(Acte {
         generation: Generation::Gen2,
@@ -89,7 +102,7 @@ fn acte(modele: &Modele, n: usize, rank: usize, today: Date) -> anyhow::Result<A
         matieres: Matieres([Some(first), Some(second), None, None, None]),
         objet: modele.objet.to_owned(),
         precedent: None,
-        classification_date: Date::new(today.year(), 1, 1).ok(),
+        classification_date: Some(envoi.classification),
         document: FichierSigne { nom: String::new(), signature: None },
         annexes: Vec::new(),
         document_papier: Some(false),
@@ -102,13 +115,13 @@ fn fichier(type_pj: Option<&str>, octets: Vec<u8>) -> anyhow::Result<FichierADep
 }
 
 /// Writes the archive in which the sous-préfecture acknowledges an act.
-pub fn write_accuse(folder: &Path, demo: &ActeDemo, serie: usize, today: Date) -> anyhow::Result<PathBuf> {
+pub fn write_accuse(folder: &Path, demo: &ActeEcrit, serie: usize, jour: Date) -> anyhow::Result<PathBuf> {
     let siren: Siren = demo.id.siren;
     let mut acte = demo.acte.clone();
     acte.document.nom = NomFichier::new(&demo.id, None, CodeMessage::Acte, 1, "pdf").to_string();
     let ar = ArActe {
         id_acte: demo.id.clone().into(),
-        date_reception: today,
+        date_reception: jour,
         classification_en_cours: acte.classification_date,
         acte,
     };
@@ -120,9 +133,9 @@ pub fn write_accuse(folder: &Path, demo: &ActeDemo, serie: usize, today: Date) -
         formulaires: vec![FichierSigne { nom: message.clone(), signature: None }],
         destinataire: siren.into(),
     });
-    let serie = Serie::new(u16::try_from(serie)?).context("plus de 9 999 accusés le même jour")?;
+    let serie = Serie::new(u16::try_from(serie)?).context("plus de 9 999 accusés")?;
     let auteur = Auteur::Etat { autorite: format!("SPREF{}1", demo.id.departement), destinataire: siren };
-    let nom = NomEnveloppe { quadrigramme: Quadrigramme::Test, auteur, date: today, serie };
+    let nom = NomEnveloppe { quadrigramme: Quadrigramme::Test, auteur, date: jour, serie };
     let errors = |error: ecriture::EcritureError| anyhow::anyhow!("{error}");
     let entries = [
         Entree { nom: nom.to_string(), octets: ecriture::enveloppe(&enveloppe).map_err(errors)? },

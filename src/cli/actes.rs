@@ -10,7 +10,6 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
-use greffe_events::Uuid;
 use greffe_events::catalogue::Data;
 use greffe_events::dsse::Envelope;
 use greffe_events::event::Event;
@@ -244,7 +243,7 @@ fn submit(client: &Client, key: &SecretKey, proposition: &Proposition, receipts:
     let source = Organisation::Siren(proposition.id.siren);
     let time = Horodatage::from_unix_ms(client.now_ms());
     let subject = proposition.id.dossier();
-    let payload = Event::write(Uuid::now_v7(), &source, &subject, time, client.origin(), &proposition.data);
+    let payload = Event::write(client.new_id(), &source, &subject, time, client.origin(), &proposition.data);
     let envelope = Envelope::sign(payload, &[key])?;
     let receipt = match client.post(&envelope)? {
         Posted::New(receipt) | Posted::Known(receipt) => receipt,

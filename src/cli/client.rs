@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use greffe_events::Uuid;
 use greffe_events::dsse::Envelope;
 use greffe_events::ident::Origin;
 use greffe_events::key::SecretKey;
@@ -126,6 +127,13 @@ impl Client {
     /// Unix milliseconds, now, by the clock of this client.
     pub fn now_ms(&self) -> u64 {
         self.clock.now_ms()
+    }
+
+    /// An id for a new event: version 7, by the same clock.
+    pub fn new_id(&self) -> Uuid {
+        let ms = self.now_ms();
+        let nanos = u32::try_from(ms % 1_000).unwrap_or(0) * 1_000_000;
+        Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, ms / 1_000, nanos))
     }
 
     /// Refuses a node that says it keeps another log than the pinned one: a wrong address gets no token of ours. A node that repeats

@@ -257,7 +257,7 @@ impl Demo {
             let what = match &scene.quoi {
                 Quoi::Dit(evenement) => evenement.genre.as_str(),
                 Quoi::EstRefuse(..) => "refus",
-                Quoi::Importe { quoi, .. } => quoi,
+                Quoi::Importe(import) => import.quoi,
             };
             *counts.entry(what).or_default() += 1;
         }

@@ -7,7 +7,7 @@
 //! | one in eight | never |
 //! | one in twenty | rejected first (classification out of date), and transmitted again |
 //!
-//! Those of the last three days wait.
+//! The newest ones wait.
 
 use std::path::{Path, PathBuf};
 
@@ -20,14 +20,25 @@ use super::annee::Annee;
 use super::archives::{self, ActeEcrit, Envoi};
 use super::modeles::{MODELES, Modele};
 use super::region::{DEPARTEMENT, Region, qui};
-use super::scene::{Chronique, Quoi, Voix};
+use super::scene::{Chronique, Import, Quoi, Voix};
 use crate::cli::progress_bar;
 
 /// Worked days before the present on which the first act is transmitted.
 const PREMIER: i32 = 255;
 
 /// Acts transmitted on fewer worked days before the present are not answered yet.
-const RECENT: i32 = 4;
+const RECENT: i32 = 5;
+
+/// Worked days before the present on which act number `n` of so many is transmitted: spread over the year, but for the newest ones,
+/// one in ten and at most four.
+fn jour_de_transmission(n: usize, count: usize) -> anyhow::Result<i32> {
+    let newest = (count / 10).min(4);
+    if n + newest >= count {
+        return Ok(i32::try_from(count - n)?);
+    }
+    let since = n * usize::try_from(PREMIER - RECENT)? / (count - newest);
+    Ok(PREMIER - i32::try_from(since)?)
+}
 
 /// What later parts of the demonstration show.
 #[derive(Debug)]
@@ -80,10 +91,9 @@ pub fn ecris(
     bar.set_length(count as u64);
     let mut shown = None;
     for n in 0..count {
-        let since = i32::try_from(n * PREMIER as usize / count)?;
         let vie = Vie {
             n,
-            transmis: PREMIER - since,
+            transmis: jour_de_transmission(n, count)?,
             emetteur: n % region.collectivites.len(),
             modele: &MODELES[n % MODELES.len()],
         };
@@ -124,12 +134,9 @@ fn transmets(
     };
     let cle = region.voix_de(vie.emetteur)?.cle;
     let heure = annee.a(vie.transmis, 8 + i8::try_from(vie.n % 8)?, 15);
-    let importe = |archive: &PathBuf, id: &IdActe, rangement| Quoi::Importe {
-        id: id.clone(),
-        archive: archive.clone(),
-        quoi: "acte",
-        rangement,
-        cle: cle.clone(),
+    let importe = |archive: &PathBuf, id: &IdActe, rangement| {
+        let (id, archive, cle) = (id.clone(), archive.clone(), cle.clone());
+        Quoi::Importe(Box::new(Import { id, archive, quoi: "acte", rangement, cle }))
     };
     if !vie.est_refuse() {
         let (acte, archive) = archives::write_acte(folder, emetteur, vie.modele, vie.n, &envoi)?;
@@ -164,7 +171,7 @@ fn reponds(
 ) -> anyhow::Result<()> {
     let Some(recu) = vie.recu() else { return Ok(()) };
     let jour = annee.jour(recu);
-    if vie.n % 2 == 0 {
+    if vie.n.is_multiple_of(2) {
         let accuse = json!({ "date_reception": jour, "classification_en_cours": Jour(jour.0.first_of_year()) });
         let prefecture = region.prefecture.voix()?;
         let at = annee.a(recu, 17, 0);
@@ -173,8 +180,8 @@ fn reponds(
     }
     let archive = archives::write_accuse(folder, acte, vie.n + 1, jour.0)?;
     let cle = region.voix_de(vie.emetteur)?.cle;
-    let scene = Quoi::Importe { id: acte.id.clone(), archive, quoi: "accuse", rangement: None, cle };
-    chronique.ajoute(annee.a(recu, 17, 30), "archive", scene);
+    let import = Import { id: acte.id.clone(), archive, quoi: "accuse", rangement: None, cle };
+    chronique.ajoute(annee.a(recu, 17, 30), "archive", Quoi::Importe(Box::new(import)));
     Ok(())
 }
 

@@ -49,7 +49,7 @@ struct Pli {
 
 /// What a tender is about.
 struct Objet<'a> {
-    objet: &'a str,
+    en_mots: &'a str,
     procedure: &'a str,
     categorie: &'a str,
     cpv: &'a str,
@@ -75,7 +75,7 @@ pub fn ecris(chronique: &mut Chronique, annee: &Annee, region: &Region) -> anyho
 /// Its deadline passed two days ago; three submissions wait for the session, one of them late, one withdrawn in time.
 fn close(chronique: &mut Chronique, mut marche: Marche) -> anyhow::Result<IdConsultation> {
     let objet = Objet {
-        objet: "Entretien des espaces verts intercommunaux",
+        en_mots: "Entretien des espaces verts intercommunaux",
         procedure: "appel-offres-ouvert",
         categorie: "services",
         cpv: "77310000-6",
@@ -100,7 +100,7 @@ fn close(chronique: &mut Chronique, mut marche: Marche) -> anyhow::Result<IdCons
 /// Its deadline is to come: a question without an answer, a submission, one withdrawn.
 fn en_cours(chronique: &mut Chronique, mut marche: Marche) -> anyhow::Result<IdConsultation> {
     let objet = Objet {
-        objet: "Réfection de la toiture de la halle",
+        en_mots: "Réfection de la toiture de la halle",
         procedure: "adaptee",
         categorie: "travaux",
         cpv: "45261000-4",
@@ -164,7 +164,7 @@ impl<'a> Marche<'a> {
         if a_une_commission {
             data["quorum"] = json!({ "seuil": 2, "membres": COMMISSION });
         }
-        let about = chronique.confidentiel("objet", &json!({ "objet": objet.objet }));
+        let about = chronique.confidentiel("objet", &json!({ "objet": objet.en_mots }));
         self.dit(chronique, self.annee.a(day, 9, 0), EventType::ConsultationCreee, data, vec![about]);
         if !a_une_commission {
             return Ok(());
@@ -299,8 +299,8 @@ impl<'a> Marche<'a> {
 
     /// An offer is rejected, and its bidder told.
     fn rejette(&self, chronique: &mut Chronique, pli: &Pli, day: i32, motif: &str, lots: &[usize]) {
-        let (date, at) = (self.annee.jour(day), self.annee.a(day, 11, 0));
-        let data = json!({ "motif": motif, "lots": lots, "date": date });
+        let (jour, at) = (self.annee.jour(day), self.annee.a(day, 11, 0));
+        let data = json!({ "motif": motif, "lots": lots, "date": jour });
         chronique.dit(at, &self.acheteur, &pli.sujet, EventType::PliOffreRejetee, data, Vec::new());
         let data = json!({
             "lots": lots, "envoye_le": Horodatage::from_unix_ms(at + 1_800_000), "voie": "profil-acheteur",

@@ -87,18 +87,22 @@ pub enum Quoi {
     /// Tries to, and is refused with this code: what is told about it.
     EstRefuse(Box<Evenement>, &'static str, String),
     /// Imports an ACTES archive, as `greffe actes import` does.
-    Importe {
-        /// The act.
-        id: IdActe,
-        /// The archive.
-        archive: PathBuf,
-        /// What it brings, as the receipt is named: `acte` or `accuse`.
-        quoi: &'static str,
-        /// Where its receipt goes, within the folder of receipts: none for the folder itself.
-        rangement: Option<&'static str>,
-        /// Who signs.
-        cle: SecretKey,
-    },
+    Importe(Box<Import>),
+}
+
+/// An archive to import.
+#[derive(Debug, Clone)]
+pub struct Import {
+    /// The act.
+    pub id: IdActe,
+    /// The archive.
+    pub archive: PathBuf,
+    /// What it brings, as the receipt is named: `acte` or `accuse`.
+    pub quoi: &'static str,
+    /// Where its receipt goes, within the folder of receipts: none for the folder itself.
+    pub rangement: Option<&'static str>,
+    /// Who signs.
+    pub cle: SecretKey,
 }
 
 /// Something that happens.

@@ -33,8 +33,9 @@ impl Scene {
     pub fn recu(&self, recus: &Path) -> PathBuf {
         match &self.quoi {
             Quoi::Dit(_) | Quoi::EstRefuse(..) => recus.join(format!("{}.recu.json", self.nom)),
-            Quoi::Importe { id, quoi, rangement, .. } => {
-                recus.join(rangement.unwrap_or_default()).join(format!("{id}.{quoi}.recu.json"))
+            Quoi::Importe(import) => {
+                let folder = recus.join(import.rangement.unwrap_or_default());
+                folder.join(format!("{}.{}.recu.json", import.id, import.quoi))
             }
         }
     }
@@ -58,13 +59,13 @@ impl Theatre<'_> {
                 Err(problem) if problem.code == *code => keep_receipt(&recu, &recorded(&problem)?),
                 Err(problem) => bail!("{} : {problem}", scene.nom),
             },
-            Quoi::Importe { archive, cle, .. } => {
+            Quoi::Importe(import) => {
                 let folder = recu.parent().unwrap_or(self.recus);
                 std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
                 let mut lines = Vec::new();
-                let files = std::slice::from_ref(archive);
+                let files = std::slice::from_ref(&import.archive);
                 let mut tell = |line: &str| lines.push(line.to_owned());
-                let summary = actes::import(self.client, cle, files, Some(folder), &mut tell)?;
+                let summary = actes::import(self.client, &import.cle, files, Some(folder), &mut tell)?;
                 if summary.recorded + summary.known != 1 {
                     bail!("{} : {}", scene.nom, lines.join("\n"));
                 }

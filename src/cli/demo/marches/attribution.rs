@@ -10,7 +10,7 @@ use crate::cli::demo::scene::Chronique;
 /// Writes both.
 pub fn ecris(chronique: &mut Chronique, mut premiere: Marche, mut suivante: Marche) -> anyhow::Result<()> {
     let mut objet = Objet {
-        objet: "Mobilier de la médiathèque",
+        en_mots: "Mobilier de la médiathèque",
         procedure: "adaptee",
         categorie: "fournitures",
         cpv: "39150000-8",

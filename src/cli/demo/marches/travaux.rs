@@ -17,7 +17,7 @@ const ATTRIBUEE: i32 = 165;
 /// Writes it.
 pub fn ecris(chronique: &mut Chronique, mut marche: Marche) -> anyhow::Result<IdConsultation> {
     let objet = Objet {
-        objet: "Extension du groupe scolaire intercommunal",
+        en_mots: "Extension du groupe scolaire intercommunal",
         procedure: "appel-offres-ouvert",
         categorie: "travaux",
         cpv: "45214210-5",

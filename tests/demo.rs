@@ -156,12 +156,12 @@ fn the_demonstration_tells_a_year_once_and_what_it_says_to_try_works_as_printed(
 fn neighbours_get_nothing_of_it(root: &Path, user: &str, command: &str, shown: &str) {
     let key = "greffe-demo/membres/";
     let Some((before, rest)) = command.split_once(key) else { return };
-    if user == "Préfecture" || command.contains("ouverte=true") {
+    if user == "Préfecture" || command.contains("ouverte=true") || command.contains(" import ") {
         return;
     }
     let (_, after) = rest.split_once(".pem").unwrap();
     // A commune that is no party to any of it.
-    let line = format!("{before}{key}219600061.pem{after}");
+    let line = format!("{before}{key}219600038.pem{after}");
     let output = Command::new("sh").args(["-c", &line]).current_dir(root).env("PATH", path()).output().unwrap();
     let seen = format!("{}{}", text(&output.stdout), text(&output.stderr));
     if command.starts_with("curl") {

@@ -1,6 +1,6 @@
 //! The README's first command: it tells a year that ends now, run again adds nothing, and everything it says to try works as
 //! it is printed.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 #[path = "support/node.rs"]
 mod node;
@@ -124,7 +124,7 @@ fn the_demonstration_tells_a_year_once_and_what_it_says_to_try_works_as_printed(
             "Fournisseur (Bâtisseurs Fictifs)" => ";4890,00;0,00",
             "Acheteur (Pays d'Exemple)" if command.contains("/plis") => ";hors-delai;",
             "Acheteur (Pays d'Exemple)" => "urn:siren:299600031;",
-            "Soumissionnaire (Fournitures Imaginaires)" if command.contains("ouverte") => "-T14;travaux;",
+            "Soumissionnaire (Fournitures Imaginaires)" if command.contains("ouverte") => "_T14;travaux;",
             "Soumissionnaire (Fournitures Imaginaires)" => ";en-temps;urn:siren:299600023",
             "Auditeur d'une commune (Exempleville)" if command.contains(" export ") => "",
             "Auditeur d'une commune (Exempleville)" => "L'extrait est vérifié",
@@ -174,6 +174,34 @@ fn neighbours_get_nothing_of_it(root: &Path, user: &str, command: &str, shown: &
     } else {
         assert!(!output.status.success(), "{line}\n{seen}");
     }
+}
+
+#[test]
+fn a_year_that_was_cut_off_goes_on_where_it_was() {
+    let root = tempfile::tempdir().unwrap();
+    let (dir, recus) = (root.path().join("demo"), root.path().join("demo/recus"));
+    let demo = ["demo", "--dir", arg(&dir), "--listen", "127.0.0.1:0", "--actes", "2", "--once"];
+    let mut cut = greffe().args(demo).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    // Not what was half written when it was cut.
+    let is_receipt = |name: &std::ffi::OsStr| name.to_string_lossy().ends_with(".recu.json");
+    let kept = || {
+        let files = std::fs::read_dir(&recus).into_iter().flatten();
+        files.filter(|file| is_receipt(&file.as_ref().unwrap().file_name())).count()
+    };
+    let started = std::time::Instant::now();
+    while kept() <= 100 {
+        assert!(started.elapsed() < std::time::Duration::from_mins(2), "the year is not told");
+        std::thread::yield_now();
+    }
+    cut.kill().unwrap();
+    cut.wait().unwrap();
+    let before = kept();
+    let rest = run(&demo);
+    let said = format!("{}{}", text(&rest.stdout), text(&rest.stderr));
+    assert!(rest.status.success() && said.contains("L'historique est vérifié"), "{said}");
+    let leaves: usize = size(&said).split(' ').next().unwrap().parse().unwrap();
+    assert_eq!(kept(), leaves - 1, "each leaf has its one receipt");
+    assert!(before < kept(), "it was cut off before its end");
 }
 
 #[test]

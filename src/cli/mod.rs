@@ -47,7 +47,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Une région fictive : crée un registre, y dépose de vrais fichiers ACTES, vérifie, puis sert.
+    /// Une région fictive et son année, simulée : actes, comptes et marchés ; vérifie tout, dit quoi essayer, puis sert.
     Demo(demo::Args),
     /// Crée un registre : ses clés et son premier événement.
     Init(init::Args),

@@ -61,14 +61,10 @@ struct Objet<'a> {
 pub fn ecris(chronique: &mut Chronique, annee: &Annee, region: &Region) -> anyhow::Result<Consultations> {
     let pays = region.collectivite(qui::PAYS)?;
     let ville = region.collectivite(qui::EXEMPLEVILLE)?;
-    let travaux = travaux::ecris(chronique, Marche::de(annee, region, pays, 215, "T07")?)?;
-    attribution::ecris(
-        chronique,
-        Marche::de(annee, region, ville, 120, "F02")?,
-        Marche::de(annee, region, ville, 75, "F05")?,
-    )?;
-    let close = close(chronique, Marche::de(annee, region, pays, 30, "S11")?)?;
-    let en_cours = en_cours(chronique, Marche::de(annee, region, ville, 10, "T14")?)?;
+    let travaux = travaux::ecris(chronique, Marche::de(annee, region, pays, "T07")?)?;
+    attribution::ecris(chronique, Marche::de(annee, region, ville, "F02")?, Marche::de(annee, region, ville, "F05")?)?;
+    let close = close(chronique, Marche::de(annee, region, pays, "S11")?)?;
+    let en_cours = en_cours(chronique, Marche::de(annee, region, ville, "T14")?)?;
     Ok(Consultations { travaux, en_cours, close })
 }
 
@@ -130,12 +126,16 @@ fn en_cours(chronique: &mut Chronique, mut marche: Marche) -> anyhow::Result<IdC
 }
 
 impl<'a> Marche<'a> {
-    /// Of a buyer, created on that day, with a reference of its year.
-    fn de(annee: &'a Annee, region: &'a Region, acheteur: &Organisme, day: i32, suite: &str) -> anyhow::Result<Self> {
-        let organisation = acheteur.organisation();
-        let id: IdConsultation = format!("{}_{}-{suite}", acheteur.siren.as_str(), annee.jour(day).0.year()).parse()?;
-        let (acheteur, siret) = (Voix { source: organisation, ..acheteur.voix()? }, acheteur.siret()?.to_string());
+    /// Of a buyer, by its reference there.
+    fn de(annee: &'a Annee, region: &'a Region, acheteur: &Organisme, reference: &str) -> anyhow::Result<Self> {
+        let id: IdConsultation = format!("{}_{reference}", acheteur.siren.as_str()).parse()?;
+        let (siret, acheteur) = (acheteur.siret()?.to_string(), acheteur.voix()?);
         Ok(Self { annee, region, acheteur, siret, sujet: id.dossier(), id, chiffrement: Vec::new() })
+    }
+
+    /// The number of its contract.
+    fn contrat(&self) -> String {
+        format!("{}-01", self.id.reference)
     }
 
     fn dit(&self, chronique: &mut Chronique, at: u64, genre: EventType, data: Value, fichiers: Vec<Fichier>) {

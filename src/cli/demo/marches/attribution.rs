@@ -46,7 +46,7 @@ pub fn ecris(chronique: &mut Chronique, mut premiere: Marche, mut suivante: Marc
     });
     suivante.dit(chronique, annee.a(30, 16, 0), EventType::ConsultationAttribuee, data, Vec::new());
     suivante.rejette(chronique, &other, 29, "non-retenue", &[]);
-    let contrat = format!("{}-01", suivante.id.to_string().rsplit('_').next().unwrap_or_default());
+    let contrat = suivante.contrat();
     for (day, genre) in [(14, EventType::ConsultationSignee), (12, EventType::ConsultationNotifiee)] {
         let data = json!({ "marche": contrat, "date": annee.jour(day) });
         suivante.dit(chronique, annee.a(day, 10, 0), genre, data, Vec::new());

@@ -137,7 +137,7 @@ fn attribue(chronique: &mut Chronique, marche: &Marche, plis: &[Pli; 2], late: &
     marche.dit(chronique, annee.a(ATTRIBUEE, 17, 30), EventType::ConsultationSansSuite, data, vec![motif]);
     marche.rejette(chronique, second, ATTRIBUEE - 1, "non-retenue", &[1]);
     marche.rejette(chronique, late, ATTRIBUEE - 1, "hors-delai", &[1]);
-    let contrat = format!("{}-01", marche.id.to_string().rsplit('_').next().unwrap_or_default());
+    let contrat = marche.contrat();
     let dates = |day| json!({ "lot": 1, "marche": contrat, "date": annee.jour(day) });
     let signe = chronique.page("contrat", "contrat.pdf", &["Acte d'engagement (démonstration)"]);
     marche.dit(chronique, annee.a(152, 11, 0), EventType::ConsultationSignee, dates(152), vec![signe]);

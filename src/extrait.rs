@@ -3,7 +3,7 @@
 //! ```text
 //! Demande  ──▶ choix      which leaves, and why each          over a Fonds: a folder (folder), a running node (http::extrait)
 //!                ▼
-//!              ecriture   leaves with their proofs, pieces, the node's declaration   ──▶ conteneur: a tar of one spelling
+//!              ecriture   leaves with their proofs, pieces, the log's declaration    ──▶ conteneur: a tar of one spelling
 //!                                                                                           ▼
 //!                                                                                     audit::extrait
 //! ```
@@ -29,14 +29,15 @@ pub mod folder;
 
 use greffe_events::Event;
 use greffe_events::authority::KeyRecord;
+use greffe_events::dossier::CleJournal;
 use greffe_events::ident::{Organisation, Subject};
-use greffe_events::key::{KeyId, SecretKey};
+use greffe_events::key::KeyId;
 use greffe_events::leaf::Leaf;
 use greffe_events::piece::Empreinte;
 use thiserror::Error;
 
 use crate::ledger::pieces::Pieces;
-use crate::tlog::Hash;
+use crate::tlog::{Hash, NoteSigner};
 
 /// Why an extract is not written.
 #[derive(Debug, Error)]
@@ -50,8 +51,8 @@ pub enum ExtraitError {
     /// The leaves are not what the log signed.
     #[error("{0}: greffe verify tells more")]
     Altere(String),
-    /// The node's private key is not at hand.
-    #[error("the node's private key: {0}")]
+    /// The log's private key is not at hand.
+    #[error("the log's private key: {0}")]
     Cle(String),
     /// A piece was erased since the checkpoint.
     #[error("the piece {0} was erased meanwhile: ask again")]
@@ -95,8 +96,8 @@ pub trait Fonds {
     fn cle(&mut self, key: &KeyId) -> Result<Option<KeyRecord>, ExtraitError>;
     /// The files.
     fn pieces(&self) -> &Pieces;
-    /// The node's private key, which the log names so.
-    fn cle_du_noeud(&mut self, wanted: KeyId) -> Result<SecretKey, ExtraitError>;
+    /// Signs with the log's private key, the one that it names so.
+    fn signataire(&mut self, wanted: &CleJournal) -> Result<NoteSigner, ExtraitError>;
 }
 
 /// A leaf of a [`Fonds`], read.

@@ -138,8 +138,8 @@ doubts! {
     SinceInvalid "since-invalid" "The older checkpoint is not this log's word" "L'ancien point de contrôle n'est pas signé par ce journal";
     SinceNewer "since-newer" "The kept checkpoint has more leaves than this history" "Le point de contrôle conservé compte plus de feuilles";
     ExtractMalformed "extract-malformed" "The file is not an extract as the format writes it" "Le fichier n'est pas un extrait bien formé";
-    ExtractUndeclared "extract-undeclared" "The extract ends with no declaration of this log's node" "L'extrait ne porte pas la déclaration du nœud de ce registre";
-    ExtractContradicted "extract-contradicted" "The extract does not hold what the node declared" "L'extrait ne contient pas ce que le nœud a déclaré";
+    ExtractUndeclared "extract-undeclared" "The extract ends with no declaration of this log" "L'extrait ne porte pas la déclaration de ce registre";
+    ExtractContradicted "extract-contradicted" "The extract does not hold what the log declared" "L'extrait ne contient pas ce que le registre a déclaré";
     ProofWrong "proof-wrong" "The proof does not lead from the leaf to the checkpoint" "La preuve ne mène pas de la feuille au point de contrôle";
     RankGap "rank-gap" "A leaf of the organisation is missing: its ranks have a gap" "Il manque une feuille de l'organisme : ses rangs ont un trou";
     DossierGap "dossier-gap" "A leaf of one of the organisation's dossiers is missing" "Il manque une feuille d'un dossier de l'organisme";

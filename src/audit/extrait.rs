@@ -6,7 +6,7 @@
 //!   ▼
 //! rejeu          order, ranks without a gap, rights by the key events that are here
 //! pieces         each file is what its leaf cites
-//! declaration    by the node's key, as the log names it: what was asked, how many leaves there are, and every byte
+//! declaration    signed by the log's key, as the checkpoint is: what was asked, how many leaves there are, and every byte
 //! ```
 //!
 //! The file is read once, as a stream; see [`crate::extrait::conteneur`] for what is refused before anything of it is read.
@@ -19,7 +19,7 @@ use std::io::Read;
 use std::sync::atomic::Ordering;
 
 use greffe_events::ident::Organisation;
-use greffe_events::key::KeyId;
+use greffe_events::piece::Empreinte;
 use rayon::prelude::*;
 
 use self::pieces::Pieces;
@@ -30,9 +30,9 @@ use super::judge::{Bench, Judged, judge};
 use super::report::{Doubts, NotChecked, Verdict};
 use super::{AuditError, Control};
 use crate::extrait::conteneur::{ConteneurError, Lecteur, Nom};
-use crate::extrait::declaration::{Declaration, Paroles};
+use crate::extrait::declaration::{ComptePieces, Declaration, DeclarationError, Paroles};
 use crate::extrait::demande::Demande;
-use crate::tlog::{Checkpoint, Hash, Note, TlogProof, Verifier, verify_inclusion};
+use crate::tlog::{Checkpoint, Hash, Note, NoteError, TlogProof, Verifier, verify_inclusion};
 
 pub use self::report::ExtractReport;
 
@@ -91,11 +91,10 @@ struct Head {
     checkpoint: Checkpoint,
 }
 
-/// The declaration, whose signature verifies; the key that made it, and the digest of the bytes before it.
+/// The declaration, not judged yet, and the digest of the bytes before it.
 struct Declared {
-    said: Declaration,
-    by: KeyId,
-    sha256: greffe_events::piece::Empreinte,
+    note: Vec<u8>,
+    sha256: Empreinte,
 }
 
 /// One verification under way.
@@ -162,10 +161,7 @@ impl Run<'_> {
             Some((Nom::Declaration, _)) => {
                 self.flush();
                 let sha256 = file.empreinte();
-                match Declaration::open(&file.contenu()?) {
-                    Ok((said, by)) => self.declaration = Some(Declared { said, by, sha256 }),
-                    Err(error) => self.doubts.push(Doubt::new(DoubtCode::ExtractUndeclared, error)),
-                }
+                self.declaration = Some(Declared { note: file.contenu()?, sha256 });
             }
         }
         Ok(true)
@@ -174,7 +170,7 @@ impl Run<'_> {
     fn piece<R: Read>(
         &mut self,
         organisation: &Organisation,
-        reference: greffe_events::piece::Empreinte,
+        reference: Empreinte,
         file: &mut Lecteur<R>,
     ) -> Result<(), ConteneurError> {
         let mut arrived = self.pieces.begin(organisation, reference);
@@ -238,11 +234,16 @@ impl Run<'_> {
                 let pieces = std::mem::take(&mut self.pieces);
                 let (counts, said) = pieces.finish(&rejeu.acquis, self.bench, &mut |doubt| doubts.push(doubt));
                 report.pieces = rejeu.demande().pieces.then_some(counts);
-                if let Some(declared) = self.declaration.take() {
-                    let pieces = rejeu.demande().pieces.then_some(said);
-                    let found = Found { rejeu: &rejeu, paroles, is_closed, pieces };
-                    found.compare(&declared, self.head.as_ref(), &mut |doubt| doubts.push(doubt));
-                    paroles.total = declared.said.paroles.total;
+                if let (Some(Declared { note, sha256 }), Some(head)) = (self.declaration.take(), &self.head) {
+                    match declared(&note, journal.judge(head.checkpoint.size())) {
+                        Ok(declared) => {
+                            let pieces = rejeu.demande().pieces.then_some(said);
+                            let found = Found { rejeu: &rejeu, paroles, is_closed, pieces, head, sha256 };
+                            found.compare(&declared, &mut |doubt| doubts.push(doubt));
+                            paroles.total = declared.paroles.total;
+                        }
+                        Err(error) => doubts.push(Doubt::new(DoubtCode::ExtractUndeclared, error)),
+                    }
                 }
             }
             report.not_checked = not_checked(&rejeu, is_closed);
@@ -295,6 +296,11 @@ impl Run<'_> {
     }
 }
 
+/// What the key that judges the checkpoint declared.
+fn declared(note: &[u8], log: Option<&Verifier>) -> Result<Declaration, DeclarationError> {
+    Declaration::open(note, log.ok_or(NoteError::NoKnownSignature)?)
+}
+
 /// Judges leaves and their proofs.
 fn judge_proved(part: &[(u64, Vec<u8>)], head: &Head, bench: &Bench) -> Vec<(u64, Judged)> {
     let mut unreadable = Vec::new();
@@ -343,37 +349,33 @@ fn not_in_tree(index: u64, leaf: &Hash, proof: &TlogProof, head: &Head) -> Optio
         .map(|error| Doubt::new(DoubtCode::ProofWrong, error).at(index))
 }
 
-/// What the leaves and files say, beside what the node declares of them.
+/// What the leaves and files say, beside what the log declares of them.
 struct Found<'a> {
     rejeu: &'a Rejeu,
     paroles: Paroles,
     /// Whether a leaf of the organisation follows the period.
     is_closed: bool,
-    pieces: Option<crate::extrait::declaration::ComptePieces>,
+    pieces: Option<ComptePieces>,
+    head: &'a Head,
+    sha256: Empreinte,
 }
 
 impl Found<'_> {
-    fn compare(&self, declared: &Declared, head: Option<&Head>, doubt: &mut dyn FnMut(Doubt)) {
-        let Declared { said, by, sha256 } = declared;
+    fn compare(&self, said: &Declaration, doubt: &mut dyn FnMut(Doubt)) {
         let mut other = |what: &str, said: &dyn std::fmt::Display, found: &dyn std::fmt::Display| {
             let detail = format!("{what}: declared is {said}, here is {found}");
             doubt(Doubt::new(DoubtCode::ExtractContradicted, detail).field(what));
         };
         let comptes = &self.rejeu.comptes;
-        let origin = self.rejeu.origin.as_deref().unwrap_or_default();
-        if said.registre.as_str() != origin {
-            other("registre", &said.registre, &origin);
-        }
         if said.demande != *self.rejeu.demande() {
             other("demande", &"another question", &"demande.json");
         }
-        if let Some(head) = head {
-            if said.taille != head.checkpoint.size() {
-                other("taille", &said.taille, &head.checkpoint.size());
-            }
-            if said.racine != head.checkpoint.root().to_string() {
-                other("racine", &said.racine, &head.checkpoint.root());
-            }
+        let (size, root) = (self.head.checkpoint.size(), self.head.checkpoint.root());
+        if said.taille != size {
+            other("taille", &said.taille, &size);
+        }
+        if said.racine != root.to_string() {
+            other("racine", &said.racine, &root);
         }
         for (what, said, found) in [
             ("paroles.avant", said.paroles.avant, self.paroles.avant),
@@ -391,7 +393,7 @@ impl Found<'_> {
             other("paroles.total", &said.paroles.total, &total);
         }
         if said.pieces != self.pieces {
-            let shown = |pieces: Option<crate::extrait::declaration::ComptePieces>| {
+            let shown = |pieces: Option<ComptePieces>| {
                 pieces.map_or_else(
                     || "none".to_owned(),
                     |p| format!("{} here, {} erased, {} absent", p.jointes, p.effacees, p.absentes),
@@ -399,17 +401,8 @@ impl Found<'_> {
             };
             other("pieces", &shown(said.pieces), &shown(self.pieces));
         }
-        if said.sha256 != *sha256 {
-            other("sha256", &said.sha256, sha256);
-        }
-        match self.rejeu.acquis.log() {
-            Some(log) if log.noeud == *by => {}
-            Some(log) => {
-                let detail = format!("it is signed by {by}, the log's node is {}", log.noeud);
-                doubt(Doubt::new(DoubtCode::ExtractUndeclared, detail));
-            }
-            // No opening: told once.
-            None => {}
+        if said.sha256 != self.sha256 {
+            other("sha256", &said.sha256, &self.sha256);
         }
     }
 }
@@ -446,7 +439,7 @@ fn proved(report: &ExtractReport) -> Vec<String> {
         ranks,
         rights.to_owned(),
         format!(
-            "the node whose key the leaves here name last declared this file, and that the organisation has {total} leaves up to this checkpoint"
+            "the log, with the key of this checkpoint, declared this file, and that the organisation has {total} leaves up to it"
         ),
     ]
 }
@@ -460,13 +453,12 @@ fn not_checked(rejeu: &Rejeu, is_closed: bool) -> Vec<NotChecked> {
         NotChecked::new("after", "anything that was recorded after the checkpoint"),
         NotChecked::new(
             "dossiers",
-            "that others said nothing more about its dossiers, or about the keys shown here, than stands here: how many leaves that are is the node's word",
+            "that others said nothing more about its dossiers, or about the keys shown here, than stands here: how many leaves that are is the log's word",
         ),
     ];
     not.push(NotChecked::new("ranks", "that the log counted ranks rightly: verifying the whole history shows it"));
-    not.push(NotChecked::new("node-key", "that no later leaf, which is not here, replaced the node's key"));
     if !is_closed {
-        let detail = "that the organisation said nothing more up to the checkpoint: its number of leaves is the node's word, which a later leaf of its own would contradict";
+        let detail = "that the organisation said nothing more up to the checkpoint: its number of leaves is the log's word, which a later leaf of its own would contradict";
         not.push(NotChecked::new("last-rank", detail));
     }
     let comptes = &rejeu.comptes;

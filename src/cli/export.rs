@@ -1,6 +1,6 @@
 //! `greffe export`: what the log holds about one organisation, in one file that verifies offline.
 //!
-//! From a folder, by whoever holds it with the node's key; or from a node, with a key that reads all of that organisation. The same
+//! From a folder, by whoever holds it with the log's key; or from a node, with a key that reads all of that organisation. The same
 //! head gives the same file either way.
 
 use std::fs::File;
@@ -99,7 +99,7 @@ fn from_folder(dir: &Path, demande: &Demande, file: &File) -> anyhow::Result<()>
             anyhow::anyhow!("{organisation} est inconnu de ce registre : ni membre, ni feuille, ni dossier")
         }
         ExtraitError::Cle(why) => anyhow::anyhow!(
-            "seul qui tient la clé du nœud (cles/noeud.pem) signe un extrait depuis un dossier ; sinon demandez-le au nœud avec --key : {why}"
+            "seul qui tient la clé du journal (cles/journal.pem) signe un extrait depuis un dossier ; sinon demandez-le au nœud avec --key : {why}"
         ),
         ExtraitError::Altere(why) => anyhow::anyhow!("ce dossier n'est pas ce que le registre a signé : {why}"),
         ExtraitError::Illisible(why) => anyhow::anyhow!("{} est illisible : {why}", dir.display()),

@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use greffe_events::Event;
 use greffe_events::catalogue::{Data, Role};
+use greffe_events::dossier::CleJournal;
 use greffe_events::event::DossierId;
-use greffe_events::ident::{Organisation, Origin};
+use greffe_events::ident::Organisation;
 use greffe_events::key::KeyId;
 
 use super::declaration::Paroles;
@@ -16,10 +17,8 @@ use super::{ExtraitError, Fonds, Lue};
 /// The leaves of one extract.
 #[derive(Debug, Clone)]
 pub struct Choix {
-    /// The log.
-    pub registre: Origin,
-    /// Its dossier's word on the node's key, at the checkpoint.
-    pub noeud: KeyId,
+    /// The log's key, which signed the checkpoint.
+    pub journal: CleJournal,
     /// All leaves, in order.
     pub feuilles: Vec<u64>,
     /// The indices of the period.
@@ -87,16 +86,12 @@ pub fn choisis(
         met: BTreeSet::from([demande.organisation.abrege()]),
     };
     let opening = read(fonds, 0)?;
-    let Data::RegistreOuvert(said) = &opening.event.data else {
-        return Err(ExtraitError::Altere("leaf 0 does not open a log".to_owned()));
-    };
-    let mut noeud = said.noeud;
+    let mut journal = None;
     for index in fonds.du_registre(&opening.event.registre.dossier())? {
-        if let Data::RegistreNoeudRemplace(data) = &read(fonds, index)?.event.data {
-            noeud = data.cle;
-        }
+        journal = CleJournal::named(&read(fonds, index)?.event.data, index).or(journal);
         choice.found.insert(index);
     }
+    let journal = journal.ok_or_else(|| ExtraitError::Altere("leaf 0 does not open a log".to_owned()))?;
     let period = bounds(fonds, &demande.periode())?;
     let (mut paroles, mut dossiers) = (Paroles::default(), 0);
     let mut at = period.start;
@@ -136,7 +131,7 @@ pub fn choisis(
         return Err(ExtraitError::Inconnu(demande.organisation.clone()));
     }
     let feuilles = choice.found.into_iter().collect();
-    Ok(Choix { registre: opening.event.registre, noeud, feuilles, periode: period, paroles, dossiers })
+    Ok(Choix { journal, feuilles, periode: period, paroles, dossiers })
 }
 
 /// Reads one leaf.

@@ -6,7 +6,7 @@
 //! feuilles/<index, 20 digits>.tlog-proof        in the order of the indices; after each leaf the files that it is the
 //! pieces/<organisation>/<reference>.json        first to cite: their card, then their bytes
 //! pieces/<organisation>/<reference>
-//! declaration.dsse.json
+//! declaration
 //! two blocks of zeros, and nothing more
 //! ```
 //!
@@ -34,7 +34,7 @@ const CHUNK_BYTES: usize = 64 * 1024;
 /// Largest question or card, in bytes: a few short fields, and a file name of 255 characters with each escaped.
 const JSON_BYTES_MAX: u64 = 8 * 1024;
 
-/// Largest declaration, in bytes: some names and numbers in base64, and a signature.
+/// Largest declaration, in bytes: some names and numbers, and a signature.
 const DECLARATION_BYTES_MAX: u64 = 16 * 1024;
 
 /// What one file of an extract is.
@@ -50,7 +50,7 @@ pub enum Nom {
     Fiche(Organisation, Empreinte),
     /// The bytes of a piece.
     Piece(Organisation, Empreinte),
-    /// What the node says that it gave.
+    /// What the log declares that it gave.
     Declaration,
 }
 
@@ -72,7 +72,7 @@ impl Nom {
             None => match text {
                 "demande.json" => Self::Demande,
                 "checkpoint" => Self::Checkpoint,
-                "declaration.dsse.json" => Self::Declaration,
+                "declaration" => Self::Declaration,
                 _ => return None,
             },
             Some(("feuilles", rest)) => Self::Feuille(rest.strip_suffix(".tlog-proof")?.parse().ok()?),
@@ -103,7 +103,7 @@ impl fmt::Display for Nom {
             Self::Piece(organisation, reference) => {
                 write!(f, "pieces/{}/{reference}", organisation.abrege().replacen(':', "_", 1))
             }
-            Self::Declaration => f.write_str("declaration.dsse.json"),
+            Self::Declaration => f.write_str("declaration"),
         }
     }
 }

@@ -1,21 +1,30 @@
-//! What the node declares of an extract that it gave: a statement under its own key (role `registre`, DESIGN §5).
+//! What the log declares of an extract that was given: a signed note (C2SP signed-note v1.0.0) under the key that signed its checkpoint.
 //!
-//! DSSE v1 in its JSON form as events have it, with a payload type of its own, so that no declaration can be posted as an event
-//! and no event can be taken for a declaration. One signature. What the file proves by itself is told there again; the node's word
-//! alone is that nothing of the organisation follows up to the checkpoint, and how much others said of its dossiers.
+//! ```text
+//! <origin>/extrait ⏎
+//! one line of JSON, the declaration ⏎
+//! ⏎
+//! — <origin> <signature> ⏎
+//! ```
+//!
+//! The log's key and not the node's: who verifies has pinned it, whereas the node's is known from leaves, of which an extract could leave
+//! out the one that replaced it. **No declaration can be taken for a checkpoint**, nor the other way round: a note's signature covers its text
+//! alone, whatever name stands beside it, so the texts differ. The second line of a checkpoint is a decimal number, that of a declaration
+//! begins with `{`; and no checkpoint of this log begins with `<origin>/extrait`.
+//!
+//! What the file proves by itself is told there again; the log's word alone is that nothing of the organisation follows up to the
+//! checkpoint, and how much others said of its dossiers.
 
-use data_encoding::BASE64;
-use greffe_events::dsse::pae;
-use greffe_events::ident::Origin;
-use greffe_events::key::{KeyId, SecretKey, Signature};
 use greffe_events::piece::Empreinte;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::demande::Demande;
+use crate::tlog::note::NoteError;
+use crate::tlog::{Algorithm, Note, NoteSigner, Verifier};
 
-/// The payload type.
-pub const PAYLOAD_TYPE: &str = "application/vnd.greffe.extrait+json";
+/// What follows the log's name on the first line.
+const SUITE: &str = "/extrait";
 
 /// The version that is written.
 pub const VERSION: u32 = 1;
@@ -26,8 +35,6 @@ pub const VERSION: u32 = 1;
 pub struct Declaration {
     /// [`VERSION`].
     pub version: u32,
-    /// The log.
-    pub registre: Origin,
     /// What was asked.
     pub demande: Demande,
     /// Leaves of the tree that everything is proved against.
@@ -70,72 +77,47 @@ pub struct ComptePieces {
     pub absentes: u64,
 }
 
-/// Why bytes are no declaration.
+/// Why bytes are no declaration of a log.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DeclarationError {
-    /// Not the JSON of one.
+    /// No note, or not signed by the log.
+    #[error(transparent)]
+    Note(#[from] NoteError),
+    /// The log signed it, and it is something else: a checkpoint, for one.
+    #[error("it begins with {0:?}")]
+    Other(String),
+    /// Not the JSON of one, or that of a later version.
     #[error("malformed: {0}")]
     Form(String),
-    /// Of something else, or of a later version.
-    #[error("it is a {0}")]
-    Other(String),
-    /// Not signed by the key that it names.
-    #[error("the signature of {0} does not verify")]
-    Signature(KeyId),
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Wire {
-    #[serde(rename = "payloadType")]
-    payload_type: String,
-    payload: String,
-    signatures: [WireSignature; 1],
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WireSignature {
-    keyid: KeyId,
-    sig: String,
 }
 
 impl Declaration {
-    /// The envelope, signed by the node.
-    pub fn sign(&self, key: &SecretKey) -> Vec<u8> {
-        // Numbers, texts and no map: nothing in either can fail to serialise.
-        let payload = serde_json::to_vec(self).unwrap_or_default();
-        let sig = BASE64.encode(&key.sign(&pae(PAYLOAD_TYPE, &payload)).0);
-        let wire = Wire {
-            payload_type: PAYLOAD_TYPE.to_owned(),
-            payload: BASE64.encode(&payload),
-            signatures: [WireSignature { keyid: key.id(), sig }],
-        };
-        serde_json::to_vec(&wire).unwrap_or_default()
+    /// The note, signed by the log.
+    pub fn sign(&self, log: &NoteSigner) -> Result<Note, NoteError> {
+        // Numbers, texts and no map: nothing in it can fail to serialise.
+        let said = serde_json::to_string(self).unwrap_or_default();
+        log.sign(format!("{}{SUITE}\n{said}\n", log.verifier().name()))
     }
 
-    /// Reads an envelope, verifies its signature, and tells whose it is. Whether that key is the node's, the log says.
-    pub fn open(envelope: &[u8]) -> Result<(Self, KeyId), DeclarationError> {
-        let form = |error: serde_json::Error| DeclarationError::Form(error.to_string());
-        let wire: Wire = serde_json::from_slice(envelope).map_err(form)?;
-        if wire.payload_type != PAYLOAD_TYPE {
-            return Err(DeclarationError::Other(wire.payload_type.chars().take(100).collect()));
+    /// Opens a declaration that `log` must have signed.
+    pub fn open(note: &[u8], log: &Verifier) -> Result<Self, DeclarationError> {
+        if log.algorithm() != Algorithm::Ed25519 {
+            return Err(NoteError::NoKnownSignature.into());
         }
-        let base64 = |text: &str| {
-            BASE64.decode(text.as_bytes()).map_err(|error| DeclarationError::Form(format!("not base64: {error}")))
-        };
-        let payload = base64(&wire.payload)?;
-        let [WireSignature { keyid, sig }] = wire.signatures;
-        let sig = base64(&sig)?.try_into().map(Signature);
-        let sig = sig.map_err(|_| DeclarationError::Form("a signature has 64 bytes".to_owned()))?;
-        if !keyid.verify(&pae(PAYLOAD_TYPE, &payload), &sig) {
-            return Err(DeclarationError::Signature(keyid));
+        let note = Note::parse(note)?;
+        note.verify(std::slice::from_ref(log))?;
+        let (first, said) = note.text().split_once('\n').unwrap_or_default();
+        if first.strip_suffix(SUITE) != Some(log.name().as_str()) {
+            return Err(DeclarationError::Other(first.chars().take(100).collect()));
         }
-        let said: Self = serde_json::from_slice(&payload).map_err(form)?;
+        let form = |why: &dyn std::fmt::Display| DeclarationError::Form(why.to_string());
+        let said = said.strip_suffix('\n').filter(|said| said.starts_with('{') && !said.contains('\n'));
+        let said = said.ok_or_else(|| form(&"one line of JSON follows"))?;
+        let said: Self = serde_json::from_str(said).map_err(|error| form(&error))?;
         if said.version != VERSION {
-            return Err(DeclarationError::Other(format!("declaration of version {}", said.version)));
+            return Err(form(&format_args!("version {}", said.version)));
         }
-        Ok((said, keyid))
+        Ok(said)
     }
 }
 
@@ -143,12 +125,12 @@ impl Declaration {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use greffe_events::dsse::Envelope;
+    use crate::tlog::{Checkpoint, Hash, KeyName};
+    use greffe_events::key::SecretKey;
 
     fn said() -> Declaration {
         Declaration {
             version: VERSION,
-            registre: "greffe.example".parse().unwrap(),
             demande: Demande {
                 organisation: "urn:siren:214502494".parse().unwrap(),
                 du: Some("2026-01-01".parse().unwrap()),
@@ -165,31 +147,73 @@ mod tests {
         }
     }
 
+    /// The same secret key, under a name.
+    fn log(name: &str) -> NoteSigner {
+        let key = SecretKey::from_seed(&[1; 32]);
+        NoteSigner::new(KeyName::new(name).unwrap(), key.signing_key().clone()).unwrap()
+    }
+
+    /// The note's signature, said to be made under another name: a signature covers the text alone.
+    fn relabelled(note: &Note, as_name: &NoteSigner) -> Vec<u8> {
+        let bytes = as_name.sign(note.text()).unwrap().to_string().into_bytes();
+        assert!(bytes.starts_with(note.text().as_bytes()));
+        bytes
+    }
+
     #[test]
     fn a_declaration_is_read_as_it_was_signed_and_no_byte_of_it_can_change() {
-        let key = SecretKey::from_seed(&[1; 32]);
-        let envelope = said().sign(&key);
-        assert_eq!(Declaration::open(&envelope), Ok((said(), key.id())));
-        for at in 0..envelope.len() {
-            let mut altered = envelope.clone();
+        let log = log("greffe.example");
+        let note = said().sign(&log).unwrap().to_string().into_bytes();
+        assert_eq!(Declaration::open(&note, log.verifier()), Ok(said()));
+        for at in 0..note.len() {
+            let mut altered = note.clone();
             altered[at] ^= 1;
-            let opened = Declaration::open(&altered);
+            let opened = Declaration::open(&altered, log.verifier());
             assert!(opened.is_err(), "byte {at}: {opened:?}");
         }
         let mut later = said();
         later.version = 2;
-        assert!(matches!(Declaration::open(&later.sign(&key)), Err(DeclarationError::Other(_))));
+        let later = later.sign(&log).unwrap().to_string();
+        assert!(matches!(Declaration::open(later.as_bytes(), log.verifier()), Err(DeclarationError::Form(_))));
     }
 
     #[test]
-    fn an_event_is_no_declaration_and_a_declaration_is_no_event() {
-        let key = SecretKey::from_seed(&[1; 32]);
-        assert!(Envelope::parse(&said().sign(&key)).is_err());
-        let payload = serde_json::to_vec(&said()).unwrap();
-        let event = Envelope::sign(payload, &[&key]).unwrap().to_json();
-        assert!(matches!(Declaration::open(event.as_bytes()), Err(DeclarationError::Other(_))));
-        // The same bytes, said to be the other type: the signature covers it.
-        let relabelled = event.replace(greffe_events::dsse::PAYLOAD_TYPE, PAYLOAD_TYPE);
-        assert!(matches!(Declaration::open(relabelled.as_bytes()), Err(DeclarationError::Signature(_))));
+    fn a_checkpoint_is_no_declaration_and_a_declaration_is_no_checkpoint_under_whatever_name() {
+        let own = log("greffe.example");
+        // Logs of other names that somebody runs with the same key, one of which is called as declarations begin.
+        let others = ["greffe.example/extrait", "greffe.example/extrait/extrait", "autre.example"];
+        let declared = said().sign(&own).unwrap();
+        for other in others.map(log).iter().chain([&own]) {
+            let opened = Checkpoint::open(&relabelled(&declared, other), other.verifier());
+            assert!(opened.is_err(), "{other:?}: {opened:?}");
+            assert!(Checkpoint::parse(declared.text()).is_err());
+            let head = Checkpoint::new(other.verifier().name().as_str(), 9, Hash::from_bytes([7; 32])).unwrap();
+            let head = head.sign(other).unwrap();
+            for reader in [other, &own] {
+                let opened = Declaration::open(&relabelled(&head, reader), reader.verifier());
+                assert!(opened.is_err(), "{other:?} read as {reader:?}: {opened:?}");
+            }
+            if other.verifier() != own.verifier() {
+                let opened = Declaration::open(&relabelled(&declared, other), other.verifier());
+                assert!(matches!(opened, Err(DeclarationError::Other(_))), "{other:?}: {opened:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn lines_more_than_one_are_no_declaration() {
+        let log = log("greffe.example");
+        let json = serde_json::to_string(&said()).unwrap();
+        for text in [
+            format!("greffe.example/extrait\n{json}\nmore\n"),
+            format!("greffe.example/extrait\n\n{json}\n"),
+            format!("greffe.example/extrait\n {json}\n"),
+            format!("greffe.example/extrait\n{}\n", json.replace(",\"taille\"", ",\n\"taille\"")),
+            "greffe.example/extrait\n".to_owned(),
+        ] {
+            let note = log.sign(text.as_str()).unwrap().to_string();
+            let opened = Declaration::open(note.as_bytes(), log.verifier());
+            assert!(matches!(opened, Err(DeclarationError::Form(_))), "{text}: {opened:?}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Writing an extract: the leaves with their proofs, the files, then what the node declares of them.
+//! Writing an extract: the leaves with their proofs, the files, then what the log declares of them.
 
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
@@ -23,9 +23,12 @@ pub fn ecris<W: Write>(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<W, ExtraitError> {
     // Before the first byte: who can't sign the end writes no beginning.
-    let key = fonds.cle_du_noeud(choix.noeud)?;
+    let log = fonds.signataire(&choix.journal)?;
     let checkpoint = fonds.checkpoint().to_owned();
     let (size, root) = tete(&checkpoint)?;
+    Checkpoint::open(checkpoint.as_bytes(), log.verifier()).map_err(|error| {
+        ExtraitError::Altere(format!("the checkpoint is not the word of the log's key {}: {error}", log.verifier()))
+    })?;
     let every = TlogProof::new(0, Vec::new(), checkpoint.as_str()).map_err(ExtraitError::illisible)?;
     let mut file = Ecrivain::new(sortie);
     let question = serde_json::to_vec(demande).map_err(ExtraitError::illisible)?;
@@ -53,7 +56,6 @@ pub fn ecris<W: Write>(
     }
     let said = Declaration {
         version: VERSION,
-        registre: choix.registre.clone(),
         demande: demande.clone(),
         taille: size,
         racine: root.to_string(),
@@ -63,7 +65,8 @@ pub fn ecris<W: Write>(
         pieces: demande.pieces.then_some(pieces.compte),
         sha256: file.empreinte(),
     };
-    file.fichier(&Nom::Declaration, &said.sign(&key))?;
+    let said = said.sign(&log).map_err(ExtraitError::illisible)?;
+    file.fichier(&Nom::Declaration, said.to_string().as_bytes())?;
     Ok(file.finis()?)
 }
 

@@ -13,9 +13,10 @@ use std::sync::Mutex;
 use greffe_events::Event;
 use greffe_events::authority::{KeyRecord, enrolments};
 use greffe_events::catalogue::Data;
+use greffe_events::dossier::CleJournal;
 use greffe_events::event::DossierId;
 use greffe_events::ident::{Organisation, Subject};
-use greffe_events::key::{KeyId, SecretKey};
+use greffe_events::key::KeyId;
 use greffe_events::leaf::Leaf;
 use greffe_events::piece::Empreinte;
 use rayon::prelude::*;
@@ -29,7 +30,7 @@ use crate::ledger::pieces::Pieces;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{EventStore, READ_LEAVES_MAX};
 use crate::tlog::{
-    Edge, EdgeNodes, Hash, TILE_WIDTH, TileReader, decode_tile, encode_tile, inclusion_proof, leaf_hash,
+    Edge, EdgeNodes, Hash, NoteSigner, TILE_WIDTH, TileReader, decode_tile, encode_tile, inclusion_proof, leaf_hash,
 };
 
 /// Bytes of a full tile.
@@ -198,8 +199,8 @@ impl Fonds for FolderFonds {
         &self.pieces
     }
 
-    fn cle_du_noeud(&mut self, wanted: KeyId) -> Result<SecretKey, ExtraitError> {
-        cles::node_key(&self.folder, wanted).map_err(|error| ExtraitError::Cle(error.to_string()))
+    fn signataire(&mut self, wanted: &CleJournal) -> Result<NoteSigner, ExtraitError> {
+        cles::log_signer(&self.folder, wanted).map_err(|error| ExtraitError::Cle(error.to_string()))
     }
 }
 

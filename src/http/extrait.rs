@@ -20,8 +20,9 @@ use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use greffe_events::authority::{KeyRecord, RightsReader};
+use greffe_events::dossier::CleJournal;
 use greffe_events::ident::{Organisation, Subject};
-use greffe_events::key::{KeyId, SecretKey};
+use greffe_events::key::KeyId;
 use greffe_events::piece::Empreinte;
 use greffe_projections::journal::{self, extrait as vue};
 use hyper::body::Frame;
@@ -43,7 +44,7 @@ use crate::ledger::cles;
 use crate::ledger::head::Head;
 use crate::ledger::index::IndexError;
 use crate::ledger::pieces::Pieces;
-use crate::tlog::{Hash, TileNodes, TileReader, inclusion_proof};
+use crate::tlog::{Hash, NoteSigner, TileNodes, TileReader, inclusion_proof};
 
 /// Leaves that the view proposes at a time.
 const PAGE: u32 = 4_096;
@@ -253,7 +254,7 @@ impl Fonds for NodeFonds {
         self.app.ledger.pieces()
     }
 
-    fn cle_du_noeud(&mut self, wanted: KeyId) -> Result<SecretKey, ExtraitError> {
-        cles::node_key(self.app.ledger.folder(), wanted).map_err(|error| ExtraitError::Cle(error.to_string()))
+    fn signataire(&mut self, wanted: &CleJournal) -> Result<NoteSigner, ExtraitError> {
+        cles::log_signer(self.app.ledger.folder(), wanted).map_err(|error| ExtraitError::Cle(error.to_string()))
     }
 }

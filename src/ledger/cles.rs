@@ -5,7 +5,7 @@
 //! the place of the old one, which is gone; where the process is killed in between, at the next start.
 
 use greffe_events::catalogue::Data;
-use greffe_events::dossier::Registre;
+use greffe_events::dossier::{CleJournal, Registre};
 use greffe_events::ident::Origin;
 use greffe_events::key::{KeyId, SecretKey};
 use greffe_events::{Code, Refusal};
@@ -13,7 +13,7 @@ use greffe_events::{Code, Refusal};
 use super::LedgerError;
 use super::folder::{Folder, FolderError, read_secret_key, replace_file};
 use super::head::Head;
-use crate::tlog::{KeyName, NoteSigner};
+use crate::tlog::{KeyName, NoteSigner, Verifier};
 
 /// One of the two keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,17 +111,19 @@ impl NodeKeys {
     }
 }
 
-/// The node's private key of that name, the one in use or the one to come; nothing is moved.
-pub fn node_key(folder: &Folder, wanted: KeyId) -> Result<SecretKey, LedgerError> {
-    let (file, next) = files(folder, Purpose::Node);
-    let key = read_secret_key(&file)?;
-    if key.id() == wanted {
-        return Ok(key);
+/// Signs as the log with the private key of that name, the one in use or the one to come; nothing is moved.
+pub fn log_signer(folder: &Folder, wanted: &CleJournal) -> Result<NoteSigner, LedgerError> {
+    let (file, next) = files(folder, Purpose::Log);
+    let mut key = read_secret_key(&file)?;
+    if key.id() != wanted.cle && next.exists() {
+        key = read_secret_key(&next)?;
     }
-    match read_secret_key(&next) {
-        Ok(key) if key.id() == wanted => Ok(key),
-        _ => Err(LedgerError::OtherKey { path: file }),
+    if key.id() != wanted.cle {
+        return Err(LedgerError::OtherKey { path: file });
     }
+    let not_opened = |error: &dyn std::fmt::Display| LedgerError::NotOpened(error.to_string());
+    let named = Verifier::parse(&wanted.vkey).map_err(|error| not_opened(&error))?;
+    NoteSigner::new(named.name().clone(), key.signing_key().clone()).map_err(|error| not_opened(&error))
 }
 
 /// The file in use, and that of the key to come.

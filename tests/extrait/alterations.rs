@@ -2,6 +2,8 @@
 
 use greffe::audit::Verdict;
 use greffe::extrait::conteneur::Nom;
+use greffe::ledger::Ledger;
+use greffe::ledger::folder::read_secret_key;
 use greffe_events::ident::Organisation;
 use greffe_events::key::SecretKey;
 use greffe_events::piece::Empreinte;
@@ -256,7 +258,7 @@ fn a_file_that_is_another_or_missing_or_too_many_is_named() {
     let gone = Empreinte::of(&document(COMMUNE, 3)).to_string();
     std::fs::remove_file(space.join(&gone[..2]).join(&gone)).unwrap();
     let extrait = monde.de(COMMUNE);
-    assert_eq!(declaration(&fichiers(&extrait)).pieces.unwrap().absentes, 1);
+    assert_eq!(declaration(&fichiers(&extrait), &monde.vkey).pieces.unwrap().absentes, 1);
     assert_eq!(codes(&monde.verifie(&extrait)), ["piece-absent"]);
 }
 
@@ -264,17 +266,26 @@ fn a_file_that_is_another_or_missing_or_too_many_is_named() {
 type Change = fn(&mut greffe::extrait::declaration::Declaration);
 
 #[test]
-fn nothing_but_the_log_s_own_node_declares() {
+fn nothing_but_the_log_s_own_key_declares() {
     let monde = Monde::new();
     let extrait = monde.de(COMMUNE);
     let files = fichiers(&extrait);
-    for other in [SecretKey::from_seed(&[77; 32]), key(1), key(10)] {
-        let report = monde.verifie(&redeclare(&files, &other, |_| ()));
+    let noeud = read_secret_key(&monde.folder.node_key()).unwrap();
+    for other in [SecretKey::from_seed(&[77; 32]), key(1), key(10), noeud] {
+        let report = monde.verifie(&redeclare(&files, &signataire(&monde.vkey, &other), |_| ()));
         assert_eq!(codes(&report), ["extract-undeclared"], "{report}");
     }
-    // Of another question, another log, another head, other numbers.
-    let table: [(&str, Change); 9] = [
-        ("registre", |said| said.registre = "autre.example".parse().unwrap()),
+    // The checkpoint, which the log did sign, in the place of the declaration; and the declaration in its place.
+    let swapped = |at: usize, by: usize| {
+        let mut files = files.clone();
+        files[at].octets = files[by].octets.clone();
+        monde.verifie(&rassemble(&files))
+    };
+    let last = files.len() - 1;
+    assert_eq!(codes(&swapped(last, 1)), ["extract-undeclared"]);
+    assert_eq!(codes(&swapped(1, last)), ["checkpoint-invalid"]);
+    // Of another question, another head, other numbers.
+    let table: [(&str, Change); 8] = [
         ("demande", |said| said.demande.au = Some("2020-01-01".parse().unwrap())),
         ("taille", |said| said.taille += 1),
         ("racine", |said| said.racine.replace_range(..1, "?")),
@@ -293,22 +304,58 @@ fn nothing_but_the_log_s_own_node_declares() {
     let mut mixed = files.clone();
     *mixed.last_mut().unwrap() = fichiers(&monde.de(VOISINE)).last().unwrap().clone();
     assert_eq!(codes(&monde.verifie(&rassemble(&mixed))), ["extract-contradicted"]);
-    // A node whose key was replaced declares no more.
+}
+
+#[test]
+fn a_former_node_key_declares_nothing_though_the_leaf_that_replaced_it_is_left_out() {
+    let monde = Monde::new();
+    let former = read_secret_key(&monde.folder.node_key()).unwrap();
     let next = SecretKey::from_seed(&[78; 32]);
     greffe::ledger::folder::write_secret_key(&monde.folder.node_key().with_extension("suivante.pem"), &next).unwrap();
     monde.ensuite(|ledger| {
         let data = json!({ "cle": next.id() });
-        let replaced = event("registre.noeud-remplace", OPERATOR, &format!("registre/{ORIGIN}"), data);
-        let signers = [key(1), next.clone()];
-        let envelope =
-            greffe_events::dsse::Envelope::sign(replaced.to_string().into_bytes(), &signers.iter().collect::<Vec<_>>());
-        let answer = submit_bytes(ledger, envelope.unwrap().to_json().as_bytes()).unwrap();
-        assert!(matches!(answer, greffe::ledger::sequencer::Answer::Recorded { .. }), "{answer:?}");
+        replaced(ledger, "registre.noeud-remplace", data, &[&key(1), &next]);
     });
     let extrait = monde.de(COMMUNE);
     assert_eq!(monde.verifie(&extrait).verdict, Verdict::Good);
-    let former = redeclare(&fichiers(&extrait), &monde.noeud, |_| ());
-    assert_eq!(codes(&monde.verifie(&former)), ["extract-undeclared"]);
+    let files = fichiers(&extrait);
+    let at = files.iter().position(|file| is_a(file, "greffe.registre.noeud-remplace.v1")).unwrap();
+    for files in [files.clone(), sans(&files, at)] {
+        let report = monde.verifie(&redeclare(&files, &signataire(&monde.vkey, &former), |said| said.appui -= 1));
+        assert!(codes(&report).contains(&"extract-undeclared"), "{report}");
+    }
+    // Nothing here needs the node's key any more; but a leaf of the log's own dossier that is left out is counted.
+    assert_eq!(codes(&monde.verifie(&rassemble(&sans(&files, at)))), ["extract-contradicted"]);
+}
+
+#[test]
+fn a_former_key_of_the_log_declares_nothing_under_the_checkpoint_of_the_one_that_follows() {
+    let monde = Monde::new();
+    let next = SecretKey::from_seed(&[79; 32]);
+    greffe::ledger::folder::write_secret_key(&monde.folder.log_key().with_extension("suivante.pem"), &next).unwrap();
+    let vkey = signataire(&monde.vkey, &next).verifier().clone();
+    monde.ensuite(|ledger| {
+        let data = json!({ "vkey": vkey.to_string() });
+        replaced(ledger, "registre.journal-remplace", data, &[&key(4), &key(5), &next]);
+    });
+    let extrait = monde.de(COMMUNE);
+    let report = verifie(&extrait, Some(&vkey));
+    assert_eq!(report.verdict, Verdict::Good, "{report}");
+    let report = verifie(&redeclare(&fichiers(&extrait), &monde.journal, |_| ()), Some(&vkey));
+    assert_eq!(codes(&report), ["extract-undeclared"], "{report}");
+}
+
+/// An event of the log's own dossier, by those keys.
+fn replaced(ledger: &Ledger, event_type: &str, data: serde_json::Value, signers: &[&SecretKey]) {
+    let replaced = event(event_type, OPERATOR, &format!("registre/{ORIGIN}"), data);
+    let envelope = greffe_events::dsse::Envelope::sign(replaced.to_string().into_bytes(), signers).unwrap();
+    let answer = submit_bytes(ledger, envelope.to_json().as_bytes()).unwrap();
+    assert!(matches!(answer, greffe::ledger::sequencer::Answer::Recorded { .. }), "{answer:?}");
+}
+
+/// Whether it is a leaf of that type.
+fn is_a(file: &Fichier, event_type: &str) -> bool {
+    file.event().is_some_and(|event| event.data.event_type().as_str() == event_type)
 }
 
 #[test]
@@ -328,14 +375,18 @@ fn another_log_s_key_does_not_vouch_for_it_and_none_is_said_to_be_none() {
     let (monde, other) = (Monde::new(), Monde::new());
     let extrait = monde.de(COMMUNE);
     let report = verifie(&extrait, Some(&other.vkey));
-    assert_eq!((report.verdict.exit_code(), codes(&report)), (1, vec!["checkpoint-invalid", "vkey-other"]), "{report}");
+    assert_eq!(
+        (report.verdict.exit_code(), codes(&report)),
+        (1, vec!["checkpoint-invalid", "extract-undeclared", "vkey-other"]),
+        "{report}"
+    );
     let report = verifie(&extrait, None);
     assert!(
         !report.to_string().contains("proved: each leaf"),
         "a key that anybody may have made proves nothing: {report}"
     );
     assert_eq!((report.verdict.exit_code(), codes(&report)), (3, vec![]), "{report}");
-    // The files of one log under the declaration of another's node.
-    let mixed = redeclare(&fichiers(&extrait), &other.noeud, |_| ());
+    // The files of one log under the declaration of another.
+    let mixed = redeclare(&fichiers(&extrait), &other.journal, |_| ());
     assert_eq!(codes(&monde.verifie(&mixed)), ["extract-undeclared"]);
 }

@@ -79,7 +79,7 @@ fn wrong_words_are_told_in_french_and_leave_no_file() {
         (&["--siren", "491011698", "--dir", &dir], 1, "inconnu de ce registre"),
         (&["--siren", siren, "--dir", arg(&nowhere)], 1, "n'est pas un dossier"),
         (&["--siren", siren, "--dir", arg(monde.dir.path())], 1, "illisible"),
-        (&["--siren", siren, "--dir", arg(&keyless)], 1, "la clé du nœud"),
+        (&["--siren", siren, "--dir", arg(&keyless)], 1, "la clé du journal"),
         (&["--siren", siren], 1, "donnez --key"),
         (&["--siren", siren, "--key", "/absente.pem"], 1, "/absente.pem"),
         (&["--dir", &dir], 2, "--siren"),

@@ -15,7 +15,7 @@ use greffe::ledger::Ledger;
 use greffe::ledger::folder::{Folder, read_secret_key};
 use greffe::store::EventStore;
 use greffe::store::sqlite::SqliteStore;
-use greffe::tlog::{TlogProof, Verifier};
+use greffe::tlog::{NoteSigner, TlogProof, Verifier};
 use greffe_events::Event;
 use greffe_events::key::SecretKey;
 use greffe_events::leaf::Leaf;
@@ -34,7 +34,8 @@ pub struct Monde {
     pub dir: tempfile::TempDir,
     pub folder: Folder,
     pub vkey: Verifier,
-    pub noeud: SecretKey,
+    /// The log's own key, which signs checkpoints and declarations.
+    pub journal: NoteSigner,
     /// The reference of the objet of the commune's first act, which was erased.
     pub effacee: Empreinte,
 }
@@ -155,8 +156,8 @@ impl Monde {
         let effacee = raconte(&ledger);
         let vkey = ledger.verifier();
         ledger.close().unwrap();
-        let noeud = read_secret_key(&folder.node_key()).unwrap();
-        Self { dir, folder, vkey, noeud, effacee }
+        let journal = signataire(&vkey, &read_secret_key(&folder.log_key()).unwrap());
+        Self { dir, folder, vkey, journal, effacee }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -213,9 +214,9 @@ impl Monde {
         verifie(extrait, Some(&self.vkey))
     }
 
-    /// The same files, changed, under a new declaration of the node's: what a dishonest node would give.
+    /// The same files, changed, under a new declaration of the log's: what a dishonest node would give.
     pub fn redeclare(&self, fichiers: &[Fichier], change: impl FnOnce(&mut Declaration)) -> Vec<u8> {
-        redeclare(fichiers, &self.noeud, change)
+        redeclare(fichiers, &self.journal, change)
     }
 }
 
@@ -277,20 +278,27 @@ pub fn rassemble(fichiers: &[Fichier]) -> Vec<u8> {
     file.finis().unwrap()
 }
 
-pub fn declaration(fichiers: &[Fichier]) -> Declaration {
-    Declaration::open(&fichiers.last().unwrap().octets).unwrap().0
+/// What somebody signs as that log with that key.
+pub fn signataire(vkey: &Verifier, key: &SecretKey) -> NoteSigner {
+    NoteSigner::new(vkey.name().clone(), key.signing_key().clone()).unwrap()
 }
 
-pub fn redeclare(fichiers: &[Fichier], key: &SecretKey, change: impl FnOnce(&mut Declaration)) -> Vec<u8> {
+pub fn declaration(fichiers: &[Fichier], vkey: &Verifier) -> Declaration {
+    Declaration::open(&fichiers.last().unwrap().octets, vkey).unwrap()
+}
+
+/// The files, changed, under a declaration like the one that they had, by that key.
+pub fn redeclare(fichiers: &[Fichier], journal: &NoteSigner, change: impl FnOnce(&mut Declaration)) -> Vec<u8> {
     let (last, others) = fichiers.split_last().unwrap();
-    let mut said = Declaration::open(&last.octets).unwrap().0;
+    let text = String::from_utf8(last.octets.clone()).unwrap();
+    let mut said: Declaration = serde_json::from_str(text.lines().nth(1).unwrap()).unwrap();
     let mut file = Ecrivain::new(Vec::new());
     for fichier in others {
         file.fichier(&fichier.nom, &fichier.octets).unwrap();
     }
     said.sha256 = file.empreinte();
     change(&mut said);
-    file.fichier(&Nom::Declaration, &said.sign(key)).unwrap();
+    file.fichier(&Nom::Declaration, said.sign(journal).unwrap().to_string().as_bytes()).unwrap();
     file.finis().unwrap()
 }
 

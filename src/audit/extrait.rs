@@ -11,7 +11,10 @@
 //!
 //! The file is read once, as a stream; see [`crate::extrait::conteneur`] for what is refused before anything of it is read.
 
+mod confrontation;
 mod pieces;
+mod portee;
+mod preuves;
 mod rejeu;
 mod report;
 
@@ -22,17 +25,20 @@ use greffe_events::ident::Organisation;
 use greffe_events::piece::Empreinte;
 use rayon::prelude::*;
 
+use self::confrontation::{Found, declared};
 use self::pieces::Pieces;
+use self::portee::{not_checked, proved};
+use self::preuves::{Head, judge_proved};
 use self::rejeu::Rejeu;
 use super::doubt::{Doubt, DoubtCode};
 use super::journal::{Journal, Vouching};
-use super::judge::{Bench, Judged, judge};
-use super::report::{Doubts, NotChecked, Verdict};
+use super::judge::{Bench, Judged};
+use super::report::{Doubts, Verdict};
 use super::{AuditError, Control};
 use crate::extrait::conteneur::{ConteneurError, Lecteur, Nom};
-use crate::extrait::declaration::{ComptePieces, Declaration, DeclarationError, Paroles};
+use crate::extrait::declaration::Paroles;
 use crate::extrait::demande::Demande;
-use crate::tlog::{Checkpoint, Hash, Note, NoteError, TlogProof, Verifier, verify_inclusion};
+use crate::tlog::{Checkpoint, Note, Verifier};
 
 pub use self::report::ExtractReport;
 
@@ -83,12 +89,6 @@ pub fn verify_extract(
         }
     }
     Ok(run.finish(pinned))
-}
-
-/// A tree head, not judged yet.
-struct Head {
-    note: String,
-    checkpoint: Checkpoint,
 }
 
 /// The declaration, not judged yet, and the digest of the bytes before it.
@@ -294,190 +294,4 @@ impl Run<'_> {
             }
         }
     }
-}
-
-/// What the key that judges the checkpoint declared.
-fn declared(note: &[u8], log: Option<&Verifier>) -> Result<Declaration, DeclarationError> {
-    Declaration::open(note, log.ok_or(NoteError::NoKnownSignature)?)
-}
-
-/// Judges leaves and their proofs.
-fn judge_proved(part: &[(u64, Vec<u8>)], head: &Head, bench: &Bench) -> Vec<(u64, Judged)> {
-    let mut unreadable = Vec::new();
-    let mut indices = Vec::with_capacity(part.len());
-    let mut leaves = Vec::with_capacity(part.len());
-    let mut proofs = Vec::with_capacity(part.len());
-    for (index, bytes) in part {
-        let read = TlogProof::parse(bytes).map_err(|error| error.to_string());
-        let read = read.and_then(|proof| match proof.extra() {
-            Some(leaf) if proof.index() == *index => Ok((leaf.to_vec(), proof)),
-            Some(_) => Err(format!("the proof is of leaf {}", proof.index())),
-            None => Err("the leaf is not in its proof's extra line".to_owned()),
-        });
-        match read {
-            Ok((leaf, proof)) => {
-                indices.push(*index);
-                leaves.push(leaf);
-                proofs.push(proof);
-            }
-            Err(error) => unreadable.push((*index, Doubt::new(DoubtCode::ExtractMalformed, error).at(*index))),
-        }
-    }
-    let judged = judge(indices.iter().copied(), &leaves, bench);
-    let mut all: Vec<(u64, Judged)> = indices
-        .into_iter()
-        .zip(proofs)
-        .zip(judged)
-        .map(|((index, proof), mut judged)| {
-            judged.doubts.extend(not_in_tree(index, &judged.hash, &proof, head));
-            (index, judged)
-        })
-        .collect();
-    all.extend(unreadable.into_iter().map(|(index, doubt)| (index, Judged::unread(doubt))));
-    all.sort_by_key(|(index, _)| *index);
-    all
-}
-
-fn not_in_tree(index: u64, leaf: &Hash, proof: &TlogProof, head: &Head) -> Option<Doubt> {
-    let Head { note, checkpoint } = head;
-    if proof.checkpoint() != note {
-        let detail = "it leads to another checkpoint than the extract's";
-        return Some(Doubt::new(DoubtCode::ProofWrong, detail).at(index));
-    }
-    verify_inclusion(leaf, index, checkpoint.size(), proof.hashes(), &checkpoint.root())
-        .err()
-        .map(|error| Doubt::new(DoubtCode::ProofWrong, error).at(index))
-}
-
-/// What the leaves and files say, beside what the log declares of them.
-struct Found<'a> {
-    rejeu: &'a Rejeu,
-    paroles: Paroles,
-    /// Whether a leaf of the organisation follows the period.
-    is_closed: bool,
-    pieces: Option<ComptePieces>,
-    head: &'a Head,
-    sha256: Empreinte,
-}
-
-impl Found<'_> {
-    fn compare(&self, said: &Declaration, doubt: &mut dyn FnMut(Doubt)) {
-        let mut other = |what: &str, said: &dyn std::fmt::Display, found: &dyn std::fmt::Display| {
-            let detail = format!("{what}: declared is {said}, here is {found}");
-            doubt(Doubt::new(DoubtCode::ExtractContradicted, detail).field(what));
-        };
-        let comptes = &self.rejeu.comptes;
-        if said.demande != *self.rejeu.demande() {
-            other("demande", &"another question", &"demande.json");
-        }
-        let (size, root) = (self.head.checkpoint.size(), self.head.checkpoint.root());
-        if said.taille != size {
-            other("taille", &said.taille, &size);
-        }
-        if said.racine != root.to_string() {
-            other("racine", &said.racine, &root);
-        }
-        for (what, said, found) in [
-            ("paroles.avant", said.paroles.avant, self.paroles.avant),
-            ("paroles.dedans", said.paroles.dedans, self.paroles.dedans),
-            ("dossiers", said.dossiers, comptes.dossiers),
-            ("appui", said.appui, comptes.appui),
-        ] {
-            if said != found {
-                other(what, &said, &found);
-            }
-        }
-        // What the leaves show is the least; nothing but a leaf that follows the period lets there be more.
-        let total = self.paroles.total;
-        if said.paroles.total < total || (!self.is_closed && said.paroles.total != total) {
-            other("paroles.total", &said.paroles.total, &total);
-        }
-        if said.pieces != self.pieces {
-            let shown = |pieces: Option<ComptePieces>| {
-                pieces.map_or_else(
-                    || "none".to_owned(),
-                    |p| format!("{} here, {} erased, {} absent", p.jointes, p.effacees, p.absentes),
-                )
-            };
-            other("pieces", &shown(said.pieces), &shown(self.pieces));
-        }
-        if said.sha256 != self.sha256 {
-            other("sha256", &said.sha256, &self.sha256);
-        }
-    }
-}
-
-fn proved(report: &ExtractReport) -> Vec<String> {
-    let Paroles { avant, dedans, total } = report.paroles;
-    let size = report.size.unwrap_or_default();
-    let is_unproved = |code| report.not_checked.iter().any(|not| not.code == code);
-    let rights = if is_unproved("delegations") {
-        "the signers had the right to sign, by the key events that are here, but for what is said below"
-    } else {
-        "every signer had the right to sign, by the key events that are here"
-    };
-    let ranks = match (dedans, is_unproved("last-rank")) {
-        (0, false) => "the organisation said nothing in the period: the ranks around it follow one another".to_owned(),
-        (0, true) => {
-            format!("the organisation said nothing in the period before its leaf of rank {avant}, if it has one")
-        }
-        (_, false) => {
-            format!(
-                "these {dedans} leaves, ranks {avant} to {}, are all that the organisation said in the period",
-                avant.saturating_add(dedans - 1)
-            )
-        }
-        (_, true) => format!(
-            "these {dedans} leaves, ranks {avant} to {}, are all that the organisation said in the period up to the last of them",
-            avant.saturating_add(dedans - 1)
-        ),
-    };
-    vec![
-        format!(
-            "each leaf here is in the tree of {size} leaves that the log signed, and was signed by the keys that it names"
-        ),
-        ranks,
-        rights.to_owned(),
-        format!(
-            "the log, with the key of this checkpoint, declared this file, and that the organisation has {total} leaves up to it"
-        ),
-    ]
-}
-
-fn not_checked(rejeu: &Rejeu, is_closed: bool) -> Vec<NotChecked> {
-    let mut not = vec![
-        NotChecked::new(
-            "others",
-            "what other organisations said, but about this one's dossiers and about its signers' keys",
-        ),
-        NotChecked::new("after", "anything that was recorded after the checkpoint"),
-        NotChecked::new(
-            "dossiers",
-            "that others said nothing more about its dossiers, or about the keys shown here, than stands here: how many leaves that are is the log's word",
-        ),
-    ];
-    not.push(NotChecked::new("ranks", "that the log counted ranks rightly: verifying the whole history shows it"));
-    if !is_closed {
-        let detail = "that the organisation said nothing more up to the checkpoint: its number of leaves is the log's word, which a later leaf of its own would contradict";
-        not.push(NotChecked::new("last-rank", detail));
-    }
-    let comptes = &rejeu.comptes;
-    if comptes.droits_inconnus > 0 {
-        let detail = format!("{} leaves: the delegation of the owner whose files it carried", comptes.droits_inconnus);
-        not.push(NotChecked::new("delegations", detail));
-    }
-    if comptes.cycles_inconnus > 0 {
-        let detail = format!(
-            "{} leaves: that their dossiers, which are not here from their opening on, admitted them",
-            comptes.cycles_inconnus
-        );
-        not.push(NotChecked::new("life-cycles", detail));
-    }
-    if !rejeu.demande().pieces {
-        not.push(NotChecked::new("pieces", "the files that events cite: they were not asked for"));
-    }
-    not.push(NotChecked::new("same-for-everybody", "that the operator showed everybody the same log"));
-    not.push(NotChecked::new("timestamps", "that the times of recording are true: they are the operator's word"));
-    not.push(NotChecked::new("witnesses", "witnesses: no cosignature was looked for"));
-    not
 }

@@ -14,12 +14,14 @@
 //! |---|---|
 //! | said by the organisation, about its dossiers, or refusing it ([`choix::concerne`]), within the period | they are the extract |
 //! | the organisation's own right before and right after | their ranks close the period on both sides |
-//! | member dossiers of those who speak in them, and of those to whom these delegated | whether a key had the right to sign is judged by the whole dossier |
+//! | the organisation's own member dossier, whole | it is its own |
+//! | of other members what tells whether keys that signed here had the right to ([`appui`]) | signatures are judged by it |
 //! | the log's own, refusals apart | its keys and the operator's, one after the other |
 //! | erasures of cited pieces | they say why a file is not there |
 //!
-//! Of nobody else anything. Who may ask is not decided here: the operator who holds the folder, or `http::access`.
+//! Of nobody anything else. Who may ask is not decided here: the operator who holds the folder, or `http::access`.
 
+pub mod appui;
 pub mod choix;
 pub mod conteneur;
 pub mod declaration;

@@ -225,13 +225,15 @@ impl Run<'_> {
             proved: Vec::new(),
             not_checked: Vec::new(),
         };
-        if let Some(rejeu) = self.rejeu.take() {
+        if let Some(mut rejeu) = self.rejeu.take() {
             journal.follow(rejeu.acquis.log());
             let (mut paroles, is_closed) = rejeu.paroles();
             if self.is_whole {
                 size = self.judge_head(&journal);
                 let doubts = &mut self.doubts;
-                let pieces = std::mem::take(&mut self.pieces);
+                let mut pieces = std::mem::take(&mut self.pieces);
+                pieces.rest(self.bench);
+                let unasked = rejeu.unasked(|of, reference| pieces.is_cited(of, reference, self.bench));
                 let (counts, said) = pieces.finish(&rejeu.acquis, self.bench, &mut |doubt| doubts.push(doubt));
                 report.pieces = rejeu.demande().pieces.then_some(counts);
                 if let (Some(Declared { note, sha256 }), Some(head)) = (self.declaration.take(), &self.head) {
@@ -243,6 +245,12 @@ impl Run<'_> {
                             paroles.total = declared.paroles.total;
                         }
                         Err(error) => doubts.push(Doubt::new(DoubtCode::ExtractUndeclared, error)),
+                    }
+                }
+                // Where something else is wrong, it may be what would ask for them.
+                if doubts.is_empty() {
+                    for index in unasked {
+                        doubts.push(Doubt::new(DoubtCode::LeafForeign, "nothing here asks for it").at(index));
                     }
                 }
             }

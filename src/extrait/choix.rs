@@ -1,15 +1,16 @@
 //! Which leaves an extract holds. Decided leaf by leaf from what it says; an index only proposes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use greffe_events::Event;
-use greffe_events::catalogue::{Data, Role};
+use greffe_events::catalogue::Data;
 use greffe_events::dossier::CleJournal;
 use greffe_events::event::DossierId;
 use greffe_events::ident::Organisation;
 use greffe_events::key::KeyId;
 
+use super::appui::{Besoin, Besoins, demande, reponse};
 use super::declaration::Paroles;
 use super::demande::{Demande, Periode, Place};
 use super::{ExtraitError, Fonds, Lue};
@@ -63,27 +64,18 @@ pub fn est_titulaire(organisation: &Organisation, dossier: &DossierId) -> bool {
     }
 }
 
-/// Whether a leaf has its place in an extract as one that helps to judge others: the log's own, a member's, an erasure.
-pub fn peut_appuyer(event: &Event) -> bool {
-    match &event.dossier {
-        DossierId::Registre(_) => !matches!(event.data, Data::RegistreRefus(_)),
-        DossierId::Adherent(_) | DossierId::Piece(..) => true,
-        _ => false,
-    }
-}
-
 /// Chooses. `progress` is told how many leaves were looked at, of about how many.
 pub fn choisis(
     fonds: &mut dyn Fonds,
-    demande: &Demande,
+    question: &Demande,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Choix, ExtraitError> {
     let mut choice = Selection {
-        organisation: &demande.organisation,
-        pieces: demande.pieces,
+        organisation: &question.organisation,
+        pieces: question.pieces,
         found: BTreeSet::new(),
-        needed: vec![demande.organisation.clone()],
-        met: BTreeSet::from([demande.organisation.abrege()]),
+        besoins: Besoins::default(),
+        dossiers: HashMap::new(),
     };
     let opening = read(fonds, 0)?;
     let mut journal = None;
@@ -92,11 +84,11 @@ pub fn choisis(
         choice.found.insert(index);
     }
     let journal = journal.ok_or_else(|| ExtraitError::Altere("leaf 0 does not open a log".to_owned()))?;
-    let period = bounds(fonds, &demande.periode())?;
+    let period = bounds(fonds, &question.periode())?;
     let (mut paroles, mut dossiers) = (Paroles::default(), 0);
     let mut at = period.start;
     loop {
-        let page = fonds.concernant(&demande.organisation, at, period.end)?;
+        let page = fonds.concernant(&question.organisation, at, period.end)?;
         let Some(last) = page.last() else { break };
         at = last + 1;
         for index in page {
@@ -104,7 +96,7 @@ pub fn choisis(
             if !choice.concerns(fonds, &leaf.event)? {
                 continue;
             }
-            if leaf.event.source == demande.organisation {
+            if leaf.event.source == question.organisation {
                 paroles.dedans += 1;
             } else {
                 dossiers += 1;
@@ -114,8 +106,8 @@ pub fn choisis(
         }
         progress(at - period.start, period.end - period.start);
     }
-    let before = fonds.parole_avant(&demande.organisation, period.start)?;
-    let after = fonds.parole_depuis(&demande.organisation, period.end)?;
+    let before = fonds.parole_avant(&question.organisation, period.start)?;
+    let after = fonds.parole_depuis(&question.organisation, period.end)?;
     for index in before.into_iter().chain(after) {
         let leaf = read(fonds, index)?;
         if index < period.start {
@@ -123,12 +115,12 @@ pub fn choisis(
         }
         choice.take(fonds, &leaf)?;
     }
-    if let Some(last) = fonds.parole_avant(&demande.organisation, fonds.size())? {
+    if let Some(last) = fonds.parole_avant(&question.organisation, fonds.size())? {
         paroles.total = read(fonds, last)?.rank + 1;
     }
     let is_member = choice.members(fonds)?;
     if !is_member && paroles.total == 0 && dossiers == 0 {
-        return Err(ExtraitError::Inconnu(demande.organisation.clone()));
+        return Err(ExtraitError::Inconnu(question.organisation.clone()));
     }
     let feuilles = choice.found.into_iter().collect();
     Ok(Choix { journal, feuilles, periode: period, paroles, dossiers })
@@ -162,10 +154,9 @@ struct Selection<'a> {
     organisation: &'a Organisation,
     pieces: bool,
     found: BTreeSet<u64>,
-    /// Whose member dossiers are still to be taken.
-    needed: Vec<Organisation>,
-    /// All that were ever needed, by their names.
-    met: BTreeSet<String>,
+    besoins: Besoins,
+    /// Of each member that was asked about: its leaves, and what each answers.
+    dossiers: HashMap<Organisation, Vec<(u64, Vec<Besoin>)>>,
 }
 
 impl Selection<'_> {
@@ -173,40 +164,11 @@ impl Selection<'_> {
         concerne(self.organisation, event, |key| Ok(fonds.cle(key)?.map(|record| record.organisation)))
     }
 
-    fn need(&mut self, organisation: &Organisation) {
-        if self.met.insert(organisation.abrege()) {
-            self.needed.push(organisation.clone());
-        }
-    }
-
-    /// Takes a leaf, and notes whose dossiers tell whether it had the right to be there.
+    /// Takes a leaf, and asks for what tells whether it had the right to be there.
     fn take(&mut self, fonds: &mut dyn Fonds, leaf: &Lue) -> Result<(), ExtraitError> {
-        if !self.found.insert(leaf.index) {
-            return Ok(());
-        }
-        let mut speaks_as_member = false;
-        for key in &leaf.signers {
-            // A key that nobody enrolled signs nothing that is admitted; one that governs the log stands in the log's own dossier.
-            let Some(record) = fonds.cle(key)? else { continue };
-            let governs = record.roles.iter().all(|role| matches!(role, Role::Operateur | Role::Registre));
-            if !governs {
-                speaks_as_member = true;
-                self.need(&record.organisation);
-            }
-        }
-        let event = &leaf.event;
-        if speaks_as_member {
-            self.need(&event.source);
-        }
-        if let Data::DelegationAccordee(data) = &event.data {
-            self.need(&data.delegataire);
-        }
-        // A carrier states what a file says by the leave of any owner of the dossier.
-        let owners = event.dossier.titulaires();
-        if event.data.is_constat() && event.source != *self.organisation && !owners.contains(&event.source) {
-            for owner in &owners {
-                self.need(owner);
-            }
+        if self.found.insert(leaf.index) {
+            let asked = demande(self.organisation, &leaf.event, &leaf.signers, |key| fonds.cle(key))?;
+            self.besoins.ask(asked);
         }
         Ok(())
     }
@@ -223,17 +185,33 @@ impl Selection<'_> {
         Ok(())
     }
 
-    /// Takes the member dossiers that are needed, and those that these need. Whether the organisation has one.
+    /// Takes the organisation's own dossier, then what is asked for of others'. Whether it has one.
     fn members(&mut self, fonds: &mut dyn Fonds) -> Result<bool, ExtraitError> {
-        let mut is_member = false;
-        while let Some(organisation) = self.needed.pop() {
-            for index in fonds.du_membre(&organisation)? {
-                is_member |= organisation == *self.organisation;
+        let own = fonds.du_membre(self.organisation)?;
+        for index in &own {
+            let leaf = read(fonds, *index)?;
+            self.take(fonds, &leaf)?;
+        }
+        while let Some(besoin) = self.besoins.next() {
+            let membre = besoin.membre();
+            if membre == self.organisation {
+                continue;
+            }
+            if !self.dossiers.contains_key(membre) {
+                let mut answers = Vec::new();
+                for index in fonds.du_membre(membre)? {
+                    answers.push((index, reponse(&read(fonds, index)?.event)));
+                }
+                self.dossiers.insert(membre.clone(), answers);
+            }
+            let answers = self.dossiers.get(membre).into_iter().flatten();
+            let asked: Vec<u64> =
+                answers.filter(|(_, answer)| answer.contains(&besoin)).map(|(index, _)| *index).collect();
+            for index in asked {
                 let leaf = read(fonds, index)?;
-                // Whoever signs in a dossier that is taken already needs no second look.
                 self.take(fonds, &leaf)?;
             }
         }
-        Ok(is_member)
+        Ok(!own.is_empty())
     }
 }

@@ -10,6 +10,9 @@
 //! | whoever signed an event, a gateway for instance | that event and its receipt |
 //! | a refused one | the leaf that records its refusal |
 //!
+//! An extract is for whoever reads all of an organisation. Of *other* members it shows what its leaves are judged by, though the view of members hides it from that
+//! reader: membership, keys that signed, delegations that were used (`extrait::appui`); without them nobody could verify a signature.
+//!
 //! Of a submission the buyer, and whoever audits it, reads what the buyer itself said, and the rest once its opening has begun: before, not
 //! even that something came, when or from whom. (The register of deposits in the view of tenders tells it that something came.)
 //!

@@ -79,7 +79,7 @@ fn a_key_event_left_out_is_missed() {
         files.iter().position(is_it).unwrap()
     };
     for (event_type, organisation, expected) in [
-        ("greffe.adherent.inscrit.v1", PREFECTURE, "dossier-gap"),
+        ("greffe.adherent.inscrit.v1", PREFECTURE, "life-cycle"),
         ("greffe.cle.enrolee.v1", PREFECTURE, "authority"),
         ("greffe.adherent.inscrit.v1", COMMUNE, "dossier-gap"),
     ] {

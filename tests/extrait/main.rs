@@ -11,3 +11,4 @@ mod commande;
 mod monde;
 mod periodes;
 mod recit;
+mod voisins;

@@ -174,12 +174,17 @@ impl Monde {
 
     /// Puts a leaf into the store that no node would have admitted: a dishonest operator's, which its log then signs.
     pub fn glisse(&self, event: &Value, seeds: &[u8]) -> u64 {
+        self.glisse_plus_tard(event, seeds, 0)
+    }
+
+    /// The same, recorded so many milliseconds from now.
+    pub fn glisse_plus_tard(&self, event: &Value, seeds: &[u8], later_ms: u64) -> u64 {
         let store = SqliteStore::open(self.folder.root()).unwrap();
         let head = store.head().unwrap();
         let leaves = self.feuilles();
         let of_source = leaves.iter().filter(|(_, event_of)| event["source"] == event_of.source.to_string()).count();
         let previous = leaves.iter().rposition(|(_, event_of)| event["subject"] == event_of.subject.to_string());
-        let now = now_ms();
+        let now = now_ms() + later_ms;
         let leaf = Leaf {
             recorded_at_ms: now,
             received_at_ms: now,

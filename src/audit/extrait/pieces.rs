@@ -148,6 +148,12 @@ impl Pieces {
         self.jointes.insert(name(bench, organisation, reference), taille);
     }
 
+    /// Whether a leaf that the extract is about cites this file.
+    pub fn is_cited(&self, organisation: &Organisation, reference: Empreinte, bench: &Bench) -> bool {
+        let name = name(bench, organisation, reference);
+        self.jointes.contains_key(&name) || self.absentes.contains_key(&name)
+    }
+
     /// Tells the erased from the missing; the counts, and those that the node declares.
     pub fn finish(
         mut self,

@@ -48,12 +48,16 @@ pub(super) fn not_checked(rejeu: &Rejeu, is_closed: bool) -> Vec<NotChecked> {
     let mut not = vec![
         NotChecked::new(
             "others",
-            "what other organisations said, but about this one's dossiers and about its signers' keys",
+            "what other organisations said, but about this one's dossiers and about the keys that signed here",
         ),
         NotChecked::new("after", "anything that was recorded after the checkpoint"),
         NotChecked::new(
             "dossiers",
-            "that others said nothing more about its dossiers, or about the keys shown here, than stands here: how many leaves that are is the log's word",
+            "that others said nothing more about its dossiers than stands here: how many leaves that are is the log's word",
+        ),
+        NotChecked::new(
+            "key-events",
+            "that other members' dossiers hold nothing else that bears on the signatures here: they are not here whole, and that what was left out does not matter is the log's word",
         ),
     ];
     not.push(NotChecked::new("ranks", "that the log counted ranks rightly: verifying the whole history shows it"));

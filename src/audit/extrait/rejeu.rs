@@ -4,11 +4,14 @@
 //! |---|---|
 //! | instants never decrease, no identity twice, the log's name | all |
 //! | rank follows rank | the organisation's own, from the last before the period to the first after it |
-//! | `previous` names the leaf before it here | member dossiers, all of them; the organisation's dossiers, within the period |
+//! | `previous` names the leaf before it here | the organisation's member dossier; its other dossiers, within the period |
+//! | it is asked for by another ([`crate::extrait::appui`]) | all that the extract is not about |
 //! | the signers had the right | all; but where the organisation carried files for an owner whose delegation is not shown |
 //! | the life cycle admits it | dossiers that are here from their opening on |
 //!
-//! **Memory**: about 100 bytes for each leaf and dossier, of which each has at least 1,024 bytes in the file.
+//! Of other members' dossiers only some leaves are here: their states go on over the gaps.
+//!
+//! **Memory**: about 100 bytes for each leaf and dossier, some hundred for each leaf of a member's dossier; each has at least 1,024 bytes in the file.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::convert::Infallible;
@@ -17,13 +20,16 @@ use greffe_events::authority::{KeyRecord, Standing, authorise};
 use greffe_events::catalogue::{Data, Role};
 use greffe_events::dossier::{Dossier, Recording};
 use greffe_events::event::DossierId;
+use greffe_events::ident::Organisation;
 use greffe_events::key::KeyId;
+use greffe_events::piece::Empreinte;
 use greffe_events::{Code, Event, Refusal};
 
 use crate::audit::acquis::Acquis;
 use crate::audit::doubt::{Doubt, DoubtCode};
 use crate::audit::judge::{Name, Read, of_refusal};
-use crate::extrait::choix::{concerne, est_titulaire, peut_appuyer};
+use crate::extrait::appui::{Candidats, demande, reponse};
+use crate::extrait::choix::{concerne, est_titulaire};
 use crate::extrait::declaration::Paroles;
 use crate::extrait::demande::{Demande, Periode, Place};
 
@@ -42,6 +48,12 @@ pub(super) struct Rejeu {
     /// Rank and place of the organisation's newest leaf.
     parole: Option<(u64, Place)>,
     avant: Option<u64>,
+    /// The organisation's own leaves around the period: the last before it, the first after it.
+    voisines: [Option<u64>; 2],
+    /// Leaves that the extract is not about.
+    appuis: Candidats,
+    /// Erasures among them.
+    effacements: Vec<(u64, Organisation, Empreinte)>,
     /// What leaves that are believed say.
     pub acquis: Acquis,
     /// Counts.
@@ -83,6 +95,9 @@ impl Rejeu {
             dossiers: HashMap::new(),
             parole: None,
             avant: None,
+            voisines: [None, None],
+            appuis: Candidats::default(),
+            effacements: Vec::new(),
             acquis: Acquis::default(),
             comptes: Comptes::default(),
         }
@@ -131,9 +146,9 @@ impl Rejeu {
         if place == Place::Dedans {
             self.premier.get_or_insert(index);
         }
-        let is_content = self.classify(event, place, &mut wrong);
+        let is_content = self.classify(event, place);
         if event.source == self.demande.organisation {
-            self.follow_rank(read.rank, place, &mut wrong);
+            self.follow_rank(index, read.rank, place, &mut wrong);
         }
         let is_followed = self.follow_dossier(index, read, place, &mut wrong);
         let rights = self.acquis.rights(event, &read.signers);
@@ -157,31 +172,65 @@ impl Rejeu {
         if read.is_signed {
             self.acquis.signed(&read.signers, read.recorded_at_ms);
         }
+        self.ask(index, read, is_content, &mut wrong);
         self.dossiers.insert(read.subject, Suite { last: index, state: after.filter(|_| is_believed) });
         is_content
     }
 
-    /// Why the leaf is here; a doubt where nothing tells.
-    fn classify(&mut self, event: &Event, place: Place, wrong: &mut dyn FnMut(Doubt)) -> bool {
+    /// Whether the leaf is one that the extract is about.
+    fn classify(&mut self, event: &Event, place: Place) -> bool {
         let organisation = &self.demande.organisation;
         let whose = |key: &_| Ok::<_, Infallible>(self.acquis.key(key).map(|record| record.organisation.clone()));
         let concerns = concerne(organisation, event, whose).unwrap_or_else(|never| match never {});
-        let is_own = event.source == *organisation;
-        match (place == Place::Dedans && concerns, is_own) {
-            (true, true) => self.comptes.paroles += 1,
-            (true, false) => self.comptes.dossiers += 1,
-            (false, is_own) => {
-                self.comptes.appui += 1;
-                if !is_own && !peut_appuyer(event) {
-                    let detail = format!("it is {}'s, about {}", event.source, event.subject);
-                    wrong(Doubt::new(DoubtCode::LeafForeign, detail));
-                }
-            }
-        }
-        place == Place::Dedans && concerns
+        let is_content = place == Place::Dedans && concerns;
+        *match (is_content, event.source == *organisation) {
+            (true, true) => &mut self.comptes.paroles,
+            (true, false) => &mut self.comptes.dossiers,
+            (false, _) => &mut self.comptes.appui,
+        } += 1;
+        is_content
     }
 
-    fn follow_rank(&mut self, rank: u64, place: Place, wrong: &mut dyn FnMut(Doubt)) {
+    /// What the leaf asks for; one that the extract is not about waits until others ask for it. A doubt where none ever can.
+    fn ask(&mut self, index: u64, read: &Read, is_content: bool, wrong: &mut dyn FnMut(Doubt)) {
+        let event = &read.event;
+        let organisation = &self.demande.organisation;
+        let record_of = |key: &_| Ok::<_, Infallible>(self.acquis.key(key).cloned());
+        let demande = demande(organisation, event, &read.signers, record_of).unwrap_or_else(|never| match never {});
+        let has_its_place = match &event.dossier {
+            _ if is_content => true,
+            DossierId::Registre(_) => !matches!(event.data, Data::RegistreRefus(_)),
+            DossierId::Adherent(membre) => membre == organisation,
+            _ => false,
+        };
+        if has_its_place {
+            return self.appuis.ask(demande);
+        }
+        match &event.dossier {
+            DossierId::Adherent(_) => {}
+            DossierId::Piece(membre, reference) => self.effacements.push((index, membre.clone(), *reference)),
+            _ if event.source == *organisation => {}
+            _ => {
+                let detail = format!("it is {}'s, about {}", event.source, event.subject);
+                return wrong(Doubt::new(DoubtCode::LeafForeign, detail));
+            }
+        }
+        self.appuis.wait(index, reponse(event), demande);
+    }
+
+    /// The leaves that nothing here asks for. `is_cited` tells whether a leaf that the extract is about cites a file.
+    pub fn unasked(&mut self, is_cited: impl Fn(&Organisation, Empreinte) -> bool) -> Vec<u64> {
+        let mut appuis = std::mem::take(&mut self.appuis);
+        self.voisines.into_iter().flatten().for_each(|index| appuis.take(index));
+        for (index, organisation, reference) in std::mem::take(&mut self.effacements) {
+            if is_cited(&organisation, reference) {
+                appuis.take(index);
+            }
+        }
+        appuis.unasked()
+    }
+
+    fn follow_rank(&mut self, index: u64, rank: u64, place: Place, wrong: &mut dyn FnMut(Doubt)) {
         let detail = match self.parole {
             None if place == Place::Avant || rank == 0 => None,
             None => Some(format!("rank {rank} comes first, and no leaf of rank {} before it", rank - 1)),
@@ -198,6 +247,11 @@ impl Rejeu {
             Place::Avant => None,
             Place::Dedans | Place::Apres => self.avant.or(Some(rank)),
         };
+        match place {
+            Place::Avant => self.voisines[0] = Some(index),
+            Place::Dedans => {}
+            Place::Apres => self.voisines[1] = self.voisines[1].or(Some(index)),
+        }
         self.parole = Some((rank, place));
     }
 
@@ -215,12 +269,14 @@ impl Rejeu {
             return is_known;
         }
         let is_member = matches!(event.dossier, DossierId::Adherent(_));
+        let is_own_member = matches!(&event.dossier, DossierId::Adherent(of) if *of == self.demande.organisation);
         let is_own = est_titulaire(&self.demande.organisation, &event.dossier) && place == Place::Dedans;
         let stated = read.previous.map_or_else(|| "none".to_owned(), |previous| format!("leaf {previous}"));
         let found = match (read.previous, last) {
             (Some(previous), _) if previous >= index => Some(DoubtCode::PreviousWrong),
             (previous, Some(last)) if previous.is_none_or(|previous| previous < last) => Some(DoubtCode::PreviousWrong),
-            _ if is_member => Some(DoubtCode::DossierGap),
+            _ if is_own_member => Some(DoubtCode::DossierGap),
+            _ if is_member => return is_known,
             (Some(previous), _) if is_own && self.premier.is_some_and(|first| previous >= first) => {
                 Some(DoubtCode::DossierGap)
             }

@@ -32,7 +32,7 @@ pub struct ExtractReport {
     pub dossiers: u64,
     /// Leaves that help to judge these.
     pub appui: u64,
-    /// Whose member dossiers stand among these, the organisation's own included.
+    /// Of which members key events stand among these: the organisation's own dossier is whole.
     pub membres: Vec<String>,
     /// All leaves, by type.
     pub by_type: BTreeMap<&'static str, u64>,
@@ -103,7 +103,7 @@ impl fmt::Display for ExtractReport {
         for (name, count) in &self.by_type {
             writeln!(f, "  {name}: {count}")?;
         }
-        self.membres.iter().try_for_each(|member| writeln!(f, "member dossier shown: {member}"))?;
+        self.membres.iter().try_for_each(|member| writeln!(f, "key events shown of: {member}"))?;
         writeln!(f, "signatures verified: {}", self.signatures)?;
         if let Some(pieces) = self.pieces {
             writeln!(f, "pieces good: {}", pieces.good)?;

@@ -7,9 +7,11 @@
 //! visibles       who sees which tender (crate::liste): the buyer, bidders and those invited, once it is published everybody
 //! ```
 //!
-//! **Before a submission is opened nothing of it is read here but that it came, when, and whether in time**: not who sent it,
-//! for which lots, how large it is, nor under which name its files are cited; whoever asks, but for the bidder itself. What
-//! was opened, or could not be, is shown to the buyer.
+//! **Before the opening of a submission begins nothing of it is read here but that it came, when, and whether in time**: not who sent it,
+//! for which lots, how large it is, nor under which name its files are cited; whoever asks, but for the bidder itself. It begins with a
+//! session of its round, never before the deadline, that enough members countersigned: from then on the buyer reads it, here as
+//! leaf by leaf ([`greffe_events::dossier::Pli::ouverture_commencee`] decides for both), since nobody opens what cannot be named. One withdrawn
+//! in time stays closed.
 
 mod lecture;
 #[cfg(test)]

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Once a notice or the files are published every reader sees the tender. Of a submission nothing but that it came, when, and
-//! whether in time is shown before it is opened, whoever asks but for its bidder.
+//! whether in time is shown before its opening begins, whoever asks but for its bidder.
 
 use axum::extract::{Path, State};
 use axum::response::Response;

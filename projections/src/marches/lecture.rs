@@ -101,7 +101,7 @@ pub struct PliRow {
     pub ouvert: Option<bool>,
     /// Whether it could not be opened.
     pub illisible: bool,
-    /// The rest: to the bidder at any time, to the buyer once it was opened.
+    /// The rest: to the bidder at any time, to the buyer once its opening has begun ([`Pli::ouverture_commencee`]).
     pub contenu: Option<ContenuRow>,
 }
 
@@ -243,6 +243,10 @@ pub fn plis(conn: &Connection, acces: &Acces, id: &str, tranche: Tranche) -> rus
         Acces::De(names) if !is_buyer => Some(serde_json::json!(names).to_string()),
         _ => None,
     };
+    let tender = match dossiers::cycle(conn, &format!("consultation/{id}"))? {
+        Some(Dossier::Consultation(state)) => Some(state),
+        _ => None,
+    };
     let (before, limite) = bounds(tranche);
     let found = conn
         .prepare_cached(PLIS)?
@@ -252,7 +256,8 @@ pub fn plis(conn: &Connection, acces: &Acces, id: &str, tranche: Tranche) -> rus
     for (index, id, soumissionnaire) in found {
         let sujet = format!("pli/{id}");
         let Some(Dossier::Pli(state)) = dossiers::cycle(conn, &sujet)? else { continue };
-        let is_open = state.ouvert.is_some() || state.illisible;
+        // As readers of its leaves and files: the commission needs it to open it.
+        let is_open = tender.as_ref().is_some_and(|tender| state.ouverture_commencee(tender));
         let is_own = matches!(acces, Acces::De(_)) && is_one_of(acces, &soumissionnaire);
         let contenu = if is_own || is_open && is_buyer {
             Some(ContenuRow {

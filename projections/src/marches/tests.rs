@@ -89,16 +89,42 @@ fn before_the_opening_nobody_but_the_bidder_reads_anything_of_a_submission() {
             &json!({ "nature": "initial", "support": "boamp", "date": "2026-11-20" }),
         );
     }
+    let content = |view: &Vue, acces: &Acces| seen(view, acces)[0].contenu.clone();
+    assert_eq!(content(&Vue::of(Marches, &story), &of(ACHETEUR)), None, "the deadline alone opens nothing");
     let seance = dit(&mut story, ACHETEUR, "consultation.seance-ouverte", &json!({ "phase": 1, "objet": "offres" }));
+    // From the session on, as its leaves are: what is to be opened has to be named. And the same once it is open.
+    let begun = Vue::of(Marches, &story);
     let ouvert = json!({ "seance": format!("01935a4c-0000-7000-8000-{seance:012x}") });
     story.dit(ACHETEUR, "pli.ouvert", &format!("pli/{}", pli_id(FOURNISSEUR)), &ouvert);
-    let view = Vue::of(Marches, &story);
-    for acces in [Acces::Tout, of(ACHETEUR)] {
-        let content = seen(&view, &acces)[0].contenu.clone().unwrap();
-        assert_eq!(content.soumissionnaire, organisation(FOURNISSEUR).to_string());
-        assert_eq!(content.evenements[0].pieces[0].taille, 123_457);
+    for view in [begun, Vue::of(Marches, &story)] {
+        for acces in [Acces::Tout, of(ACHETEUR)] {
+            let content = content(&view, &acces).unwrap();
+            assert_eq!(content.soumissionnaire, organisation(FOURNISSEUR).to_string());
+            assert_eq!(content.evenements[0].pieces[0].taille, 123_457);
+        }
+        assert_eq!(seen(&view, &of(CONCURRENT)), []);
     }
-    assert_eq!(seen(&view, &of(CONCURRENT)), []);
+}
+
+#[test]
+fn what_was_withdrawn_in_time_is_never_the_buyers_to_read() {
+    let mut story = Histoire::default();
+    creee(&mut story);
+    publiee(&mut story);
+    depose(&mut story, FOURNISSEUR);
+    depose(&mut story, CONCURRENT);
+    story.dit(FOURNISSEUR, "pli.retire", &format!("pli/{}", pli_id(FOURNISSEUR)), &json!({}));
+    for _ in 0..15 {
+        let avis = json!({ "nature": "initial", "support": "boamp", "date": "2026-11-20" });
+        dit(&mut story, ACHETEUR, "consultation.avis-publie", &avis);
+    }
+    dit(&mut story, ACHETEUR, "consultation.seance-ouverte", &json!({ "phase": 1, "objet": "offres" }));
+    let view = Vue::of(Marches, &story);
+    let whose: Vec<_> = seen(&view, &of(ACHETEUR))
+        .into_iter()
+        .map(|row| (row.retrait.is_some(), row.contenu.map(|contenu| contenu.soumissionnaire)))
+        .collect();
+    assert_eq!(whose, [(false, Some(organisation(CONCURRENT).to_string())), (true, None)]);
 }
 
 #[test]

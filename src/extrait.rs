@@ -53,6 +53,9 @@ pub enum ExtraitError {
     /// The leaves are not what the log signed.
     #[error("{0}: greffe verify tells more")]
     Altere(String),
+    /// What proposes leaves lacks some.
+    #[error("leaves are missing: {0}")]
+    Incomplet(String),
     /// The log's private key is not at hand.
     #[error("the log's private key: {0}")]
     Cle(String),
@@ -88,6 +91,8 @@ pub trait Fonds {
     fn parole_avant(&mut self, organisation: &Organisation, below: u64) -> Result<Option<u64>, ExtraitError>;
     /// The first one from `from` on.
     fn parole_depuis(&mut self, organisation: &Organisation, from: u64) -> Result<Option<u64>, ExtraitError>;
+    /// The last leaf of a dossier below `below`, by another account than the one that proposes leaves; none where there is no other.
+    fn derniere(&mut self, dossier: &Subject, below: u64) -> Result<Option<u64>, ExtraitError>;
     /// All leaves of a member dossier, in order.
     fn du_membre(&mut self, organisation: &Organisation) -> Result<Vec<u64>, ExtraitError>;
     /// All leaves of the log's own dossier that are no refusals, in order.
@@ -107,6 +112,7 @@ pub(crate) struct Lue {
     pub index: u64,
     pub bytes: Vec<u8>,
     pub recorded_at_ms: u64,
+    pub previous: Option<u64>,
     pub rank: u64,
     pub signers: Vec<KeyId>,
     pub event: Event,
@@ -119,6 +125,7 @@ impl Lue {
         let leaf = Leaf::decode_recorded(&bytes).map_err(|error| illisible(&error))?;
         let event = Event::of(&leaf.envelope).map_err(|refusal| illisible(&refusal))?;
         let signers = leaf.envelope.signers().collect();
-        Ok(Self { index, recorded_at_ms: leaf.recorded_at_ms, rank: leaf.rank, signers, event, bytes })
+        let Leaf { recorded_at_ms, previous, rank, .. } = leaf;
+        Ok(Self { index, recorded_at_ms, previous, rank, signers, event, bytes })
     }
 }

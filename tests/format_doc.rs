@@ -9,7 +9,7 @@ use std::process::Command;
 
 use data_encoding::{BASE64, HEXLOWER};
 use ed25519_dalek::SigningKey;
-use greffe::extrait::declaration::{ComptePieces, Declaration, Paroles, VERSION};
+use greffe::extrait::declaration::{ComptePieces, Declaration, Etendue, Paroles, VERSION};
 use greffe::extrait::demande::Demande;
 use greffe::tlog::{
     Checkpoint, Edge, Hash, KeyName, Nodes, Note, NoteSigner, TlogProof, inclusion_proof, leaf_hash, node_hash,
@@ -85,6 +85,7 @@ fn declaration(proof: &TlogProof) -> Declaration {
         },
         taille: head.size(),
         racine: head.root().to_string(),
+        periode: Etendue { debut: 0, fin: 3 },
         paroles: Paroles { avant: 0, dedans: 1, total: 1 },
         dossiers: 0,
         appui: 2,

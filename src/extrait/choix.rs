@@ -7,7 +7,7 @@ use greffe_events::Event;
 use greffe_events::catalogue::Data;
 use greffe_events::dossier::CleJournal;
 use greffe_events::event::DossierId;
-use greffe_events::ident::Organisation;
+use greffe_events::ident::{Organisation, Subject};
 use greffe_events::key::KeyId;
 
 use super::appui::{Besoin, Besoins, demande, reponse};
@@ -74,11 +74,13 @@ pub fn choisis(
         organisation: &question.organisation,
         pieces: question.pieces,
         found: BTreeSet::new(),
+        ends: BTreeSet::new(),
         besoins: Besoins::default(),
         dossiers: HashMap::new(),
     };
     let opening = read(fonds, 0)?;
-    let mut journal = None;
+    let mut journal = CleJournal::named(&opening.event.data, 0);
+    choice.found.insert(0);
     for index in fonds.du_registre(&opening.event.registre.dossier())? {
         journal = CleJournal::named(&read(fonds, index)?.event.data, index).or(journal);
         choice.found.insert(index);
@@ -101,11 +103,13 @@ pub fn choisis(
             } else {
                 dossiers += 1;
             }
+            choice.follow(&leaf, period.start)?;
             choice.take(fonds, &leaf)?;
             choice.erasures(fonds, &leaf.event)?;
         }
         progress(at - period.start, period.end - period.start);
     }
+    choice.ends(fonds, period.end)?;
     let before = fonds.parole_avant(&question.organisation, period.start)?;
     let after = fonds.parole_depuis(&question.organisation, period.end)?;
     for index in before.into_iter().chain(after) {
@@ -132,6 +136,29 @@ pub(super) fn read(fonds: &mut dyn Fonds, index: u64) -> Result<Lue, ExtraitErro
     Lue::of(index, bytes)
 }
 
+/// All leaves of a member dossier, without a gap.
+fn du_membre(fonds: &mut dyn Fonds, membre: &Organisation) -> Result<Vec<Lue>, ExtraitError> {
+    let mut leaves: Vec<Lue> = Vec::new();
+    for index in fonds.du_membre(membre)? {
+        let leaf = read(fonds, index)?;
+        if let Some(previous) = leaf.previous.filter(|previous| leaves.last().map(|last| last.index) != Some(*previous))
+        {
+            return Err(lacks(previous, &leaf.event.subject));
+        }
+        leaves.push(leaf);
+    }
+    let (dossier, size) = (membre.dossier(), fonds.size());
+    let last = fonds.derniere(&dossier, size)?;
+    match last.filter(|last| leaves.last().is_none_or(|leaf| leaf.index < *last)) {
+        Some(last) => Err(lacks(last, &dossier)),
+        None => Ok(leaves),
+    }
+}
+
+fn lacks(index: u64, dossier: &Subject) -> ExtraitError {
+    ExtraitError::Incomplet(format!("leaf {index} of {dossier} is not shown as one of its dossier"))
+}
+
 /// The indices of a period.
 fn bounds(fonds: &mut dyn Fonds, periode: &Periode) -> Result<Range<u64>, ExtraitError> {
     let mut first_not = |before: Place| {
@@ -154,6 +181,8 @@ struct Selection<'a> {
     organisation: &'a Organisation,
     pieces: bool,
     found: BTreeSet<u64>,
+    /// Of each dossier of the organisation its last leaf so far.
+    ends: BTreeSet<u64>,
     besoins: Besoins,
     /// Of each member that was asked about: its leaves, and what each answers.
     dossiers: HashMap<Organisation, Vec<(u64, Vec<Besoin>)>>,
@@ -162,6 +191,32 @@ struct Selection<'a> {
 impl Selection<'_> {
     fn concerns(&self, fonds: &mut dyn Fonds, event: &Event) -> Result<bool, ExtraitError> {
         concerne(self.organisation, event, |key| Ok(fonds.cle(key)?.map(|record| record.organisation)))
+    }
+
+    /// Notes that a leaf of the period continues a dossier, which must be here without a gap since the period's beginning.
+    fn follow(&mut self, leaf: &Lue, start: u64) -> Result<(), ExtraitError> {
+        if !est_titulaire(self.organisation, &leaf.event.dossier) {
+            return Ok(());
+        }
+        if let Some(previous) = leaf.previous
+            && !self.ends.remove(&previous)
+            && previous >= start
+        {
+            return Err(lacks(previous, &leaf.event.subject));
+        }
+        self.ends.insert(leaf.index);
+        Ok(())
+    }
+
+    /// Compares where its dossiers end, below the period's end, with another account of it.
+    fn ends(&mut self, fonds: &mut dyn Fonds, end: u64) -> Result<(), ExtraitError> {
+        for index in std::mem::take(&mut self.ends) {
+            let event = read(fonds, index)?.event;
+            if let Some(last) = fonds.derniere(&event.subject, end)?.filter(|last| *last > index) {
+                return Err(lacks(last, &event.subject));
+            }
+        }
+        Ok(())
     }
 
     /// Takes a leaf, and asks for what tells whether it had the right to be there.
@@ -187,10 +242,9 @@ impl Selection<'_> {
 
     /// Takes the organisation's own dossier, then what is asked for of others'. Whether it has one.
     fn members(&mut self, fonds: &mut dyn Fonds) -> Result<bool, ExtraitError> {
-        let own = fonds.du_membre(self.organisation)?;
-        for index in &own {
-            let leaf = read(fonds, *index)?;
-            self.take(fonds, &leaf)?;
+        let own = du_membre(fonds, self.organisation)?;
+        for leaf in &own {
+            self.take(fonds, leaf)?;
         }
         while let Some(besoin) = self.besoins.next() {
             let membre = besoin.membre();
@@ -198,11 +252,9 @@ impl Selection<'_> {
                 continue;
             }
             if !self.dossiers.contains_key(membre) {
-                let mut answers = Vec::new();
-                for index in fonds.du_membre(membre)? {
-                    answers.push((index, reponse(&read(fonds, index)?.event)));
-                }
-                self.dossiers.insert(membre.clone(), answers);
+                let leaves = du_membre(fonds, membre)?;
+                let answers = leaves.iter().map(|leaf| (leaf.index, reponse(&leaf.event)));
+                self.dossiers.insert(membre.clone(), answers.collect());
             }
             let answers = self.dossiers.get(membre).into_iter().flatten();
             let asked: Vec<u64> =

@@ -41,6 +41,8 @@ pub struct Declaration {
     pub taille: u64,
     /// Its root, base64.
     pub racine: String,
+    /// Which leaves that period holds.
+    pub periode: Etendue,
     /// What the organisation itself said.
     pub paroles: Paroles,
     /// Leaves of the period that others said about its dossiers, or that refuse it.
@@ -51,6 +53,16 @@ pub struct Declaration {
     pub pieces: Option<ComptePieces>,
     /// SHA-256 of every byte of the extract before the declaration's own header.
     pub sha256: Empreinte,
+}
+
+/// A period, in indices.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Etendue {
+    /// Its first leaf.
+    pub debut: u64,
+    /// The first leaf after it.
+    pub fin: u64,
 }
 
 /// Leaves of one source, by their ranks.
@@ -139,6 +151,7 @@ mod tests {
             },
             taille: 9,
             racine: "x".to_owned(),
+            periode: Etendue { debut: 3, fin: 9 },
             paroles: Paroles { avant: 1, dedans: 2, total: 3 },
             dossiers: 4,
             appui: 5,

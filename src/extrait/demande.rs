@@ -154,11 +154,20 @@ impl Periode {
         }
     }
 
-    /// The first index that is in the period for sure, whatever its leaf says; none where days begin it.
-    pub fn premier(&self) -> Option<u64> {
+    /// The first index that is in the period, where no day begins it.
+    pub fn debut(&self) -> Option<u64> {
         match self.du {
             None => Some(0),
             Some(Seuil::Indice(first)) => Some(first),
+            Some(Seuil::Instant(_)) => None,
+        }
+    }
+
+    /// The first index after it, where no day ends it, in a log of that many leaves.
+    pub fn fin(&self, size: u64) -> Option<u64> {
+        match self.au {
+            None => Some(size),
+            Some(Seuil::Indice(last)) => Some(last.saturating_add(1).min(size)),
             Some(Seuil::Instant(_)) => None,
         }
     }

@@ -9,7 +9,7 @@ use greffe_events::piece::Empreinte;
 
 use super::choix::{Choix, concerne, read};
 use super::conteneur::{Ecrivain, Nom};
-use super::declaration::{ComptePieces, Declaration, VERSION};
+use super::declaration::{ComptePieces, Declaration, Etendue, VERSION};
 use super::demande::Demande;
 use super::{ExtraitError, Fonds};
 use crate::tlog::{Checkpoint, Hash, Note, TlogProof, leaf_hash, verify_inclusion};
@@ -59,6 +59,7 @@ pub fn ecris<W: Write>(
         demande: demande.clone(),
         taille: size,
         racine: root.to_string(),
+        periode: Etendue { debut: choix.periode.start, fin: choix.periode.end },
         paroles: choix.paroles,
         dossiers: choix.dossiers,
         appui: choix.appui(),

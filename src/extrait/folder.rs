@@ -179,6 +179,11 @@ impl Fonds for FolderFonds {
         Ok(self.said.paroles.get(before).copied())
     }
 
+    fn derniere(&mut self, _: &Subject, _: u64) -> Result<Option<u64>, ExtraitError> {
+        // Each leaf was read, and told here itself whether it concerns the organisation.
+        Ok(None)
+    }
+
     fn du_membre(&mut self, organisation: &Organisation) -> Result<Vec<u64>, ExtraitError> {
         Ok(self.said.members.get(organisation).cloned().unwrap_or_default())
     }

@@ -39,7 +39,7 @@ use super::{App, Node};
 use crate::extrait::choix::choisis;
 use crate::extrait::demande::Demande;
 use crate::extrait::ecriture::ecris;
-use crate::extrait::{ExtraitError, Fonds};
+use crate::extrait::{ExtraitError, Fonds, Lue};
 use crate::ledger::cles;
 use crate::ledger::head::Head;
 use crate::ledger::index::IndexError;
@@ -89,12 +89,15 @@ pub(super) async fn get(
     let chosen = node.blocking(move |app| {
         let mut fonds = NodeFonds::new(app.clone(), head);
         let choix = choisis(&mut fonds, &demande, &mut |_, _| ());
-        // The view only proposes leaves: the node's word goes for none that it forgot.
-        let total = choix.as_ref().map_or(0, |choix| choix.paroles.total);
+        // The view only proposes leaves: the log's word goes for none that it forgot.
+        let total = match &choix {
+            Ok(choix) => choix.paroles.total,
+            Err(ExtraitError::Inconnu(_)) => 0,
+            Err(_) => spoken,
+        };
         if total < spoken {
-            tracing::error!(organisation = %demande.organisation, total, spoken, "the view journal lacks leaves");
             let detail = format!("the view shows {total} of {spoken} events of {}", demande.organisation);
-            return Err(Problem::new(Cause::ViewBehind, detail).retry_after(60));
+            return Err(ExtraitError::Incomplet(detail).into());
         }
         // Given back by the work, not by a client that left.
         Ok((fonds, demande, choix?, place))
@@ -126,6 +129,10 @@ impl From<ExtraitError> for Problem {
     fn from(error: ExtraitError) -> Self {
         match error {
             ExtraitError::Inconnu(_) => Self::not_found(),
+            ExtraitError::Incomplet(detail) => {
+                tracing::error!(%detail, "the view journal lacks leaves");
+                Self::new(Cause::ViewBehind, detail).retry_after(60)
+            }
             other => Self::internal(&other),
         }
     }
@@ -231,6 +238,15 @@ impl Fonds for NodeFonds {
     fn parole_depuis(&mut self, organisation: &Organisation, from: u64) -> Result<Option<u64>, ExtraitError> {
         let found = self.view(|view| vue::parole_depuis(view, &journal::de(organisation), from))?;
         Ok(found.filter(|index| *index < self.head.size))
+    }
+
+    fn derniere(&mut self, dossier: &Subject, below: u64) -> Result<Option<u64>, ExtraitError> {
+        let mut last = self.app.ledger.index().last_of(dossier).map_err(ExtraitError::illisible)?;
+        // As of the head: what was added meanwhile is passed over.
+        while let Some(index) = last.filter(|index| *index >= below) {
+            last = Lue::of(index, self.leaf(index)?)?.previous;
+        }
+        Ok(last)
     }
 
     fn du_membre(&mut self, organisation: &Organisation) -> Result<Vec<u64>, ExtraitError> {

@@ -285,7 +285,9 @@ fn nothing_but_the_log_s_own_key_declares() {
     assert_eq!(codes(&swapped(last, 1)), ["extract-undeclared"]);
     assert_eq!(codes(&swapped(1, last)), ["checkpoint-invalid"]);
     // Of another question, another head, other numbers.
-    let table: [(&str, Change); 8] = [
+    let table: [(&str, Change); 10] = [
+        ("periode", |said| said.periode.debut += 1),
+        ("periode", |said| said.periode.fin -= 1),
         ("demande", |said| said.demande.au = Some("2020-01-01".parse().unwrap())),
         ("taille", |said| said.taille += 1),
         ("racine", |said| said.racine.replace_range(..1, "?")),

@@ -1,12 +1,16 @@
 //! Periods: closed on both sides by the organisation's own leaves before and after.
 
 use greffe::audit::Verdict;
+use greffe::extrait::conteneur::Nom;
 use greffe::extrait::declaration::Paroles;
-use greffe::extrait::demande::Demande;
+use greffe::extrait::demande::{Borne, Demande};
 use greffe_events::leaf::Leaf;
+use serde_json::json;
 
 use crate::monde::*;
 use crate::support::*;
+
+const JOUR_MS: u64 = 86_400_000;
 
 /// Where the commune's own leaves are in the log.
 fn siennes(monde: &Monde) -> Vec<u64> {
@@ -63,14 +67,10 @@ fn a_leaf_that_closes_a_period_cannot_be_left_out() {
 fn days_are_those_of_paris_and_a_day_without_leaves_is_said_so() {
     let monde = Monde::new();
     let (last, _) = monde.feuilles().pop().unwrap();
-    let today_ms = i64::try_from(Leaf::decode(&last).unwrap().recorded_at_ms).unwrap();
-    let day = |days: i64| {
-        let instant = jiff::Timestamp::from_millisecond(today_ms + days * 86_400_000).unwrap();
-        let paris = jiff::tz::TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
-        Some(instant.to_zoned(paris).date().to_string().parse().unwrap())
-    };
-    for (du, au, avant, dedans) in [(-1, 1, 0, 4), (2, 3, 4, 0), (-3, -2, 0, 0)] {
-        let demande = Demande { du: day(du), au: day(au), ..tout(COMMUNE) };
+    let day = |days: u64| jour(Leaf::decode(&last).unwrap().recorded_at_ms, days);
+    for (du, au, avant, dedans) in [(Some(0), Some(1), 0, 4), (Some(2), Some(3), 4, 0), (None, Some(0), 0, 4)] {
+        let (du, au) = (du.map(day), au.map(day));
+        let demande = Demande { du, au, ..tout(COMMUNE) };
         let report = monde.verifie(&monde.extrait(&demande));
         assert_eq!(report.verdict, Verdict::Good, "{report}");
         assert_eq!(report.paroles, Paroles { avant, dedans, total: 4 }, "{report}");
@@ -85,4 +85,33 @@ fn without_files_it_says_that_it_has_none() {
     assert_eq!((report.verdict, report.pieces), (Verdict::Good, None), "{report}");
     assert!(report.not_checked.iter().any(|not| not.code == "pieces"));
     assert!(extrait.len() < monde.de(COMMUNE).len());
+}
+
+/// The day so many days after that instant, in Paris.
+fn jour(ms: u64, days: u64) -> Borne {
+    let instant = jiff::Timestamp::from_millisecond(i64::try_from(ms + days * JOUR_MS).unwrap()).unwrap();
+    let paris = jiff::tz::TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+    instant.to_zoned(paris).date().to_string().parse().unwrap()
+}
+
+#[test]
+fn what_others_said_first_in_a_period_of_days_cannot_be_left_out() {
+    let monde = Monde::new();
+    // Recorded two days from now: the prefecture acknowledges the third act, the commune publishes it.
+    let accuse = monde.glisse_plus_tard(&accuse_de(PREFECTURE, COMMUNE, 3), &[12], 2 * JOUR_MS);
+    let publie = json!({ "mode": "affichage", "date": "2026-07-18" });
+    let publie = event("acte.publie", COMMUNE, &format!("acte/{}", id_de(COMMUNE, 3)), publie);
+    monde.glisse_plus_tard(&publie, &[10], 2 * JOUR_MS);
+    let (leaf, _) = &monde.feuilles()[usize::try_from(accuse).unwrap()];
+    let du = Some(jour(Leaf::decode(leaf).unwrap().recorded_at_ms, 0));
+    let extrait = monde.extrait(&Demande { du, ..tout(COMMUNE) });
+    let report = monde.verifie(&extrait);
+    assert_eq!(codes(&report), Vec::<&str>::new(), "{report}");
+    assert_eq!((report.paroles.dedans, report.dossiers), (1, 1), "{report}");
+    assert!(report.not_checked.iter().any(|not| not.code == "days"), "{report}");
+    let files = fichiers(&extrait);
+    assert_eq!(declaration(&files, &monde.vkey).periode.debut, accuse);
+    let first = files.iter().position(|file| file.nom == Nom::Feuille(accuse)).unwrap();
+    let report = monde.verifie(&monde.redeclare(&sans(&files, first), |said| said.dossiers -= 1));
+    assert_eq!(codes(&report), ["dossier-gap"], "{report}");
 }

@@ -3,7 +3,7 @@
 use super::preuves::Head;
 use super::rejeu::Rejeu;
 use crate::audit::doubt::{Doubt, DoubtCode};
-use crate::extrait::declaration::{ComptePieces, Declaration, DeclarationError, Paroles};
+use crate::extrait::declaration::{ComptePieces, Declaration, DeclarationError, Etendue, Paroles};
 use crate::tlog::{NoteError, Verifier};
 use greffe_events::piece::Empreinte;
 
@@ -40,6 +40,10 @@ impl Found<'_> {
         if said.racine != root.to_string() {
             other("racine", &said.racine, &root);
         }
+        let Etendue { debut, fin } = said.periode;
+        if !self.rejeu.bornes.agree(said.periode, self.rejeu.periode(), size) {
+            other("periode", &format_args!("leaves {debut} to {fin}, that one left out"), &"another");
+        }
         for (what, said, found) in [
             ("paroles.avant", said.paroles.avant, self.paroles.avant),
             ("paroles.dedans", said.paroles.dedans, self.paroles.dedans),
@@ -66,6 +70,9 @@ impl Found<'_> {
         }
         if said.sha256 != self.sha256 {
             other("sha256", &said.sha256, &self.sha256);
+        }
+        if let Some(gap) = self.rejeu.gap(debut) {
+            doubt(gap);
         }
     }
 }

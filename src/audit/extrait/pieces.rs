@@ -34,8 +34,8 @@ impl Citation {
 pub(super) struct Pieces {
     /// What the newest leaf is the first to cite, in order.
     attendues: VecDeque<Citation>,
-    /// Sizes of files that are here, by the name of whose they are and their reference.
-    jointes: HashMap<Name, u64>,
+    /// Files that are here, by the name of whose they are and their reference: their size, and whether they were cited as public.
+    jointes: HashMap<Name, (u64, bool)>,
     /// Those that are not: the first citation of each.
     absentes: HashMap<Name, Citation>,
     carte: Option<Card>,
@@ -63,6 +63,10 @@ fn name(bench: &Bench, organisation: &Organisation, reference: Empreinte) -> Nam
     bench.name(2, &[organisation.abrege().as_bytes(), &reference.0])
 }
 
+fn is_public(piece: &Piece) -> bool {
+    matches!(piece.designation, Designation::Publique { .. })
+}
+
 impl Pieces {
     /// A leaf of the period: what it cites comes next, unless it came before.
     pub fn cited(&mut self, index: u64, event: &Event, bench: &Bench, doubt: &mut dyn FnMut(Doubt)) {
@@ -71,10 +75,12 @@ impl Pieces {
             let organisation = event.source.clone();
             let name = name(bench, &organisation, piece.reference());
             let citation = Citation { index, at, organisation, piece: piece.clone() };
-            if let Some(taille) = self.jointes.get(&name) {
-                if *taille != piece.taille {
+            if let Some((taille, est_publique)) = self.jointes.get(&name) {
+                // Verified by its first citation: as this one says, if this one says the same.
+                if *taille != piece.taille || *est_publique != is_public(piece) {
                     self.counts.differs += 1;
-                    doubt(citation.doubt(DoubtCode::PieceDiffers, format_args!("it has {taille} bytes")));
+                    let detail = "an earlier leaf cites it with another size, or another way";
+                    doubt(citation.doubt(DoubtCode::PieceDiffers, detail));
                 }
             } else if !self.absentes.contains_key(&name)
                 && !self.attendues.iter().any(|other| other.piece.reference() == piece.reference())
@@ -145,7 +151,7 @@ impl Pieces {
             }
             None => self.counts.good += 1,
         }
-        self.jointes.insert(name(bench, organisation, reference), taille);
+        self.jointes.insert(name(bench, organisation, reference), (taille, is_public(&citation.piece)));
     }
 
     /// Whether a leaf that the extract is about cites this file.

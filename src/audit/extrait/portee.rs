@@ -4,6 +4,7 @@ use super::rejeu::Rejeu;
 use super::report::ExtractReport;
 use crate::audit::report::NotChecked;
 use crate::extrait::declaration::Paroles;
+use crate::extrait::demande::Borne;
 
 /// What is proved, once nothing speaks against it under a pinned key.
 pub(super) fn proved(report: &ExtractReport) -> Vec<String> {
@@ -61,6 +62,11 @@ pub(super) fn not_checked(rejeu: &Rejeu, is_closed: bool) -> Vec<NotChecked> {
         ),
     ];
     not.push(NotChecked::new("ranks", "that the log counted ranks rightly: verifying the whole history shows it"));
+    let is_by_day = |borne: Option<Borne>| matches!(borne, Some(Borne::Jour(_)));
+    if is_by_day(rejeu.demande().du) || is_by_day(rejeu.demande().au) {
+        let detail = "which leaf is the first of the days asked for, and which the last: what others said right there is the log's word";
+        not.push(NotChecked::new("days", detail));
+    }
     if !is_closed {
         let detail = "that the organisation said nothing more up to the checkpoint: its number of leaves is the log's word, which a later leaf of its own would contradict";
         not.push(NotChecked::new("last-rank", detail));

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | instants never decrease, no identity twice, the log's name | all |
 //! | rank follows rank | the organisation's own, from the last before the period to the first after it |
-//! | `previous` names the leaf before it here | the organisation's member dossier; its other dossiers, within the period |
+//! | `previous` names the leaf before it here | the organisation's member dossier; its other dossiers, within the period that the log declares |
 //! | it is asked for by another ([`crate::extrait::appui`]) | all that the extract is not about |
 //! | the signers had the right | all; but where the organisation carried files for an owner whose delegation is not shown |
 //! | the life cycle admits it | dossiers that are here from their opening on |
@@ -30,7 +30,7 @@ use crate::audit::doubt::{Doubt, DoubtCode};
 use crate::audit::judge::{Name, Read, of_refusal};
 use crate::extrait::appui::{Candidats, demande, reponse};
 use crate::extrait::choix::{concerne, est_titulaire};
-use crate::extrait::declaration::Paroles;
+use crate::extrait::declaration::{Etendue, Paroles};
 use crate::extrait::demande::{Demande, Periode, Place};
 
 /// What the leaves so far say.
@@ -43,8 +43,11 @@ pub(super) struct Rejeu {
     recorded_at_ms: u64,
     identities: HashSet<Name>,
     dossiers: HashMap<Name, Suite>,
-    /// From which index on leaves are within the period, as far as is known.
-    premier: Option<u64>,
+    /// Which leaves are within the period, as far as is known.
+    pub bornes: Bornes,
+    /// Of the leaves that others here name as the one before them in a dossier of the organisation's, and that are not here: the last, and
+    /// the leaf that names it.
+    absente: Option<(u64, u64)>,
     /// Rank and place of the organisation's newest leaf.
     parole: Option<(u64, Place)>,
     avant: Option<u64>,
@@ -74,6 +77,36 @@ pub(super) struct Comptes {
     pub cycles_inconnus: u64,
 }
 
+/// Where leaves stand to the period, by what they say of their recording.
+#[derive(Debug, Default)]
+pub(super) struct Bornes {
+    avant: Option<u64>,
+    dedans: Option<(u64, u64)>,
+    apres: Option<u64>,
+}
+
+impl Bornes {
+    fn note(&mut self, index: u64, place: Place) {
+        match place {
+            Place::Avant => self.avant = Some(index),
+            Place::Dedans => self.dedans = Some((self.dedans.map_or(index, |(first, _)| first), index)),
+            Place::Apres => self.apres = self.apres.or(Some(index)),
+        }
+    }
+
+    /// Whether a period of these indices agrees with each of them, and with the question.
+    pub fn agree(&self, said: Etendue, periode: &Periode, size: u64) -> bool {
+        let Etendue { debut, fin } = said;
+        debut <= fin
+            && fin <= size
+            && periode.debut().is_none_or(|first| debut == first.min(size))
+            && periode.fin(size).is_none_or(|end| fin == end.max(debut))
+            && self.avant.is_none_or(|index| index < debut)
+            && self.dedans.is_none_or(|(first, last)| debut <= first && last < fin)
+            && self.apres.is_none_or(|index| fin <= index)
+    }
+}
+
 /// A dossier, as far as it is here.
 #[derive(Debug)]
 struct Suite {
@@ -86,7 +119,8 @@ impl Rejeu {
     pub fn new(demande: Demande) -> Self {
         let periode = demande.periode();
         Self {
-            premier: periode.premier(),
+            bornes: Bornes::default(),
+            absente: None,
             demande,
             periode,
             origin: None,
@@ -143,9 +177,7 @@ impl Rejeu {
             wrong(Doubt::new(DoubtCode::IdentityRepeated, detail).field("id"));
         }
         let place = self.periode.place(index, read.recorded_at_ms);
-        if place == Place::Dedans {
-            self.premier.get_or_insert(index);
-        }
+        self.bornes.note(index, place);
         let is_content = self.classify(event, place);
         if event.source == self.demande.organisation {
             self.follow_rank(index, read.rank, place, &mut wrong);
@@ -218,6 +250,18 @@ impl Rejeu {
         self.appuis.wait(index, reponse(event), demande);
     }
 
+    /// What is missing of the organisation's dossiers, where the period begins with that leaf.
+    pub fn gap(&self, debut: u64) -> Option<Doubt> {
+        let (previous, index) = self.absente.filter(|(previous, _)| *previous >= debut)?;
+        let detail = format!("the one before it in its dossier, leaf {previous}, is of the period and not here");
+        Some(Doubt::new(DoubtCode::DossierGap, detail).at(index).field("previous"))
+    }
+
+    /// The period that was asked for.
+    pub fn periode(&self) -> &Periode {
+        &self.periode
+    }
+
     /// The leaves that nothing here asks for. `is_cited` tells whether a leaf that the extract is about cites a file.
     pub fn unasked(&mut self, is_cited: impl Fn(&Organisation, Empreinte) -> bool) -> Vec<u64> {
         let mut appuis = std::mem::take(&mut self.appuis);
@@ -256,7 +300,7 @@ impl Rejeu {
     }
 
     /// Whether the dossier is here from its opening up to this leaf.
-    fn follow_dossier(&self, index: u64, read: &Read, place: Place, wrong: &mut dyn FnMut(Doubt)) -> bool {
+    fn follow_dossier(&mut self, index: u64, read: &Read, place: Place, wrong: &mut dyn FnMut(Doubt)) -> bool {
         let event = &read.event;
         let known = self.dossiers.get(&read.subject);
         let last = known.map(|suite| suite.last);
@@ -277,8 +321,9 @@ impl Rejeu {
             (previous, Some(last)) if previous.is_none_or(|previous| previous < last) => Some(DoubtCode::PreviousWrong),
             _ if is_own_member => Some(DoubtCode::DossierGap),
             _ if is_member => return is_known,
-            (Some(previous), _) if is_own && self.premier.is_some_and(|first| previous >= first) => {
-                Some(DoubtCode::DossierGap)
+            (Some(previous), _) if is_own => {
+                self.absente = self.absente.max(Some((previous, index)));
+                None
             }
             _ => None,
         };

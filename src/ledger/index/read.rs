@@ -62,11 +62,20 @@ impl IndexReader {
 
     /// The state of a dossier.
     pub fn dossier(&self, subject: &Subject) -> Result<Option<Dossier>, IndexError> {
+        Ok(self.newest(subject)?.map(|(_, dossier)| dossier))
+    }
+
+    /// The last leaf of a dossier.
+    pub fn last_of(&self, subject: &Subject) -> Result<Option<u64>, IndexError> {
+        Ok(self.newest(subject)?.map(|(last, _)| last))
+    }
+
+    fn newest(&self, subject: &Subject) -> Result<Option<(u64, Dossier)>, IndexError> {
         let known = self.recent.dossier(subject);
-        if let Some((_, dossier)) = known.or_else(|| self.behind.look(|rows| rows.dossiers.get(subject).cloned())) {
-            return Ok(Some(dossier));
+        match known.or_else(|| self.behind.look(|rows| rows.dossiers.get(subject).cloned())) {
+            Some(newest) => Ok(Some(newest)),
+            None => self.with(|reader| reader.dossier(subject)),
         }
-        self.with(|reader| Ok(reader.dossier(subject)?.map(|(_, dossier)| dossier)))
     }
 
     /// Number of leaves of a source.

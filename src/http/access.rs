@@ -10,6 +10,10 @@
 //! | whoever signed an event, a gateway for instance | that event and its receipt |
 //! | a refused one | the leaf that records its refusal |
 //!
+//! `auditeur:<département>` reads no accounting flow, invoice or tender, though DESIGN §5 gives it "that": only the dossiers of acts name a
+//! département. That of the others would be their owner's as its member record says today, so that a change of the record would open or close
+//! years of dossiers to a reader at once; and an invoice has two owners. Whoever is to audit those is given `auditeur:<siren>` for each organisation.
+//!
 //! An extract is for whoever reads all of an organisation. Of *other* members it shows what its leaves are judged by, though the view of members hides it from that
 //! reader: membership, keys that signed, delegations that were used (`extrait::appui`); without them nobody could verify a signature.
 //!

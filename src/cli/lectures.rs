@@ -29,8 +29,13 @@ pub fn run(args: &Args) -> Outcome {
         bail!("{} n'existe pas : aucun nœud n'a encore servi ce dossier", path.display());
     }
     for lecture in lectures::read(&path, args.qui.as_deref(), args.limit)? {
-        let le = Horodatage::from_unix_ms(lecture.le_ms);
-        print(format_args!("{le}\t{}\t{}\t{}", lecture.organisation, lecture.cle, lecture.demande.escape_debug()))?;
+        let le = Horodatage::from_unix_ms(lecture.premiere_ms);
+        let demande = match &lecture.demande {
+            Some(demande) => demande.escape_debug().to_string(),
+            None => "ce jour-là, sans le détail".to_owned(),
+        };
+        let fois = if lecture.fois > 1 { format!("\t{} fois", lecture.fois) } else { String::new() };
+        print(format_args!("{le}\t{}\t{}\t{demande}{fois}", lecture.organisation, lecture.cle))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,11 +5,20 @@
 //! answered. `greffe lectures` shows it, while the node runs too.
 //!
 //! ```text
-//! D/lectures.sqlite   lectures(id, le_ms, cle, organisation, demande)     the newest LECTURES_MAX; 0600
+//! D/lectures.sqlite   0600
+//!   demandes    one row for each day (UTC), key and request: when first and last, and how often
+//!   condensees  one row for each day and key: how many requests that are told no more one by one
 //! ```
+//!
+//! **Nobody empties it**: the same request again is counted in its row. Beyond [`PAR_ORGANISME_MAX`] rows of one organisation its own
+//! oldest are condensed, and nobody else's: what was asked is gone, that something was asked, how often, on which day and with which key, stays. Of a
+//! request that is too long its beginning is kept, and the digest of the whole.
+//!
+//! **Retention**: three years after a request was last made ([`RETENTION_MS`]), then it is removed.
 //!
 //! Local on purpose: a reading concerns the reader too, and what is in a log is there for ever.
 
+use std::collections::HashMap;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -17,14 +26,22 @@ use std::sync::{Mutex, PoisonError};
 
 use greffe_events::ident::Organisation;
 use greffe_events::key::KeyId;
-use rusqlite::{Connection, OpenFlags};
+use greffe_events::piece::Empreinte;
+use rusqlite::{Connection, OpenFlags, Transaction};
 use thiserror::Error;
 
-/// Most readings kept; older ones go: some 150 MB, years of them where few audit.
-pub const LECTURES_MAX: u64 = 1_000_000;
+/// Most requests of one organisation that are told one by one: some 20 MB. A whole log of 25 million leaves is read with as many.
+pub const PAR_ORGANISME_MAX: u64 = 100_000;
 
-/// Longest request kept, in characters; the rest of a longer one is cut off.
-const DEMANDE_CHARS_MAX: usize = 500;
+/// How long readings are kept, in milliseconds: three years, the most that the CNIL admits for logs that are kept to control abuse
+/// (délibération n° 2021-122, journalisation).
+pub const RETENTION_MS: u64 = 3 * 365 * JOUR_MS;
+
+/// A day, in milliseconds.
+const JOUR_MS: u64 = 86_400_000;
+
+/// Longest request kept whole, in bytes: longer than any that the API documents.
+const DEMANDE_BYTES_MAX: usize = 500;
 
 /// Why readings can't be noted, or shown.
 #[derive(Debug, Error)]
@@ -37,30 +54,43 @@ pub enum LecturesError {
     Sqlite(#[from] rusqlite::Error),
 }
 
-/// A reading.
+/// What was asked on one day with one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lecture {
-    /// When it was asked for, Unix ms.
-    pub le_ms: u64,
+    /// When it was asked for first that day, Unix ms; of condensed ones the day's beginning.
+    pub premiere_ms: u64,
+    /// And last; of condensed ones the same.
+    pub derniere_ms: u64,
+    /// How often.
+    pub fois: u64,
     /// With which key.
     pub cle: String,
     /// Whose.
     pub organisation: String,
-    /// Method, path and query.
-    pub demande: String,
+    /// Method, path and query; none for requests that are condensed.
+    pub demande: Option<String>,
 }
 
 /// The file, open for writing. One per node.
 #[derive(Debug)]
 pub struct Lectures {
-    connection: Mutex<Connection>,
+    ouvert: Mutex<Ouvert>,
     max: u64,
+}
+
+#[derive(Debug)]
+struct Ouvert {
+    connection: Connection,
+    /// Rows of each organisation that asked since the start.
+    lignes: HashMap<String, u64>,
+    /// The day on which what is too old was removed last.
+    jour: u64,
 }
 
 impl Lectures {
     /// Opens the file, or makes it.
     pub fn open(path: &Path) -> Result<Self, LecturesError> {
-        Self::keeping(path, LECTURES_MAX)
+        Self::keeping(path, PAR_ORGANISME_MAX)
     }
 
     fn keeping(path: &Path, max: u64) -> Result<Self, LecturesError> {
@@ -70,11 +100,16 @@ impl Lectures {
         // A power cut may take the last readings; a killed process none.
         connection.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-             CREATE TABLE IF NOT EXISTS lectures(
-                 id INTEGER PRIMARY KEY AUTOINCREMENT, le_ms INTEGER NOT NULL, cle TEXT NOT NULL, organisation TEXT NOT NULL,
-                 demande TEXT NOT NULL) STRICT;",
+             CREATE TABLE IF NOT EXISTS demandes(
+                 id INTEGER PRIMARY KEY AUTOINCREMENT, jour INTEGER NOT NULL, organisation TEXT NOT NULL, cle TEXT NOT NULL,
+                 demande TEXT NOT NULL, premiere_ms INTEGER NOT NULL, derniere_ms INTEGER NOT NULL, fois INTEGER NOT NULL,
+                 UNIQUE (jour, cle, demande)) STRICT;
+             CREATE INDEX IF NOT EXISTS demandes_par_organisation ON demandes(organisation, id);
+             CREATE TABLE IF NOT EXISTS condensees(
+                 jour INTEGER NOT NULL, cle TEXT NOT NULL, organisation TEXT NOT NULL, fois INTEGER NOT NULL,
+                 PRIMARY KEY (jour, cle)) STRICT;",
         )?;
-        Ok(Self { connection: Mutex::new(connection), max })
+        Ok(Self { ouvert: Mutex::new(Ouvert { connection, lignes: HashMap::new(), jour: 0 }), max })
     }
 
     /// Notes one.
@@ -85,33 +120,96 @@ impl Lectures {
         organisation: &Organisation,
         demande: &str,
     ) -> Result<(), LecturesError> {
-        let demande: String = demande.chars().take(DEMANDE_CHARS_MAX).collect();
-        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        connection
-            .prepare_cached("INSERT INTO lectures(le_ms, cle, organisation, demande) VALUES (?1, ?2, ?3, ?4)")?
-            .execute((le_ms.cast_signed(), cle.to_string(), organisation.to_string(), demande))?;
-        let oldest = connection.last_insert_rowid().saturating_sub_unsigned(self.max);
-        connection.prepare_cached("DELETE FROM lectures WHERE id <= ?1")?.execute([oldest])?;
+        let (cle, organisation, demande) = (cle.to_string(), organisation.to_string(), abregee(demande));
+        let mut ouvert = self.ouvert.lock().unwrap_or_else(PoisonError::into_inner);
+        let Ouvert { connection, lignes, jour: purge } = &mut *ouvert;
+        let jour = le_ms / JOUR_MS;
+        let tx = connection.transaction()?;
+        if *purge != jour {
+            let oldest = le_ms.saturating_sub(RETENTION_MS) / JOUR_MS;
+            tx.execute("DELETE FROM demandes WHERE jour < ?1", [oldest.cast_signed()])?;
+            tx.execute("DELETE FROM condensees WHERE jour < ?1", [oldest.cast_signed()])?;
+            lignes.clear();
+        }
+        let mut known = match lignes.get(&organisation) {
+            Some(known) => *known,
+            None => tx
+                .prepare_cached("SELECT count(*) FROM demandes WHERE organisation = ?1")?
+                .query_row([&organisation], |row| row.get::<_, i64>(0))?
+                .cast_unsigned(),
+        };
+        let again = tx
+            .prepare_cached(
+                "UPDATE demandes SET fois = fois + 1, derniere_ms = ?4 WHERE jour = ?1 AND cle = ?2 AND demande = ?3",
+            )?
+            .execute((jour.cast_signed(), &cle, &demande, le_ms.cast_signed()))?;
+        if again == 0 {
+            tx.prepare_cached(
+                "INSERT INTO demandes(jour, organisation, cle, demande, premiere_ms, derniere_ms, fois)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?5, 1)",
+            )?
+            .execute((jour.cast_signed(), &organisation, &cle, &demande, le_ms.cast_signed()))?;
+            known += 1;
+        }
+        while known > self.max {
+            condense(&tx, &organisation)?;
+            known -= 1;
+        }
+        tx.commit()?;
+        lignes.insert(organisation, known);
+        *purge = jour;
         Ok(())
     }
+}
+
+/// Takes the oldest request of an organisation out of the list, and counts it where its day and key are.
+fn condense(tx: &Transaction<'_>, organisation: &str) -> rusqlite::Result<()> {
+    let oldest = "SELECT id FROM demandes WHERE organisation = ?1 ORDER BY id LIMIT 1";
+    let id: i64 = tx.prepare_cached(oldest)?.query_row([organisation], |row| row.get(0))?;
+    tx.prepare_cached(
+        "INSERT INTO condensees(jour, cle, organisation, fois) SELECT jour, cle, organisation, fois FROM demandes WHERE id = ?1
+         ON CONFLICT(jour, cle) DO UPDATE SET fois = fois + excluded.fois",
+    )?
+    .execute([id])?;
+    tx.prepare_cached("DELETE FROM demandes WHERE id = ?1")?.execute([id])?;
+    Ok(())
+}
+
+/// A request as it is kept: one that is too long by its beginning and the digest of the whole.
+fn abregee(demande: &str) -> String {
+    if demande.len() <= DEMANDE_BYTES_MAX {
+        return demande.to_owned();
+    }
+    let end = demande.floor_char_boundary(DEMANDE_BYTES_MAX);
+    format!("{}… ({} octets, sha256 {})", &demande[..end], demande.len(), Empreinte::of(demande.as_bytes()))
 }
 
 /// The newest readings of the file, at most `max`, oldest first: of one key or organisation, where one is asked for.
 pub fn read(path: &Path, qui: Option<&str>, max: u32) -> Result<Vec<Lecture>, LecturesError> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let mut select = connection.prepare(
-        "SELECT le_ms, cle, organisation, demande FROM lectures WHERE ?1 IS NULL OR ?1 IN (cle, organisation)
-         ORDER BY id DESC LIMIT ?2",
-    )?;
-    let rows = select.query_map((qui, max), |row| {
-        Ok(Lecture {
-            le_ms: row.get::<_, i64>(0)?.cast_unsigned(),
-            cle: row.get(1)?,
-            organisation: row.get(2)?,
-            demande: row.get(3)?,
-        })
-    })?;
-    let mut lectures = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut lectures = Vec::new();
+    for sql in [
+        "SELECT premiere_ms, derniere_ms, fois, cle, organisation, demande FROM demandes
+         WHERE ?1 IS NULL OR ?1 IN (cle, organisation) ORDER BY id DESC LIMIT ?2",
+        "SELECT jour * 86400000, jour * 86400000, fois, cle, organisation, NULL FROM condensees
+         WHERE ?1 IS NULL OR ?1 IN (cle, organisation) ORDER BY jour DESC, cle LIMIT ?2",
+    ] {
+        let left = u64::from(max).saturating_sub(lectures.len() as u64).cast_signed();
+        let mut select = connection.prepare(sql)?;
+        let rows = select.query_map((qui, left), |row| {
+            Ok(Lecture {
+                premiere_ms: row.get::<_, i64>(0)?.cast_unsigned(),
+                derniere_ms: row.get::<_, i64>(1)?.cast_unsigned(),
+                fois: row.get::<_, i64>(2)?.cast_unsigned(),
+                cle: row.get(3)?,
+                organisation: row.get(4)?,
+                demande: row.get(5)?,
+            })
+        })?;
+        for row in rows {
+            lectures.push(row?);
+        }
+    }
     lectures.reverse();
     Ok(lectures)
 }
@@ -123,27 +221,75 @@ mod tests {
 
     use super::*;
 
+    const COUR: &str = "urn:siren:214502494";
+    const AUTRE: &str = "urn:siren:210703385";
+
+    fn note(lectures: &Lectures, le_ms: u64, seed: u8, organisation: &str, demande: &str) {
+        lectures.note(le_ms, KeyId([seed; 32]), &organisation.parse().unwrap(), demande).unwrap();
+    }
+
     #[test]
-    fn the_newest_are_kept_and_no_more_than_the_bound() {
+    fn no_auditor_pushes_another_out_nor_its_own_trace() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lectures.sqlite");
-        let organisations = ["urn:siren:214502494", "urn:siren:210703385"];
-        for start in [0, 6] {
+        let shown = |qui| {
+            let lectures = read(&path, qui, 100).unwrap();
+            lectures.into_iter().map(|one| (one.fois, one.demande.unwrap_or_default())).collect::<Vec<_>>()
+        };
+        let of = |n: u64| format!("GET /v1/events/{n}");
+        for start in [0, 50] {
             // Opened again: it goes on.
-            let lectures = Lectures::keeping(&path, 5).unwrap();
-            for n in start..start + 6_u64 {
-                let organisation = organisations[usize::from(n % 2 == 1)].parse().unwrap();
-                lectures.note(n, KeyId([7; 32]), &organisation, &format!("GET /v1/events/{n}")).unwrap();
+            let lectures = Lectures::keeping(&path, 3).unwrap();
+            if start == 0 {
+                note(&lectures, 5, 8, AUTRE, "GET /v1/journal");
             }
-            lectures.note(99, KeyId([8; 32]), &organisations[0].parse().unwrap(), &"é".repeat(10_000)).unwrap();
+            for n in start..start + 50 {
+                note(&lectures, 10 + n, 7, COUR, &of(n));
+            }
+            // Again and again: counted.
+            for _ in 0..9 {
+                note(&lectures, 200, 7, COUR, &of(start + 49));
+            }
         }
-        let seen = |qui, max| read(&path, qui, max).unwrap().iter().map(|lecture| lecture.le_ms).collect::<Vec<_>>();
-        assert_eq!(seen(None, 100), [8, 9, 10, 11, 99]);
-        assert_eq!(seen(None, 2), [11, 99]);
-        assert_eq!(seen(Some(organisations[1]), 100), [9, 11]);
-        assert_eq!(seen(Some(&KeyId([8; 32]).to_string()), 100), [99]);
-        let lectures = read(&path, None, 1).unwrap();
-        assert_eq!(lectures[0].demande.chars().count(), DEMANDE_CHARS_MAX);
+        // Each of the hundred stands there: three one by one, the others, of which one was made ten times, by their number.
+        assert_eq!(shown(Some(COUR)), [(106, String::new()), (1, of(97)), (1, of(98)), (10, of(99))]);
+        assert_eq!(shown(Some(AUTRE)), [(1, "GET /v1/journal".to_owned())]);
+        let last = read(&path, Some(&KeyId([7; 32]).to_string()), 1).unwrap().remove(0);
+        assert_eq!((last.premiere_ms, last.derniere_ms, last.fois), (109, 200, 10));
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_follows_in_a_long_request_is_told_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lectures.sqlite");
+        let lectures = Lectures::open(&path).unwrap();
+        let long = format!("GET /v1/journal?x={}", "é".repeat(1_000));
+        for demande in [&long, &format!("{long}&sujet=acte"), &long] {
+            note(&lectures, 7, 7, COUR, demande);
+        }
+        let noted = read(&path, None, 100).unwrap();
+        assert_eq!(noted.iter().map(|one| one.fois).collect::<Vec<_>>(), [2, 1]);
+        for (one, whole) in noted.iter().zip([long.clone(), format!("{long}&sujet=acte")]) {
+            let kept = one.demande.as_deref().unwrap();
+            assert!(kept.ends_with(&format!("({} octets, sha256 {})", whole.len(), Empreinte::of(whole.as_bytes()))));
+            assert!(kept.len() < 2 * DEMANDE_BYTES_MAX, "{kept}");
+        }
+    }
+
+    #[test]
+    fn what_is_older_than_the_retention_is_removed_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lectures.sqlite");
+        let lectures = Lectures::keeping(&path, 1).unwrap();
+        for (le_ms, demande) in
+            [(0, "GET /a"), (JOUR_MS, "GET /b"), (2 * JOUR_MS, "GET /c"), (RETENTION_MS + JOUR_MS, "GET /d")]
+        {
+            note(&lectures, le_ms, 7, COUR, demande);
+        }
+        let kept: Vec<_> =
+            read(&path, None, 9).unwrap().into_iter().map(|one| (one.premiere_ms, one.demande)).collect();
+        assert_eq!(kept[0], (JOUR_MS, None), "{kept:?}");
+        assert_eq!(kept.len(), 3, "{kept:?}");
     }
 }

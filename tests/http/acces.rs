@@ -120,10 +120,10 @@ fn what_an_auditor_asks_for_is_noted_on_the_node_and_nowhere_else() {
     let noted = lectures::read(&path, None, 100).unwrap();
     assert_eq!(
         noted.iter().map(|one| one.demande.clone()).collect::<Vec<_>>(),
-        asked.map(|path| format!("GET {path}"))
+        asked.map(|path| Some(format!("GET {path}")))
     );
     assert!(noted.iter().all(|one| one.organisation == COUR && one.cle == key(AUDITOR_KEY).id().to_string()));
-    assert!(noted.is_sorted_by_key(|one| one.le_ms) && noted[0].le_ms.abs_diff(now_ms()) < 600_000);
+    assert!(noted.is_sorted_by_key(|one| one.premiere_ms) && noted[0].premiere_ms.abs_diff(now_ms()) < 600_000);
     let said = std::process::Command::new(env!("CARGO_BIN_EXE_greffe"))
         .args(["lectures", "--qui", COUR, "--limit", "2", "--dir"])
         .arg(node.folder.root())
@@ -133,7 +133,7 @@ fn what_an_auditor_asks_for_is_noted_on_the_node_and_nowhere_else() {
     assert!(said.lines().count() == 2 && said.ends_with("\tGET /v1/journal\n"), "{said}");
     assert_eq!(node.ledger.head().size, size, "nothing of it is in the log");
     // Where it can't be noted it is not answered.
-    rusqlite::Connection::open(&path).unwrap().execute_batch("DROP TABLE lectures").unwrap();
+    rusqlite::Connection::open(&path).unwrap().execute_batch("DROP TABLE demandes").unwrap();
     assert_eq!(node.get_as(AUDITOR_KEY, "/v1/journal").problem(), (503, "store-unavailable".to_owned()));
     node.get_as(COMMUNE_KEY, "/v1/journal").expect(200);
 }

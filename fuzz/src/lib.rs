@@ -4,7 +4,11 @@
 
 use std::collections::HashSet;
 use std::io::Write;
+use std::sync::atomic::AtomicBool;
 
+use greffe::audit::doubt::{DOUBTS_KEPT_MAX, DoubtCode};
+use greffe::audit::{Control, Verdict, verify_extract};
+use greffe::extrait::conteneur::{Ecrivain, Lecteur, Nom};
 use greffe::formats::actes::archive::{self, Bounds};
 use greffe::tlog::{
     BundleCoordinates, Checkpoint, Hash, Note, NoteSignature, TileCoordinates, TilePath, TlogProof, Verifier,
@@ -12,8 +16,10 @@ use greffe::tlog::{
 };
 use greffe_events::dsse::{Envelope, SIGNATURES_MAX, check_payload};
 use greffe_events::event::ClaimedIdentity;
+use greffe_events::ident::Organisation;
 use greffe_events::json::{DEPTH_MAX, INTEGER_MAX, check_object};
 use greffe_events::leaf::Leaf;
+use greffe_events::piece::Empreinte;
 use greffe_events::{Code, Event};
 use serde_json::Value;
 
@@ -21,7 +27,7 @@ use serde_json::Value;
 pub type Cible = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const CIBLES: [Cible; 7] = [
+pub const CIBLES: [Cible; 8] = [
     ("ijson", ijson),
     ("dsse", dsse),
     ("evenement", evenement),
@@ -29,6 +35,7 @@ pub const CIBLES: [Cible; 7] = [
     ("note", note),
     ("tuile", tuile),
     ("archive", archive),
+    ("extrait", extrait),
 ];
 
 /// What passes as I-JSON is read alike by another reader, which loses nothing: no name twice, exact integers, bounded depth.
@@ -219,4 +226,59 @@ pub fn archive(octets: &[u8]) {
     // Wider bounds: long names take headers of their own, and padding may differ.
     let wider = Bounds { expanded_bytes_max: 2 * BOUNDS.expanded_bytes_max, ..BOUNDS };
     assert_eq!(archive::read_within(again.as_slice(), wider).unwrap(), files);
+}
+
+/// An extract is verified to a report, which doubts what is not one; what is in its container has one spelling and bounded sizes.
+///
+/// The first byte says whether the rest is the file, or its files one after the other (kind, length in two bytes, content), around which the
+/// container is made: made-up bytes seldom have the right checksum.
+pub fn extrait(octets: &[u8]) {
+    let Some((mode, rest)) = octets.split_first() else { return };
+    let file = if mode % 2 == 0 { rest.to_vec() } else { conteneur(rest) };
+    let mut lecteur = Lecteur::new(file.as_slice());
+    let mut again = Ecrivain::new(Vec::new());
+    let is_whole = loop {
+        let Ok(next) = lecteur.suivant() else { break false };
+        let Some((nom, taille)) = next else { break true };
+        let Ok(contenu) = lecteur.contenu() else { break false };
+        assert!(contenu.len() as u64 == taille && taille <= nom.bytes_max(), "{nom}");
+        again.fichier(&nom, &contenu).unwrap();
+    };
+    assert!(lecteur.position() <= file.len() as u64);
+    if is_whole {
+        assert!(again.finis().unwrap() == file, "another spelling of the same extract");
+    }
+    let mut control = Control { progress: &mut |_, _| (), cancelled: &AtomicBool::new(false) };
+    let report = verify_extract(file.as_slice(), None, &mut control).expect("bytes in memory can be read");
+    assert!(report.verdict != Verdict::Good && report.proved.is_empty(), "no key was pinned");
+    assert!(is_whole || report.verdict == Verdict::Doubt, "a part of an extract");
+    assert!(report.doubts.len() <= DOUBTS_KEPT_MAX + DoubtCode::ALL.len());
+    assert!(!report.to_string().is_empty());
+}
+
+fn conteneur(mut rest: &[u8]) -> Vec<u8> {
+    let mut file = Ecrivain::new(Vec::new());
+    let whose: Organisation = "urn:siren:214502494".parse().unwrap();
+    let mut index = 0;
+    while let Some(([kind, high, low], after)) = rest.split_first_chunk::<3>() {
+        let (content, after) = after.split_at(after.len().min(usize::from(u16::from_be_bytes([*high, *low]))));
+        rest = after;
+        let reference = Empreinte([*kind; 32]);
+        let nom = match kind % 8 {
+            0 => Nom::Demande,
+            1 => Nom::Checkpoint,
+            2 | 3 => Nom::Feuille(index),
+            4 => Nom::Fiche(whose.clone(), reference),
+            5 => Nom::Piece(whose.clone(), Empreinte([kind - 1; 32])),
+            _ => Nom::Declaration,
+        };
+        // Leaves 0, 1, 2, …, of which 3 passes one over.
+        index += match kind % 8 {
+            2 => 1,
+            3 => 2,
+            _ => 0,
+        };
+        file.fichier(&nom, content).unwrap();
+    }
+    file.finis().unwrap()
 }

@@ -126,6 +126,6 @@ impl Lue {
         let event = Event::of(&leaf.envelope).map_err(|refusal| illisible(&refusal))?;
         let signers = leaf.envelope.signers().collect();
         let Leaf { recorded_at_ms, previous, rank, .. } = leaf;
-        Ok(Self { index, recorded_at_ms, previous, rank, signers, event, bytes })
+        Ok(Self { index, bytes, recorded_at_ms, previous, rank, signers, event })
     }
 }

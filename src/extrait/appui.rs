@@ -126,7 +126,7 @@ impl Besoins {
     }
 
     /// Something that was asked for, and was not given here before.
-    pub fn next(&mut self) -> Option<Besoin> {
+    pub fn take(&mut self) -> Option<Besoin> {
         self.open.pop()
     }
 }
@@ -163,7 +163,7 @@ impl Candidats {
 
     /// The leaves that nothing asks for, in order.
     pub fn unasked(mut self) -> Vec<u64> {
-        while let Some(besoin) = self.besoins.next() {
+        while let Some(besoin) = self.besoins.take() {
             for index in self.answers.remove(&besoin).unwrap_or_default() {
                 self.take(index);
             }

@@ -246,7 +246,7 @@ impl Selection<'_> {
         for leaf in &own {
             self.take(fonds, leaf)?;
         }
-        while let Some(besoin) = self.besoins.next() {
+        while let Some(besoin) = self.besoins.take() {
             let membre = besoin.membre();
             if membre == self.organisation {
                 continue;

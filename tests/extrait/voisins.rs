@@ -15,7 +15,7 @@ const CLE_FOURNISSEUR: u8 = 30;
 /// Something else that the seller lets sign for it.
 const CONFRERE: &str = "urn:siren:130004955";
 
-fn key_event(what: &str, source: &str, organisation: &str, seed: u8, more: Value) -> Value {
+fn key_event(what: &str, source: &str, organisation: &str, seed: u8, more: &Value) -> Value {
     let mut data = json!({ "organisation": organisation, "cle": key(seed).id() });
     data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     event(what, source, &dossier(organisation), data)
@@ -68,7 +68,7 @@ fn of_other_members_only_what_judges_their_signatures_is_shown() {
             recorded(ledger, &enrolment(PREFECTURE, next, &["prefecture:045"]), &[1, before, next]);
         }
         let motif = json!({ "motif": "remplacement" });
-        recorded(ledger, &key_event("cle.revoquee", PREFECTURE, PREFECTURE, 20, motif), &[21]);
+        recorded(ledger, &key_event("cle.revoquee", PREFECTURE, PREFECTURE, 20, &motif), &[21]);
         let renamed = json!({ "organisation": PREFECTURE, "categorie": "prefecture", "denomination": "Autre nom",
                              "departement": "045" });
         recorded(ledger, &event("adherent.modifie", OPERATOR, &dossier(PREFECTURE), renamed), &[1]);
@@ -113,7 +113,7 @@ fn what_ended_a_right_of_another_member_is_shown_and_judges_what_was_signed_late
             "compromised",
             |ledger| {
                 let since = json!({ "depuis": "2020-01-01T00:00:00Z" });
-                recorded(ledger, &key_event("cle.compromise", OPERATOR, PREFECTURE, 12, since), &[1]);
+                recorded(ledger, &key_event("cle.compromise", OPERATOR, PREFECTURE, 12, &since), &[1]);
             },
             0,
             "key-revoked",
@@ -133,7 +133,7 @@ fn what_ended_a_right_of_another_member_is_shown_and_judges_what_was_signed_late
             "recovery opposed",
             |ledger| {
                 recovered(ledger);
-                recorded(ledger, &key_event("cle.opposition", PREFECTURE, PREFECTURE, 21, json!({})), &[12]);
+                recorded(ledger, &key_event("cle.opposition", PREFECTURE, PREFECTURE, 21, &json!({})), &[12]);
             },
             73,
             "",

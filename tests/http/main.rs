@@ -19,3 +19,4 @@ mod refus;
 mod schema;
 mod tableurs;
 mod vues;
+mod webhooks;

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use greffe_events::ident::Organisation;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, ToSql, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, params};
 use uuid::Uuid;
 
 use self::lignes::{COLUMNS, Nom, filtre_json, lu, mort};
@@ -310,12 +310,8 @@ impl Magasin {
     }
 }
 
-/// How many there are in a file that a node may have open.
-pub fn compte_de(path: &Path) -> rusqlite::Result<Compte> {
-    compter(&Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?)
-}
-
-fn compter(connection: &Connection) -> rusqlite::Result<Compte> {
+/// How many there are in a file that is open.
+pub fn compter(connection: &Connection) -> rusqlite::Result<Compte> {
     connection.query_row(
         "SELECT count(*) FILTER (WHERE arret IS NULL), count(*) FILTER (WHERE arret IS NULL AND tentatives > 0),
                 count(*) FILTER (WHERE arret IS NOT NULL), (SELECT count(*) FROM echecs) FROM abonnements",

@@ -214,6 +214,12 @@ impl Node {
         self.restarted_after(Quota::default(), |_| ())
     }
 
+    /// The same, with these waits and bounds of its webhooks.
+    pub fn restarted_with(mut self, webhooks: webhooks::Options) -> Self {
+        self.webhooks = webhooks;
+        self.restarted()
+    }
+
     /// The same, with this quota, and with what happens to the folder meanwhile.
     pub fn restarted_after(self, quota: Quota, meanwhile: impl FnOnce(&Folder)) -> Self {
         let (dir, folder, webhooks) = (Arc::clone(&self.dir), self.folder.clone(), self.webhooks.clone());
@@ -229,7 +235,6 @@ impl Node {
 
     /// The same of a node whose log holds nothing yet.
     pub fn peopled(self) -> Self {
-        let node = self;
         let node = self;
         for (organisation, categorie, seed, role) in [
             (COMMUNE, "commune", COMMUNE_KEY, "collectivite"),

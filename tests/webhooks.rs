@@ -65,7 +65,8 @@ impl Membre {
     }
 
     fn webhooks(&self, node: &Serving, args: &[&str]) -> (String, String) {
-        let output = greffe().arg("webhooks").args(args).args(["--url", &node.url, "--key", arg(&self.key)]).output().unwrap();
+        let output =
+            greffe().arg("webhooks").args(args).args(["--url", &node.url, "--key", arg(&self.key)]).output().unwrap();
         assert!(output.status.success(), "{args:?} {}{}", text(&output.stdout), text(&output.stderr));
         (text(&output.stdout).trim().to_owned(), text(&output.stderr))
     }

@@ -112,7 +112,8 @@ impl Mesures {
     /// A request was answered.
     pub(super) fn answered(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
         // A client may invent methods; what is counted is bounded.
-        let known = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS].contains(method);
+        let known =
+            [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS].contains(method);
         let method = if known { method.as_str() } else { "autre" };
         let route = [("method", method.to_owned()), ("route", route.to_owned())];
         let [one, two] = route.clone();

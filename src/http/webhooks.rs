@@ -350,12 +350,7 @@ struct MortJson {
 
 impl MortJson {
     fn of(mort: Mort) -> Self {
-        Self {
-            index: mort.index,
-            tentatives: mort.tentatives,
-            echec: EchecJson::of(mort.echec),
-            renvoi: mort.renvoi,
-        }
+        Self { index: mort.index, tentatives: mort.tentatives, echec: EchecJson::of(mort.echec), renvoi: mort.renvoi }
     }
 }
 

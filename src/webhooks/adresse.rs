@@ -30,7 +30,10 @@ pub fn faute(url: &str, prives: bool) -> Option<&'static str> {
     if authority.as_str().contains('@') {
         return Some("the address holds no user and no password: the signature says who sends");
     }
-    if url.contains('#') || authority.host().is_empty() || (authority.as_str().len() > authority.host().len() && authority.port_u16().is_none()) {
+    if url.contains('#')
+        || authority.host().is_empty()
+        || (authority.as_str().len() > authority.host().len() && authority.port_u16().is_none())
+    {
         return wrong;
     }
     if prives {
@@ -110,7 +113,10 @@ impl Annuaire {
 
 impl Resolver for Annuaire {
     fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let found = self.dns.resolve(uri, config, timeout)?;
+        let found = self.dns.resolve(uri, config, timeout).map_err(|error| match error {
+            ureq::Error::Timeout(_) => error,
+            _ => ureq::Error::HostNotFound,
+        })?;
         let mut kept = self.empty();
         for address in found.iter().filter(|address| self.prives || est_publique(address.ip())) {
             kept.push(*address);
@@ -127,16 +133,52 @@ mod tests {
     #[test]
     fn only_the_public_internet_is_spoken_to() {
         let public = ["1.1.1.1", "93.184.216.34", "172.32.0.1", "100.128.0.1", "192.0.1.1", "223.255.255.255"];
-        let public = public.into_iter().chain(["2606:4700::1111", "2a01:cb00::1", "2001:4860:4860::8888", "2001:0200::1"]);
+        let public =
+            public.into_iter().chain(["2606:4700::1111", "2a01:cb00::1", "2001:4860:4860::8888", "2001:0200::1"]);
         for address in public {
             assert!(est_publique(address.parse().unwrap()), "{address}");
         }
         for address in [
-            "0.0.0.0", "10.1.2.3", "100.64.0.1", "100.127.255.255", "127.0.0.1", "127.255.0.1", "169.254.169.254", "172.16.0.1",
-            "172.31.255.255", "192.0.0.8", "192.0.2.1", "192.88.99.1", "192.168.1.1", "198.18.0.1", "198.19.255.255", "198.51.100.1",
-            "203.0.113.9", "224.0.0.1", "239.1.1.1", "240.0.0.1", "255.255.255.255", "::", "::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
-            "::ffff:1.1.1.1", "::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::1", "100::1", "2001::1", "2001:db8::1", "2002:7f00:1::",
-            "3fff::1", "fc00::1", "fd00:ec2::254", "fe80::1", "fec0::1", "ff02::1", "5f00::1",
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "100.127.255.255",
+            "127.0.0.1",
+            "127.255.0.1",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.8",
+            "192.0.2.1",
+            "192.88.99.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "198.19.255.255",
+            "198.51.100.1",
+            "203.0.113.9",
+            "224.0.0.1",
+            "239.1.1.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "::ffff:1.1.1.1",
+            "::127.0.0.1",
+            "64:ff9b::7f00:1",
+            "64:ff9b:1::1",
+            "100::1",
+            "2001::1",
+            "2001:db8::1",
+            "2002:7f00:1::",
+            "3fff::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+            "5f00::1",
         ] {
             assert!(!est_publique(address.parse().unwrap()), "{address}");
         }
@@ -168,9 +210,21 @@ mod tests {
         }
         let long = format!("https://mairie.exemple.fr/{}", "a".repeat(URL_BYTES_MAX));
         for bad in [
-            "", "mairie.exemple.fr", "/greffe", "https://", "https:///a", "ftp://mairie.exemple.fr/", "file:///etc/passwd",
-            "https://moi@mairie.exemple.fr/", "https://moi:secret@mairie.exemple.fr/", "https://mairie.exemple.fr/#a",
-            "https://mairie.exemple.fr:99999/", "https://mairie.exemple.fr:/", "https://mairie exemple.fr/", "https://a/\r\nX: y", &long,
+            "",
+            "mairie.exemple.fr",
+            "/greffe",
+            "https://",
+            "https:///a",
+            "ftp://mairie.exemple.fr/",
+            "file:///etc/passwd",
+            "https://moi@mairie.exemple.fr/",
+            "https://moi:secret@mairie.exemple.fr/",
+            "https://mairie.exemple.fr/#a",
+            "https://mairie.exemple.fr:99999/",
+            "https://mairie.exemple.fr:/",
+            "https://mairie exemple.fr/",
+            "https://a/\r\nX: y",
+            &long,
         ] {
             assert!(faute(bad, false).is_some() && faute(bad, true).is_some(), "{bad:?}");
         }

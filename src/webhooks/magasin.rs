@@ -110,7 +110,8 @@ impl Magasin {
         self.durably(|transaction| {
             let organisation = nouveau.organisation.to_string();
             let filtre = filtre_json(&nouveau.filtre);
-            let same = format!("SELECT {COLUMNS} FROM abonnements WHERE organisation = ?1 AND url = ?2 AND filtre = ?3");
+            let same =
+                format!("SELECT {COLUMNS} FROM abonnements WHERE organisation = ?1 AND url = ?2 AND filtre = ?3");
             let known = transaction.query_row(&same, (&organisation, &nouveau.url, &filtre), lu).optional()?;
             if let Some(known) = known {
                 return Ok(Ajout::Connu(known));
@@ -193,10 +194,13 @@ impl Magasin {
     ) -> rusqlite::Result<()> {
         let id = avant.id;
         within(&mut self.lock(), |transaction| {
-            let same = "SELECT 1 FROM abonnements WHERE id = ?1 AND position = ?2 AND tentatives = ?3 AND arret IS NULL";
-            let is_same = transaction
-                .prepare_cached(same)?
-                .exists((id.to_string(), avant.etat.position, avant.etat.tentatives))?;
+            let same =
+                "SELECT 1 FROM abonnements WHERE id = ?1 AND position = ?2 AND tentatives = ?3 AND arret IS NULL";
+            let is_same = transaction.prepare_cached(same)?.exists((
+                id.to_string(),
+                avant.etat.position,
+                avant.etat.tentatives,
+            ))?;
             if !is_same {
                 return Ok(());
             }

@@ -37,8 +37,8 @@ pub mod abonnement;
 pub mod adresse;
 pub mod facteur;
 pub mod magasin;
-pub mod mesures;
 pub mod message;
+pub mod mesures;
 pub mod suite;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,8 +49,8 @@ use tokio::sync::Notify;
 
 use self::facteur::Facteur;
 use self::magasin::Magasin;
-use self::mesures::Mesures;
 use self::message::Cles;
+use self::mesures::Mesures;
 use self::suite::Reponse;
 use crate::ledger::folder::{Folder, FolderError};
 

@@ -51,10 +51,7 @@ pub fn apres(
     let (motif, statut, retry_after) = match reponse {
         Reponse::Livre => {
             let livre = Etat { position: index + 1, livres: etat.livres + 1, ..Etat::default() };
-            return (
-                Etat { derniere_livraison_ms: Some(now_ms), dernier_echec: etat.dernier_echec, ..livre },
-                None,
-            );
+            return (Etat { derniere_livraison_ms: Some(now_ms), dernier_echec: etat.dernier_echec, ..livre }, None);
         }
         Reponse::Echec { motif, statut, retry_after } => (motif, statut, retry_after),
     };

@@ -33,7 +33,12 @@ fn node(options: Options) -> Node {
 /// Asks with a token that is bound to the request.
 fn ask(node: &Node, seed: u8, method: &str, target: &str) -> Reply {
     let bound = token_for(&key(seed), &Requete { method, target, ..Requete::default() });
-    node.send(method, target, &[("authorization", &format!("Bearer {bound}"))], None)
+    node.send(method, target, &[("authorization", &format!("Bearer {bound}"))], body_of(method))
+}
+
+/// An empty body, said to be empty.
+fn body_of(method: &str) -> Option<&'static [u8]> {
+    (method == "POST").then_some(&[])
 }
 
 fn subscribe(node: &Node, seed: u8, url: &str, more: &str) -> String {
@@ -211,7 +216,10 @@ fn answers_mean_what_the_specification_says() {
     let waited = recus[1].le - recus[0].le;
     assert!((Duration::from_secs(1)..Duration::from_secs(8)).contains(&waited), "{waited:?}");
     let state = until(&node, COMMUNE_KEY, &ids[1], |state| state["echecs"] == 1);
-    assert_eq!((&state["dernier_echec"]["motif"], &state["dernier_echec"]["statut"]), (&json!("redirection"), &json!(307)));
+    assert_eq!(
+        (&state["dernier_echec"]["motif"], &state["dernier_echec"]["statut"]),
+        (&json!("redirection"), &json!(307))
+    );
     assert!(elsewhere.recus().is_empty(), "a redirection is not followed");
     let state = until(&node, COMMUNE_KEY, &ids[2], |state| state["etat"] == "suspendu");
     assert_eq!((&state["arret"]["cause"], gone.recus().len()), (&json!("parti"), 1));
@@ -225,7 +233,8 @@ fn answers_mean_what_the_specification_says() {
 
 #[test]
 fn what_has_failed_for_too_long_is_suspended_and_loses_nothing() {
-    let node = node(Options { suspension: Duration::from_millis(300), delais: vec![Duration::from_millis(200); 9], ..fast() });
+    let node =
+        node(Options { suspension: Duration::from_millis(300), delais: vec![Duration::from_millis(200); 9], ..fast() });
     let is_well = Arc::new(AtomicBool::new(false));
     let says = Arc::clone(&is_well);
     let recepteur = Recepteur::new(move |_, _| repond(if says.load(Ordering::Relaxed) { 200 } else { 404 }));
@@ -240,7 +249,10 @@ fn what_has_failed_for_too_long_is_suspended_and_loses_nothing() {
     let essai = ask(&node, COMMUNE_KEY, "POST", &format!("/v1/webhooks/{id}/essai")).expect(200).json();
     assert_eq!((&essai["livre"], &essai["motif"]), (&json!(true), &json!(null)));
     let recus = recepteur.attendre(count + 2);
-    assert_eq!((recus[count + 1].json()["type"].as_str(), recus[count + 1].id()), (Some("greffe.essai.v1"), essai["message"].as_str().unwrap()));
+    assert_eq!(
+        (recus[count + 1].json()["type"].as_str(), recus[count + 1].id()),
+        (Some("greffe.essai.v1"), essai["message"].as_str().unwrap())
+    );
     let whpk = node.get("/.well-known/greffe.json").json()["webhooks"][0].as_str().unwrap().to_owned();
     assert!(recus[count + 1].is_signed_by(&whpk));
     assert_eq!(state_of(&node, &id), "suspendu", "a try changes nothing");
@@ -269,7 +281,11 @@ fn addresses_that_are_not_public_are_never_spoken_to() {
         "mairie.example".to_owned(),
     ] {
         let reply = ask(&node, COMMUNE_KEY, "POST", &format!("/v1/webhooks?url={url}"));
-        assert_eq!((reply.problem(), &reply.json()["champ"]), ((400, "query-invalid".to_owned()), &json!("url")), "{url}");
+        assert_eq!(
+            (reply.problem(), &reply.json()["champ"]),
+            ((400, "query-invalid".to_owned()), &json!("url")),
+            "{url}"
+        );
     }
     // Names and numbers that lead inside are found out when they are connected to.
     for host in ["localhost", "127.1", "2130706433", "0x7f.1", "0", "nulle-part.invalid"] {
@@ -304,7 +320,7 @@ fn a_revoked_key_stops_its_webhooks_and_another_of_the_organisation_resumes_them
     let id = subscribe(&node, one, &recepteur.url, "&famille=acte");
     let told = node.transmit(&numero());
     assert_eq!(recepteur.attendre(1)[0].index(), told);
-    let revoked = json!({ "cle": key(one).id(), "motif": "vol" });
+    let revoked = json!({ "organisation": COMMUNE, "cle": key(one).id(), "motif": "vol" });
     let revoked = event("cle.revoquee", COMMUNE, "adherent/214502494", &revoked);
     node.post(&revoked, &[COMMUNE_KEY]).expect(201);
     let kept = node.transmit(&numero());
@@ -379,18 +395,18 @@ fn nobody_else_sees_or_changes_a_webhook_and_no_unbound_token_does() {
                 method,
                 &format!("{path}{rest}"),
                 &[("authorization", &format!("Bearer {}", token(COMMUNE_KEY)))],
-                None,
+                body_of(method),
             );
             assert_eq!(loose.problem(), (401, "token-request".to_owned()), "{method} {rest}");
         }
     }
     let create = format!("/v1/webhooks?url={}", recepteur.url);
-    let loose = node.send("POST", &create, &[("authorization", &format!("Bearer {}", token(COMMUNE_KEY)))], None);
+    let loose = node.send("POST", &create, &[("authorization", &format!("Bearer {}", token(COMMUNE_KEY)))], Some(b""));
     assert_eq!(loose.problem(), (401, "token-request".to_owned()));
     // A token for one address is good for no other.
     let bound = token_for(&key(COMMUNE_KEY), &Requete { method: "POST", target: &create, ..Requete::default() });
     let elsewhere = create.replace("/greffe", "/ailleurs");
-    let other = node.send("POST", &elsewhere, &[("authorization", &format!("Bearer {bound}"))], None);
+    let other = node.send("POST", &elsewhere, &[("authorization", &format!("Bearer {bound}"))], Some(b""));
     assert_eq!(other.problem(), (401, "token-request".to_owned()));
     let theirs = node.get_as(OTHER_COMMUNE_KEY, "/v1/webhooks").expect(200).json();
     assert_eq!(theirs["webhooks"], json!([]));

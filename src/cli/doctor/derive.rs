@@ -89,7 +89,9 @@ pub fn webhooks(folder: &Folder) -> Option<Constat> {
     }
     Some(match open(&path).and_then(|connection| compter(&connection)) {
         Ok(compte) if compte == Compte::default() => return None,
-        Ok(Compte { suspendus: 0, echecs: 0, actifs, .. }) => Constat::bon(CODE, format!("{actifs} webhook(s), aucun suspendu")),
+        Ok(Compte { suspendus: 0, echecs: 0, actifs, .. }) => {
+            Constat::bon(CODE, format!("{actifs} webhook(s), aucun suspendu"))
+        }
         Ok(Compte { suspendus, echecs, actifs, .. }) => Constat::avis(
             CODE,
             format!("{actifs} webhook(s) actif(s), {suspendus} suspendu(s), {echecs} message(s) abandonné(s)"),

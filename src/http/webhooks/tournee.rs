@@ -98,9 +98,8 @@ impl Tournee {
         if under_way.values().sum::<usize>() >= LIVRAISONS_MAX {
             return Vec::new();
         }
-        let has_place = |suivi: &Suivi| {
-            under_way.get(&suivi.organisation).is_none_or(|count| *count < LIVRAISONS_OF_EACH_MAX)
-        };
+        let has_place =
+            |suivi: &Suivi| under_way.get(&suivi.organisation).is_none_or(|count| *count < LIVRAISONS_OF_EACH_MAX);
         let candidats = self.suivis.iter().filter(|(_, suivi)| suivi.has_something(size) && has_place(suivi));
         candidats.map(|(id, suivi)| (*id, suivi)).collect()
     }

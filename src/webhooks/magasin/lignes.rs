@@ -8,7 +8,8 @@ use uuid::Uuid;
 use super::super::abonnement::{Abonnement, Arret, Echec, Etat, Filtres, Mort, Motif};
 
 /// What [`lu`] reads.
-pub(super) const COLUMNS: &str = "id, organisation, cle, url, filtre, cree_ms, position, tentatives, prochaine_ms, arret, en_echec_depuis_ms,
+pub(super) const COLUMNS: &str =
+    "id, organisation, cle, url, filtre, cree_ms, position, tentatives, prochaine_ms, arret, en_echec_depuis_ms,
     livres, derniere_livraison_ms, echec_ms, echec_motif, echec_statut, perdus,
     (SELECT count(*) FROM echecs WHERE abonnement = id) AS echecs";
 

@@ -10,7 +10,7 @@ mod support;
 
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use greffe::http::problem::Cause;
@@ -123,6 +123,39 @@ fn a_node_killed_while_it_sends_or_waits_sends_the_same_message_again_and_skips_
     membre.webhooks(&node, &["rm", &id]);
     assert_eq!(membre.webhooks(&node, &["list"]).0, "");
     node.stop();
+}
+
+#[test]
+fn an_address_whose_certificate_nobody_known_signed_is_not_told_anything() {
+    if !Command::new("openssl").arg("version").output().is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: openssl is not installed");
+        return;
+    }
+    let (membre, node) = Membre::new();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let openssl = |args: &[&str]| {
+        let mut command = Command::new("openssl");
+        command.args(args).current_dir(&membre.root).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    let subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2"];
+    let made = ["req", "-x509", "-newkey", "ed25519", "-nodes", "-keyout", "tls.pem", "-out", "tls.crt"];
+    assert!(openssl(&[&made[..], &subject].concat()).status().unwrap().success());
+    let accept = port.to_string();
+    let server = ["s_server", "-accept", &accept, "-cert", "tls.crt", "-key", "tls.pem", "-www"];
+    let mut server = openssl(&server).spawn().unwrap();
+    let begun = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(begun.elapsed() < PATIENCE, "openssl does not listen");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let (id, _) = membre.webhooks(&node, &["add", &format!("https://localhost:{port}/")]);
+    let output =
+        greffe().args(["webhooks", "essai", &id, "--url", &node.url, "--key", arg(&membre.key)]).output().unwrap();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("\"motif\":\"tls\""), "{}", text(&output.stdout));
 }
 
 fn page() -> String {

@@ -112,15 +112,22 @@ pub fn run(command: &Command) -> Outcome {
         }
         Command::Add { adresse, types, famille, source, departement, sujet, after, target } => {
             let (client, key) = open(target)?;
-            let mut path = format!("/v1/webhooks?url={}", percent_encoded(adresse));
-            let filtres = [("type", types), ("famille", famille), ("source", source), ("departement", departement)];
-            for (name, values) in filtres.into_iter().chain([("sujet", sujet)]).filter(|(_, values)| !values.is_empty())
-            {
-                path += &format!("&{name}={}", percent_encoded(&values.join(",")));
-            }
-            if let Some(after) = after {
-                path += &format!("&after={after}");
-            }
+            let filtres = [
+                ("type", types),
+                ("famille", famille),
+                ("source", source),
+                ("departement", departement),
+                ("sujet", sujet),
+            ];
+            let asked = filtres.into_iter().filter(|(_, values)| !values.is_empty());
+            let asked = asked.map(|(name, values)| (name, values.join(",")));
+            let query: Vec<String> = [("url", adresse.clone())]
+                .into_iter()
+                .chain(asked)
+                .chain(after.map(|after| ("after", after.to_string())))
+                .map(|(name, value)| format!("{name}={}", percent_encoded(&value)))
+                .collect();
+            let path = format!("/v1/webhooks?{}", query.join("&"));
             let webhook = client.ask(&key, "POST", &path)?;
             print(webhook["id"].as_str().context("réponse illisible")?)?;
             let tous = client.ask(&key, "GET", "/v1/webhooks")?;

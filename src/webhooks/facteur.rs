@@ -75,15 +75,15 @@ impl Facteur {
 }
 
 fn read(mut answer: Response<ureq::Body>) -> Reponse {
-    let status = answer.status();
+    let is_redirection = answer.status().is_redirection();
     let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
     let retry_after = retry_after.and_then(|text| wait_of(text, SystemTime::now()));
     // Whatever it says, and whether or not it comes.
     let _ = answer.body_mut().with_config().limit(BODY_BYTES_MAX).read_to_vec();
-    match status.as_u16() {
+    match answer.status().as_u16() {
         200..=299 => Reponse::Livre,
         statut => Reponse::Echec {
-            motif: if status.is_redirection() { Motif::Redirection } else { Motif::Statut },
+            motif: if is_redirection { Motif::Redirection } else { Motif::Statut },
             statut: Some(statut),
             retry_after,
         },

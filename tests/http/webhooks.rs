@@ -384,9 +384,9 @@ fn nobody_else_sees_or_changes_a_webhook_and_no_unbound_token_does() {
         // Not even those who read everything: it is no part of the log.
         for stranger in [OTHER_COMMUNE_KEY, OPERATOR_KEY, AUDITOR_KEY] {
             let theirs = ask(&node, stranger, method, &format!("{path}{rest}"));
-            let none = ask(&node, stranger, method, &format!("/v1/webhooks/{nobody}{rest}"));
+            let nothing = ask(&node, stranger, method, &format!("/v1/webhooks/{nobody}{rest}"));
             assert_eq!(theirs.problem(), (404, "not-found".to_owned()), "{method} {rest}");
-            assert_eq!(theirs.body_but_id(), none.body_but_id());
+            assert_eq!(theirs.body_but_id(), nothing.body_but_id());
         }
         let upper = path.to_uppercase().replace("/V1/WEBHOOKS", "/v1/webhooks");
         assert_eq!(ask(&node, COMMUNE_KEY, method, &format!("{upper}{rest}")).problem().0, 404, "one spelling");

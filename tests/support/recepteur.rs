@@ -84,7 +84,7 @@ impl Recepteur {
         std::thread::spawn(move || {
             for client in listener.incoming() {
                 let (kept, say) = (Arc::clone(&kept), Arc::clone(&say));
-                std::thread::spawn(move || recevoir(client.unwrap(), &kept, &*say));
+                std::thread::spawn(move || recevoir(&client.unwrap(), &kept, &*say));
             }
         });
         Self { url: format!("http://127.0.0.1:{port}/greffe"), port, recus }
@@ -107,7 +107,7 @@ impl Recepteur {
 }
 
 fn recevoir(
-    client: TcpStream,
+    client: &TcpStream,
     recus: &(Mutex<Vec<Recu>>, Condvar),
     say: &(dyn Fn(&Recu, usize) -> Repond + Send + Sync),
 ) {
@@ -136,8 +136,9 @@ fn recevoir(
     let repond = say(&recu, before);
     recus.1.notify_all();
     std::thread::sleep(repond.apres);
-    let more: String = repond.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let more: Vec<String> = repond.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let more = more.concat();
     let answer = format!("HTTP/1.1 {} X\r\n{more}content-length: 3\r\nconnection: close\r\n\r\nok\n", repond.status);
     // Whoever does not wait for it is gone.
-    let _ = (&client).write_all(answer.as_bytes());
+    let _ = (&mut &*client).write_all(answer.as_bytes());
 }

@@ -178,7 +178,7 @@ pub(in super::super) async fn tourner(node: Node, mut stopped: watch::Receiver<(
         while let Some(id) = tournee.prochain(size) {
             let node = node.clone();
             vols.spawn(async move {
-                let bilan = pas(&node, id).await.unwrap_or_else(|_: Problem| Bilan::Panne);
+                let bilan = pas(&node, id).await.unwrap_or(Bilan::Panne);
                 (id, bilan)
             });
         }
@@ -253,9 +253,9 @@ mod tests {
         tournee.noter(greedy[0], &Bilan::Suite { position: 3, attente: None, renvois: false });
         let next = tournee.prochain(4).unwrap();
         assert_ne!(next, greedy[0], "those who waited longer go first");
-        tournee.noter(other, &Bilan::Suite { position: 3, attente: Some(Duration::from_secs(60)), renvois: false });
+        tournee.noter(other, &Bilan::Suite { position: 3, attente: Some(Duration::from_mins(1)), renvois: false });
         assert_eq!(tournee.prochain(4), None);
-        assert!(tournee.reveil(4).unwrap() <= Instant::now() + Duration::from_secs(60));
+        assert!(tournee.reveil(4).unwrap() <= Instant::now() + Duration::from_mins(1));
         for n in 0..LIVRAISONS_MAX as u64 + 5 {
             tournee.suivis.insert(Uuid::now_v7(), suivi(&format!("urn:iso6523:0060:{n:09}"), 0));
         }

@@ -85,9 +85,10 @@ pub fn run(args: &Args) -> Outcome {
         .with_context(|| format!("rien ne peut écouter sur {} (autre adresse : --listen 127.0.0.1:0)", args.listen))?;
     let demo = Demo::prepare(&args.dir, args.actes)?;
     demo.live()?;
-    let node = serve::start(&demo.options(), args.listen, Vec::new(), webhooks::Options::default()).with_context(|| {
-        format!("le nœud n'a pas démarré sur {} (autre adresse : --listen 127.0.0.1:0)", args.listen)
-    })?;
+    let node =
+        serve::start(&demo.options(), args.listen, Vec::new(), webhooks::Options::default()).with_context(|| {
+            format!("le nœud n'a pas démarré sur {} (autre adresse : --listen 127.0.0.1:0)", args.listen)
+        })?;
     say(format_args!("Nœud démarré sur {}, à l'heure de cette machine", node.url()));
     say("Vérification de tout l'historique, comme un inconnu le ferait :");
     let vkey = Client::connect(node.url())?.claimed_verifier()?.to_string();

@@ -11,3 +11,4 @@ pub mod ledger;
 pub mod store;
 pub mod tlog;
 pub mod vues;
+pub mod webhooks;

@@ -326,6 +326,24 @@ impl Client {
         }
     }
 
+    /// Asks for something that is not a file, with a token bound to it, and gives its JSON; null where nothing is answered.
+    pub fn ask(&self, key: &SecretKey, method: &str, target: &str) -> anyhow::Result<serde_json::Value> {
+        let request = ureq::http::Request::builder().method(method).uri(format!("{}{target}", self.url));
+        let bound = Requete { method, target, ..Requete::default() };
+        let request = request.header("Authorization", self.bearer(key, &bound)?);
+        // An empty body is said to be empty: a node that answers before one that has no end closes the connection.
+        let sent =
+            if method == "POST" { self.agent.run(request.body(&[][..])?) } else { self.agent.run(request.body(())?) };
+        let mut answer = sent.context("la demande n'a pas abouti")?;
+        let status = answer.status().as_u16();
+        let text = read_text(&mut answer)?;
+        match status {
+            200..=202 => serde_json::from_str(&text).context("réponse illisible"),
+            204 => Ok(serde_json::Value::Null),
+            _ => bail!("{}", problem(status, &text)),
+        }
+    }
+
     /// Reads an answer as it comes; none where the node says 404.
     pub fn get_stream(&self, key: &SecretKey, path: &str) -> anyhow::Result<Option<impl std::io::Read + use<>>> {
         let mut answer = self
@@ -401,7 +419,7 @@ fn is_loopback(url: &str) -> bool {
 }
 
 /// RFC 3986 §2.1, everything but unreserved characters.
-fn percent_encoded(text: &str) -> String {
+pub fn percent_encoded(text: &str) -> String {
     use std::fmt::Write;
     text.bytes().fold(String::new(), |mut out, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

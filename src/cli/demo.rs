@@ -54,6 +54,7 @@ use crate::ledger::folder::{Folder, replace_file};
 use crate::ledger::opening::NewLedger;
 use crate::ledger::pieces::Quota;
 use crate::store::place::Place;
+use crate::webhooks;
 
 /// Acts of one demonstration; each emitter has a daily serial of at most 9,999.
 const ACTES_MAX: usize = 10_000;
@@ -84,9 +85,10 @@ pub fn run(args: &Args) -> Outcome {
         .with_context(|| format!("rien ne peut écouter sur {} (autre adresse : --listen 127.0.0.1:0)", args.listen))?;
     let demo = Demo::prepare(&args.dir, args.actes)?;
     demo.live()?;
-    let node = serve::start(&demo.options(), args.listen, Vec::new()).with_context(|| {
-        format!("le nœud n'a pas démarré sur {} (autre adresse : --listen 127.0.0.1:0)", args.listen)
-    })?;
+    let node =
+        serve::start(&demo.options(), args.listen, Vec::new(), webhooks::Options::default()).with_context(|| {
+            format!("le nœud n'a pas démarré sur {} (autre adresse : --listen 127.0.0.1:0)", args.listen)
+        })?;
     say(format_args!("Nœud démarré sur {}, à l'heure de cette machine", node.url()));
     say("Vérification de tout l'historique, comme un inconnu le ferait :");
     let vkey = Client::connect(node.url())?.claimed_verifier()?.to_string();
@@ -235,7 +237,9 @@ impl Demo {
             self.annee.jour(1)
         ));
         let hand = Hand::at(first.quand_ms);
-        let node = serve::start_by(&self.options(), hand.clock(), SocketAddr::from(([127, 0, 0, 1], 0)), Vec::new())?;
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let webhooks = webhooks::Options::default();
+        let node = serve::start_by(&self.options(), hand.clock(), listen, Vec::new(), webhooks)?;
         let client = Client::connect(node.url())?.by(hand.clock());
         let theatre = Theatre { client: &client, hand: &hand, recus: &recus };
         let bar = progress_bar("Année");

@@ -115,6 +115,7 @@ pub fn run(args: &Args) -> Outcome {
         constats.extend(derive::views(&folder, store, is_open));
         constats.push(machine::node(&args.url, origin.as_ref(), is_open));
     }
+    constats.extend(derive::webhooks(&folder));
     constats.push(machine::backup());
     if args.complet {
         constats.push(registre::whole(&args.dir));

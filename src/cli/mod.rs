@@ -22,6 +22,7 @@ mod serve;
 mod token;
 mod verify;
 mod views;
+mod webhooks;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -78,6 +79,9 @@ enum Command {
     Doctor(doctor::Args),
     /// Ce que les auditeurs ont demandé à lire à un nœud.
     Lectures(lectures::Args),
+    /// Fait annoncer le fil d'un nœud à une adresse, et dit ce que deviennent les messages.
+    #[command(subcommand)]
+    Webhooks(webhooks::Command),
     /// Écrit tout ce que le registre tient d'un organisme, en un fichier qui se vérifie hors ligne.
     Export(export::Args),
     /// Vérifie un registre entier, un extrait ou un reçu, sans faire confiance à personne.
@@ -128,6 +132,7 @@ pub fn run() -> ExitCode {
         Command::Actes(command) => actes::run(&command),
         Command::Event(command) => event::run(&command),
         Command::Lectures(args) => lectures::run(&args),
+        Command::Webhooks(command) => webhooks::run(&command),
         Command::Export(args) => export::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Views(command) => views::run(&command),

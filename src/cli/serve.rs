@@ -22,6 +22,7 @@ use crate::ledger::pieces::accounts::QUOTA_PIECES;
 use crate::ledger::{Ledger, Options};
 use crate::store::place::Place;
 use crate::vues::Vues;
+use crate::webhooks::{self, Webhooks};
 
 /// How often the node looks whether its sequencer still works.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
@@ -54,6 +55,9 @@ pub struct Args {
     /// par défaut.
     #[arg(long, env = "GREFFE_CORS_ORIGIN", value_name = "SITE", value_delimiter = ',')]
     cors_origin: Vec<Site>,
+    /// Annonce aussi à des adresses http:// ou privées (webhooks) : pour un intranet, jamais pour un nœud ouvert à d'autres.
+    #[arg(long, env = "GREFFE_WEBHOOKS_PRIVES")]
+    webhooks_prives: bool,
 }
 
 /// Reads a number of bytes.
@@ -93,7 +97,8 @@ pub fn run(args: &Args) -> Outcome {
         accept_store: args.accept_store,
         quota: Quota { bytes: args.piece_quota, pieces: args.piece_quota_count },
     };
-    let node = start(&options, args.listen, args.cors_origin.clone())?;
+    let webhooks = webhooks::Options { prives: args.webhooks_prives, ..webhooks::Options::default() };
+    let node = start(&options, args.listen, args.cors_origin.clone(), webhooks)?;
     let signals = node.take_signals()?;
     print(node.url())?;
     say(format_args!("Le nœud sert {} sur {} ; Ctrl-C l'arrête.", args.dir.display(), node.url()));
@@ -112,12 +117,23 @@ pub struct Node {
 }
 
 /// Opens the ledger, starts its views, listens.
-pub fn start(options: &Options, listen: SocketAddr, sites: Vec<Site>) -> anyhow::Result<Node> {
-    start_by(options, Clock::default(), listen, sites)
+pub fn start(
+    options: &Options,
+    listen: SocketAddr,
+    sites: Vec<Site>,
+    webhooks: webhooks::Options,
+) -> anyhow::Result<Node> {
+    start_by(options, Clock::default(), listen, sites, webhooks)
 }
 
 /// The same by another clock than the machine's: the demonstration's simulated year, which nothing on a command line can ask for.
-pub fn start_by(options: &Options, clock: Clock, listen: SocketAddr, sites: Vec<Site>) -> anyhow::Result<Node> {
+pub fn start_by(
+    options: &Options,
+    clock: Clock,
+    listen: SocketAddr,
+    sites: Vec<Site>,
+    webhooks: webhooks::Options,
+) -> anyhow::Result<Node> {
     let cles = options.folder.log_key();
     if !cles.exists() {
         bail!("{} n'est pas un registre : « greffe init » en crée un", options.folder.root().display());
@@ -131,7 +147,8 @@ pub fn start_by(options: &Options, clock: Clock, listen: SocketAddr, sites: Vec<
     let ledger = Arc::new(ledger);
     let vues = Vues::start(&options.folder.views(), &ledger)?;
     let lectures = Arc::new(Lectures::open(&options.folder.lectures())?);
-    let app = App { ledger: Arc::clone(&ledger), vues: vues.lecteurs(), sites, lectures };
+    let webhooks = Arc::new(Webhooks::open(&options.folder, webhooks)?);
+    let app = App { ledger: Arc::clone(&ledger), vues: vues.lecteurs(), sites, lectures, webhooks };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("tokio")?;
     let listener = runtime.block_on(TcpListener::bind(listen)).with_context(|| format!("écoute sur {listen}"))?;
     let url = format!("http://{}", listener.local_addr()?);

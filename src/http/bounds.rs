@@ -34,6 +34,10 @@ pub const DOWNLOADS_MAX: usize = 128;
 pub const PAGES_MAX: usize = 128;
 /// Pages of one organisation at once.
 pub const PAGES_OF_EACH_MAX: usize = 8;
+/// Addresses of webhooks tried at once for those who ask: each holds a thread for as long as an answer is waited for.
+pub const ESSAIS_MAX: usize = 8;
+/// The same for one organisation: whoever tries an address waits for its answer.
+pub const ESSAIS_OF_EACH_MAX: usize = 1;
 /// Streams of the feed at once, where there are twice as many connections at least: each holds one, and some tens of KiB.
 pub const FOLLOWERS_MAX: usize = 2_000;
 /// Streams of one organisation at once: its programs and its agents' screens; a gateway follows with one for all its members.
@@ -105,6 +109,8 @@ pub struct Limits {
     pub(super) pages: Arc<Places>,
     /// The same.
     pub(super) extracts: Arc<Places>,
+    /// Lent until the address has answered.
+    pub(super) essais: Arc<Places>,
     /// These three are lent to the work, not to the request: a client that leaves ends its request, but not the thread
     /// that works for it, and must not make room for more of them.
     pub(super) waits: Arc<Semaphore>,
@@ -131,6 +137,7 @@ impl Limits {
             followers: Places::shared(FOLLOWERS_MAX.min(connections_max() / 2), FOLLOWERS_OF_EACH_MAX),
             walks: Arc::new(Semaphore::new(cores)),
             extracts: Places::new(EXTRACTS_MAX),
+            essais: Places::shared(ESSAIS_MAX, ESSAIS_OF_EACH_MAX),
             waits: Arc::new(Semaphore::new(WAITS_MAX)),
             verifications: Arc::new(Semaphore::new(VERIFICATIONS_PER_CORE * cores)),
             threads: Arc::new(Semaphore::new(THREADS_MAX)),

@@ -19,7 +19,7 @@
 //! **Bounded.** A page walks at most `PARCOURS_MAX` leaves, and holds at most `limit` of them and `PAGE_BYTES_MAX`. Walks of the store take turns,
 //! a block of leaves each, on as many threads as there are cores. Streams: `places` of the node, [`FOLLOWERS_OF_EACH_MAX`] of them for one organisation.
 
-mod filtre;
+pub(super) mod filtre;
 mod flot;
 pub(super) mod recentes;
 
@@ -49,7 +49,7 @@ pub(super) const PARCOURS_MAX: usize = 10_000;
 /// From which size on a page ends, in bytes of its leaves as shown.
 const PAGE_BYTES_MAX: usize = 1 << 20;
 /// Leaves read from the store at once, in turn with others who walk.
-const BLOCK_LEAVES: usize = 500;
+pub(super) const BLOCK_LEAVES: usize = 500;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
@@ -70,19 +70,19 @@ pub(super) struct Page<'a> {
 #[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Demande {
-    after: Option<String>,
-    limit: Option<u32>,
+    pub(super) after: Option<String>,
+    pub(super) limit: Option<u32>,
     #[serde(rename = "type")]
-    event_type: Option<String>,
-    famille: Option<String>,
-    source: Option<String>,
-    departement: Option<String>,
-    sujet: Option<String>,
+    pub(super) event_type: Option<String>,
+    pub(super) famille: Option<String>,
+    pub(super) source: Option<String>,
+    pub(super) departement: Option<String>,
+    pub(super) sujet: Option<String>,
 }
 
 impl Demande {
     /// The first leaf to look at, of a log of so many.
-    fn from(&self, headers: &HeaderMap, size: u64) -> Result<u64, Problem> {
+    pub(super) fn from(&self, headers: &HeaderMap, size: u64) -> Result<u64, Problem> {
         let (cursor, wrong) = match single_header(headers, &LAST_EVENT_ID)? {
             Some(id) => (Some(id), Problem::new(Cause::HeaderInvalid, "the id of a leaf").at(LAST_EVENT_ID.as_str())),
             None => (self.after.as_deref(), bad_parameter("after", "the index of a leaf, in its one spelling")),
@@ -113,7 +113,7 @@ pub(super) async fn page(
     while next < size && next - from < PARCOURS_MAX as u64 && found < limite && json.len() < PAGE_BYTES_MAX {
         let reader = Arc::clone(&reader);
         let (bytes, wanted) = (PAGE_BYTES_MAX - json.len(), limite - found);
-        let (chosen, looked) = read_block(&node, next, move |app, leaves| {
+        let (chosen, looked) = read_block(&node, next, BLOCK_LEAVES, move |app, leaves| {
             let (reader, filtre) = &*reader;
             let (mut chosen, mut room, mut looked) = (Vec::new(), bytes, 0);
             for leaf in leaves.iter().take_while(|leaf| leaf.index() < size) {
@@ -177,10 +177,11 @@ pub(super) async fn feed(
     Ok((headers, Body::new(flot)).into_response())
 }
 
-/// Has a block of leaves from `from` on read from the store and made ready, in turn with others who walk.
-async fn read_block<T: Send + 'static>(
+/// Has a block of at most `max` leaves from `from` on read from the store and made ready, in turn with others who walk.
+pub(super) async fn read_block<T: Send + 'static>(
     node: &Node,
     from: u64,
+    max: usize,
     judge: impl FnOnce(&App, Vec<Arc<Feuille>>) -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
     let turn = Arc::clone(&node.limits.walks).acquire_owned().await;
@@ -188,7 +189,7 @@ async fn read_block<T: Send + 'static>(
     node.blocking(move |app| {
         // Of those that are published.
         let size = app.ledger.head().size;
-        let stored = app.ledger.store().read(from, BLOCK_LEAVES).map_err(LedgerError::from)?;
+        let stored = app.ledger.store().read(from, max).map_err(LedgerError::from)?;
         let leaves = (from..size)
             .zip(stored)
             .map(|(index, bytes)| Feuille::of(Arc::new(Recorded::new(index, bytes)), app).map(Arc::new));

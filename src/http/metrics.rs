@@ -9,6 +9,7 @@
 //! | `greffe_view_lag_leaves{view}` | leaves of the head that it has not |
 //! | `greffe_view_lag_seconds{view}` | since when the first of those is recorded; 0 where there is none |
 //! | `greffe_view_built_ratio{view}` | how much of the log it has applied, 0 to 1: what is left of a rebuild |
+//! | `greffe_webhooks_…` | webhooks ([`crate::webhooks::mesures`]) |
 //! | `greffe_view_following{view}` | 1; 0 where it is stopped at an event or in trouble (`/health/ready` says which and why) |
 //!
 //! Open to whoever reaches the node, like its health, because a scraper signs no five-minute token. Nothing in it is about anybody:
@@ -111,7 +112,8 @@ impl Mesures {
     /// A request was answered.
     pub(super) fn answered(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
         // A client may invent methods; what is counted is bounded.
-        let known = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::OPTIONS].contains(method);
+        let known =
+            [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS].contains(method);
         let method = if known { method.as_str() } else { "autre" };
         let route = [("method", method.to_owned()), ("route", route.to_owned())];
         let [one, two] = route.clone();
@@ -153,6 +155,7 @@ pub(super) async fn get(State(node): State<Node>) -> Result<impl IntoResponse, P
             app.vues.health.iter().for_each(|health| mesures.look(app, health, head));
             let mut text = app.ledger.metrics_text();
             text.truncate(text.strip_suffix(END).map_or(text.len(), str::len));
+            app.webhooks.mesures().write(&app.webhooks.magasin().compte()?, &mut text);
             // Writing to a String can't fail.
             let _ = encode(&mut text, &mesures.registry);
             Ok(text)

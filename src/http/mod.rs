@@ -14,6 +14,7 @@
 //! | [`consultations`] | `GET /v1/consultations`, `GET /v1/consultations/{id}`, its `retraits` and `plis` |
 //! | [`journal`] | `GET /v1/journal`, `GET /v1/journal/{index}` |
 //! | [`extrait`] | `GET /v1/extraits/{organisation}` |
+//! | [`webhooks`] | `/v1/webhooks…`, and whose turn it is to be told |
 //! | `vues` | what the endpoints over views share |
 //! | `liste`, `csv` | how lists are answered: JSON or CSV, and where the next page is |
 //! | `etag` | who asks again for what it has gets 304 |
@@ -74,6 +75,7 @@ mod session;
 pub mod tiles;
 mod trace;
 mod vues;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -93,6 +95,7 @@ use self::operation::Operation;
 use self::problem::{Cause, Problem};
 use crate::ledger::Ledger;
 use crate::vues::Lecteurs;
+use crate::webhooks::Webhooks;
 
 pub use self::serve::serve;
 
@@ -107,6 +110,8 @@ pub struct App {
     pub sites: Vec<Site>,
     /// Notes what auditors read.
     pub lectures: Arc<Lectures>,
+    /// What members have announced to them.
+    pub webhooks: Arc<Webhooks>,
 }
 
 /// The state behind the endpoints: what is served, and what is left of the limits.

@@ -35,6 +35,9 @@ pub(super) struct Card<'a> {
     journal: Vec<LogKey>,
     operator: &'a Organisation,
     api: &'static str,
+    /// Keys that sign webhooks (Standard Webhooks, `whpk_…`), the one in use first; none before the first webhook.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    webhooks: Vec<String>,
     roles: &'static [&'static str],
 }
 
@@ -49,6 +52,7 @@ pub(super) async fn card(State(node): State<Node>) -> Result<impl IntoResponse, 
         journal,
         operator: &opening.operateur.organisation,
         api: API,
+        webhooks: node.app().webhooks.cles_publiques(),
         roles: ROLES,
     };
     Ok(([(CACHE_CONTROL, CARD_CACHE)], Json(serde_json::json!(card))))

@@ -23,9 +23,12 @@ const SCHEMAS: &str = "#/components/schemas/";
 const ORGANISATION: &str = "^([0-9]{9}|[0-9]{4}:[A-Za-z0-9.-]{1,50})$";
 
 /// What the parameters of paths and queries are, in French.
-const PARAMETRES: [(&str, &str); 39] = [
+const PARAMETRES: [(&str, &str); 40] = [
     ("acheteur", "L'acheteur : un SIREN, ou ICD:identifiant."),
-    ("after", "Le curseur : l'indice de la dernière feuille déjà vue ; depuis le début sans lui."),
+    (
+        "after",
+        "Le curseur : l'indice de la dernière feuille déjà vue. Sans lui, le fil commence au début, un webhook à maintenant.",
+    ),
     ("annee", "Année de la facture."),
     (
         "apres",
@@ -71,6 +74,7 @@ const PARAMETRES: [(&str, &str); 39] = [
     ("sujet", "Le dossier, famille/identifiant."),
     ("to", "Taille de l'arbre récent ; celle de la tête par défaut."),
     ("type", "Le type d'événement."),
+    ("url", "Où annoncer : une adresse https publique, 2 000 octets au plus, sans nom ni mot de passe."),
     ("vendeur", "Le vendeur : un SIREN, ou ICD:identifiant."),
 ];
 
@@ -78,7 +82,7 @@ const PARAMETRES: [(&str, &str); 39] = [
 const EN_TETES: [(&str, &str); 4] = [
     ("ETag", "L'étiquette de cette réponse, à redonner dans `If-None-Match`."),
     ("Link", "S'il y a une page suivante : son adresse, `rel=\"next\"`."),
-    ("Location", "Où l'événement se relit."),
+    ("Location", "Où ce qui vient d'être fait se relit."),
     ("Content-Disposition", "Que c'est un fichier à enregistrer."),
 ];
 

@@ -34,6 +34,7 @@ use crate::ledger::pieces::PieceError;
 use crate::ledger::refus::REFUSALS_PER_KEY_MAX;
 use crate::ledger::sequencer::Unavailable;
 use crate::store::StoreError;
+use crate::webhooks::WebhooksError;
 
 /// When a key that had too many refusals may come again with bad ones, in seconds: good ones pass at any time.
 const REFUSAL_RETRY_S: u32 = 3_600;
@@ -97,6 +98,7 @@ causes! {
     DigestMismatch 422 "digest-mismatch" "The bytes do not have the announced digest" "Les octets reçus n'ont pas l'empreinte annoncée";
     TooManyRefusals 429 "too-many-refusals" "This key had too many refusals" "Cette clé a essuyé trop de refus";
     TooManyFollowers 429 "too-many-followers" "The organisation follows the feed as often as it may" "L'organisme suit déjà le fil autant de fois que permis";
+    TooManyWebhooks 429 "too-many-webhooks" "There are as many webhooks as there may be" "Il y a autant de webhooks que permis";
     Internal 500 "internal" "The node failed; its log says how" "Le nœud a rencontré une erreur";
     QueueFull 503 "queue-full" "Too many submissions wait" "Trop d'envois sont en attente";
     Horloge 503 "horloge" "The node's clock is not believed" "L'horloge du nœud n'est pas fiable";
@@ -261,6 +263,18 @@ impl From<LedgerError> for Problem {
 impl From<IndexError> for Problem {
     fn from(error: IndexError) -> Self {
         Self::internal(&error)
+    }
+}
+
+impl From<WebhooksError> for Problem {
+    fn from(error: WebhooksError) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<rusqlite::Error> for Problem {
+    fn from(error: rusqlite::Error) -> Self {
+        WebhooksError::from(error).into()
     }
 }
 

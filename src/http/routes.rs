@@ -1,17 +1,18 @@
 //! Every operation of the API, in the order in which it is described.
 
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use greffe_events::Code;
 
 use super::operation::{Corps, JSON, Operation, Qui, of};
 use super::problem::Cause;
 use super::{
     actes, adherents, consultations, docs, events, extrait, factures, feuille, fil, flux, journal, lots, metrics, node,
-    openapi, pieces, proofs, refus, tiles, vues,
+    openapi, pieces, proofs, refus, tiles, vues, webhooks,
 };
 use crate::ledger::head::Receipt;
 
 const EVENEMENTS: &str = "Événements";
+const WEBHOOKS: &str = "Webhooks";
 const PIECES: &str = "Pièces";
 const ACTES: &str = "Actes";
 const COMPTABILITE: &str = "Comptabilité";
@@ -22,8 +23,9 @@ const PREUVES: &str = "Preuves";
 const NOEUD: &str = "Nœud";
 
 /// The groups, and what each is for.
-pub(super) const GROUPES: [(&str, &str); 9] = [
+pub(super) const GROUPES: [(&str, &str); 10] = [
     (EVENEMENTS, "Déposer un événement signé, le relire, obtenir son reçu ; les refus et leur motif."),
+    (WEBHOOKS, "Être averti à votre adresse de ce qui vient d'être enregistré (docs/WEBHOOKS.md)."),
     (PIECES, "Déposer un fichier avant l'événement qui le cite, et le relire octet pour octet."),
     (ACTES, "Actes transmis au contrôle de légalité : état, réception, caractère exécutoire, délai de déféré."),
     (COMPTABILITE, "Flux comptables et factures, leurs états, montants et totaux."),
@@ -45,7 +47,7 @@ const ECRITURE: [Cause; 6] =
 
 /// All of them.
 pub(super) fn all() -> Vec<Operation> {
-    [evenements(), pieces_et_refus(), legalite(), comptabilite(), marches(), registre(), preuves(), noeud()]
+    [evenements(), webhooks(), pieces_et_refus(), legalite(), comptabilite(), marches(), registre(), preuves(), noeud()]
         .into_iter()
         .flatten()
         .collect()
@@ -113,6 +115,46 @@ fn evenements() -> Vec<Operation> {
             .reponse(200, "Le reçu.", vec![Corps { media_type: JSON, schema: Some(of::<Receipt>) }, TEXTE], &["ETag"])
             .inchange()
             .causes(&[Cause::NotFound, Cause::NotAcceptable]),
+    ]
+}
+
+fn webhooks() -> Vec<Operation> {
+    use webhooks::{Creation, EchecsQuery, EssaiJson, PageEchecs, RenvoiJson, RenvoiQuery, Tous, WebhookJson};
+    // What changes something takes a token that is bound to it.
+    let ecrit = |method, path, id, handler| {
+        Operation::new(method, path, id, WEBHOOKS, handler).jeton(Qui::Jeton).causes(&REGISTRE)
+    };
+    let sien = |operation: Operation| operation.causes(&[Cause::NotFound]);
+    vec![
+        ecrit("post", "/v1/webhooks", "creer-webhook", post(webhooks::creer))
+            .resume("Fait annoncer le fil à une adresse, signé (Standard Webhooks) ; jeton lié à la requête.")
+            .query::<Creation>()
+            .json::<WebhookJson>(201, "Le webhook.", &["Location"])
+            .json::<WebhookJson>(200, "Le même existait déjà : il n'a pas changé.", &["Location"])
+            .causes(&[Cause::CursorAhead, Cause::TooManyWebhooks]),
+        lue("/v1/webhooks", "lister-webhooks", WEBHOOKS, get(webhooks::lister))
+            .resume("Les webhooks de l'organisme, et les clés qui les signent.")
+            .json::<Tous>(200, "Les webhooks.", &[]),
+        sien(lue("/v1/webhooks/{id}", "webhook", WEBHOOKS, get(webhooks::lire)))
+            .resume("Un webhook : où il en est, ce qui a échoué en dernier.")
+            .json::<WebhookJson>(200, "Le webhook.", &[]),
+        sien(ecrit("delete", "/v1/webhooks/{id}", "supprimer-webhook", delete(webhooks::supprimer)))
+            .resume("Supprime un webhook et ses échecs ; jeton lié à la requête.")
+            .reponse(204, "Supprimé.", Vec::new(), &[]),
+        sien(ecrit("post", "/v1/webhooks/{id}/essai", "essayer-webhook", post(webhooks::essayer)))
+            .resume("Envoie maintenant un message d'essai, et dit ce qu'il est devenu ; jeton lié à la requête.")
+            .json::<EssaiJson>(200, "Ce qu'il est devenu.", &[]),
+        sien(ecrit("post", "/v1/webhooks/{id}/reprise", "reprendre-webhook", post(webhooks::reprendre)))
+            .resume("Repart tout de suite d'où il en était, avec les droits de cette clé ; jeton lié à la requête.")
+            .json::<WebhookJson>(200, "Le webhook, actif.", &[]),
+        sien(lue("/v1/webhooks/{id}/echecs", "echecs-webhook", WEBHOOKS, get(webhooks::echecs)))
+            .resume("Les messages abandonnés après leur dernière tentative, dans l'ordre du registre.")
+            .query::<EchecsQuery>()
+            .json::<PageEchecs>(200, "Une page.", &[]),
+        sien(ecrit("post", "/v1/webhooks/{id}/renvoi", "renvoyer-webhook", post(webhooks::renvoyer)))
+            .resume("Renvoie un message abandonné, ou tous ; jeton lié à la requête.")
+            .query::<RenvoiQuery>()
+            .json::<RenvoiJson>(202, "Combien seront renvoyés.", &[]),
     ]
 }
 

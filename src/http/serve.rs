@@ -20,6 +20,7 @@ use tower::ServiceExt;
 
 use super::bounds::{HEAD_BYTES_MAX, HEAD_WAIT_MAX, HEADERS_MAX, STOP_WAIT_MAX, connections_max};
 use super::connexion::{Corps, Places, Suivi};
+use super::webhooks::tournee;
 use super::{App, Node, router};
 
 /// Wait after the system refused a connection for lack of something (files, memory).
@@ -36,6 +37,8 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
         .header_read_timeout(HEAD_WAIT_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX);
+    let (stop_webhooks, webhooks_stopped) = watch::channel(());
+    let webhooks = tokio::spawn(tournee::tourner(node.clone(), webhooks_stopped));
     let places = Places::new(connections_max());
     let graceful = GracefulShutdown::new();
     // Closed when this function ends: whatever is left then is cut.
@@ -89,10 +92,14 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
         });
     }
     drop(listener);
-    // A stream would not end by itself.
+    // Neither a stream nor those who are told would end by themselves.
     node.recentes.stop();
+    drop(stop_webhooks);
     if tokio::time::timeout(STOP_WAIT_MAX, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests were cut: they took too long to finish");
+    }
+    if webhooks.await.is_err() {
+        tracing::error!("webhooks ended badly");
     }
     Ok(())
 }

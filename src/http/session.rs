@@ -14,6 +14,7 @@ use greffe_events::EventType;
 use greffe_events::authority::{KeyRecord, key_standing};
 use greffe_events::catalogue::Role;
 use greffe_events::event::DossierId;
+use greffe_events::key::KeyId;
 
 use super::access::Reader;
 use super::auth::{self, Porteur, Requete};
@@ -71,6 +72,11 @@ impl Session {
     /// Refuses a token that is good for other requests too.
     pub fn expect_bound(&self) -> Result<(), Problem> {
         if self.porteur.is_bound { Ok(()) } else { Err(auth::TokenError::Request.into()) }
+    }
+
+    /// The key that signed the token.
+    pub fn key(&self) -> KeyId {
+        self.porteur.key
     }
 
     /// How long it lasts at most, from now on.

@@ -9,6 +9,8 @@
 //! D/index.sqlite       derived; may be deleted
 //! D/vues/              derived; may be deleted
 //! D/lectures.sqlite    what auditors asked to read (http::lectures): the node's own memory, in no log
+//! D/webhooks.sqlite    what members have announced to them, and where each is (webhooks): the node's own memory too; in backups
+//! D/cles/webhooks.pem  signs announcements (webhooks::message); made with the first        0600
 //! D/verrou             locked while a node runs
 //! D.garde              the rollback guard: beside the folder, not in it, and not in its backups (guard)
 //! ```
@@ -96,6 +98,16 @@ impl Folder {
     /// What auditors asked to read.
     pub fn lectures(&self) -> PathBuf {
         self.root.join("lectures.sqlite")
+    }
+
+    /// What members have announced to them.
+    pub fn webhooks(&self) -> PathBuf {
+        self.root.join("webhooks.sqlite")
+    }
+
+    /// The private key that signs announcements.
+    pub fn webhooks_key(&self) -> PathBuf {
+        self.root.join("cles/webhooks.pem")
     }
 
     /// Where pieces live.

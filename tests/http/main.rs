@@ -14,8 +14,11 @@ mod journal;
 mod lots;
 mod monde;
 mod pieces;
+#[path = "../support/recepteur.rs"]
+mod recepteur;
 mod refus;
 #[path = "../../events/tests/schema/mod.rs"]
 mod schema;
 mod tableurs;
 mod vues;
+mod webhooks;

@@ -15,6 +15,7 @@ use greffe::ledger::{Ledger, Options};
 use greffe::store::place::Place;
 use greffe::tlog::Verifier;
 use greffe::vues::{Vues, toutes};
+use greffe::webhooks::{self, Webhooks};
 use greffe_events::Uuid;
 use greffe_events::dsse::Envelope;
 use greffe_events::horodatage::Horodatage;
@@ -129,6 +130,7 @@ pub struct Node {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
     agent: ureq::Agent,
+    webhooks: webhooks::Options,
     _vues: Vues,
     dir: Arc<tempfile::TempDir>,
 }
@@ -141,6 +143,15 @@ impl Node {
 
     /// The same, with these projections in the place of its views.
     pub fn with_views(projections: [Box<dyn Projection>; 5]) -> Self {
+        Self::with(projections, webhooks::Options::default())
+    }
+
+    /// The same, with these waits and bounds of its webhooks.
+    pub fn with_webhooks(options: webhooks::Options) -> Self {
+        Self::with(toutes(), options)
+    }
+
+    fn with(projections: [Box<dyn Projection>; 5], webhooks: webhooks::Options) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         let folder = Folder::new(dir.path().join("registre"));
         let guard = folder.default_guard();
@@ -156,7 +167,7 @@ impl Node {
         }
         .create()
         .unwrap();
-        Self::serving(dir, folder, Quota::default(), projections)
+        Self::serving(dir, folder, Quota::default(), projections, webhooks)
     }
 
     fn serving(
@@ -164,6 +175,7 @@ impl Node {
         folder: Folder,
         quota: Quota,
         projections: [Box<dyn Projection>; 5],
+        webhooks: webhooks::Options,
     ) -> Self {
         let options = Options {
             folder: folder.clone(),
@@ -177,7 +189,8 @@ impl Node {
         let vues = Vues::start_these(&folder.views(), projections, &ledger).unwrap();
         let lectures = Arc::new(Lectures::open(&folder.lectures()).unwrap());
         let sites = vec![SITE.parse().unwrap()];
-        let app = App { ledger: Arc::clone(&ledger), vues: vues.lecteurs(), sites, lectures };
+        let hooks = Arc::new(Webhooks::open(&folder, webhooks.clone()).unwrap());
+        let app = App { ledger: Arc::clone(&ledger), vues: vues.lecteurs(), sites, lectures, webhooks: hooks };
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -193,7 +206,7 @@ impl Node {
             });
         });
         let agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        Self { ledger, address, folder, stop: Some(stop), thread: Some(thread), agent, _vues: vues, dir }
+        Self { ledger, address, folder, stop: Some(stop), thread: Some(thread), agent, webhooks, _vues: vues, dir }
     }
 
     /// Stops the node and starts another over the same folder.
@@ -201,17 +214,28 @@ impl Node {
         self.restarted_after(Quota::default(), |_| ())
     }
 
+    /// The same, with these waits and bounds of its webhooks.
+    pub fn restarted_with(mut self, webhooks: webhooks::Options) -> Self {
+        self.webhooks = webhooks;
+        self.restarted()
+    }
+
     /// The same, with this quota, and with what happens to the folder meanwhile.
     pub fn restarted_after(self, quota: Quota, meanwhile: impl FnOnce(&Folder)) -> Self {
-        let (dir, folder) = (Arc::clone(&self.dir), self.folder.clone());
+        let (dir, folder, webhooks) = (Arc::clone(&self.dir), self.folder.clone(), self.webhooks.clone());
         drop(self);
         meanwhile(&folder);
-        Self::serving(dir, folder, quota, toutes())
+        Self::serving(dir, folder, quota, toutes(), webhooks)
     }
 
     /// A node with all organisations and their keys enrolled, over HTTP.
     pub fn open() -> Self {
-        let node = Self::fresh();
+        Self::fresh().peopled()
+    }
+
+    /// The same of a node whose log holds nothing yet.
+    pub fn peopled(self) -> Self {
+        let node = self;
         for (organisation, categorie, seed, role) in [
             (COMMUNE, "commune", COMMUNE_KEY, "collectivite"),
             (OTHER_COMMUNE, "commune", OTHER_COMMUNE_KEY, "collectivite"),

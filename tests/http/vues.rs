@@ -42,7 +42,11 @@ pub fn engaged(node: &Node, seed: u8, role: &str, finalite: Option<&str>) -> Val
 
 /// One of everything, said by whom it is for: an act, a flow, an invoice, a published tender and a submission.
 pub fn world() -> (Node, u64) {
-    let node = Node::open();
+    world_of(Node::open())
+}
+
+/// The same in this node.
+pub fn world_of(node: Node) -> (Node, u64) {
     let join = |organisation: &str, categorie: &str| {
         let mut member = member(organisation, categorie);
         if categorie == "entreprise" {

@@ -1,4 +1,4 @@
-//! What is derived from the leaves: index and views. Whatever is wrong with them, the node makes them again.
+//! What is derived from the leaves: index and views. Whatever is wrong with them, the node makes them again. And webhooks, which are not.
 
 use std::path::Path;
 
@@ -12,6 +12,7 @@ use crate::ledger::folder::Folder;
 use crate::ledger::index;
 use crate::tlog::{TILE_WIDTH, leaf_hash};
 use crate::vues::toutes;
+use crate::webhooks::magasin::{Compte, compter};
 
 /// What to do: nothing, or one file less.
 const AGAIN: &str = "rien : le nœud le refait en démarrant ; s'il ne le fait pas, supprimez ce fichier, nœud arrêté";
@@ -77,6 +78,31 @@ pub fn index(folder: &Folder, store: &Feuilles, is_open: bool) -> Vec<Constat> {
         Ok(None) => Constat::avis(CODE, "l'index est d'un autre format", AGAIN),
         Err(error) => Constat::avis(CODE, format!("l'index ne se lit pas : {error}"), AGAIN),
     }]
+}
+
+/// Webhooks, where there are some: whether any is suspended, or has messages that were given up.
+pub fn webhooks(folder: &Folder) -> Option<Constat> {
+    const CODE: &str = "webhooks";
+    let path = folder.webhooks();
+    if !path.exists() {
+        return None;
+    }
+    Some(match open(&path).and_then(|connection| compter(&connection)) {
+        Ok(compte) if compte == Compte::default() => return None,
+        Ok(Compte { suspendus: 0, echecs: 0, actifs, .. }) => {
+            Constat::bon(CODE, format!("{actifs} webhook(s), aucun suspendu"))
+        }
+        Ok(Compte { suspendus, echecs, actifs, .. }) => Constat::avis(
+            CODE,
+            format!("{actifs} webhook(s) actif(s), {suspendus} suspendu(s), {echecs} message(s) abandonné(s)"),
+            "prévenez leurs organismes : « greffe webhooks list » leur dit pourquoi et que faire",
+        ),
+        Err(error) => Constat::avis(
+            CODE,
+            format!("webhooks.sqlite ne se lit pas : {error}"),
+            "reprenez-le d'une sauvegarde ; retiré, les organismes redemandent leurs webhooks",
+        ),
+    })
 }
 
 /// Each view: of this ledger, and how far behind.

@@ -15,7 +15,7 @@ pub(super) const VALEURS_MAX: usize = 50;
 
 /// All that is asked for must hold; of several values of one filter, one.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Filtre {
+pub(in super::super) struct Filtre {
     types: Option<Vec<EventType>>,
     sources: Option<Vec<Organisation>>,
     departements: Option<Vec<Departement>>,

@@ -219,7 +219,7 @@ impl Following {
 
     async fn block(&self) -> Result<Vu, Problem> {
         let (session, filtre, next) = (Arc::clone(&self.session), Arc::clone(&self.filtre), self.next);
-        read_block(&self.node, next, move |app, leaves| {
+        read_block(&self.node, next, BLOCK_LEAVES, move |app, leaves| {
             session.check(app)?;
             choose(&session.reader, &filtre, &leaves, next, Some(app))
         })

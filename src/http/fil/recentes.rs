@@ -82,7 +82,7 @@ impl Recentes {
     }
 
     /// Leaves from `from` on, at most `max`: none at the end; nothing where the window begins later.
-    pub(super) fn read(&self, from: u64, max: usize) -> Option<Vec<Arc<Feuille>>> {
+    pub(in super::super) fn read(&self, from: u64, max: usize) -> Option<Vec<Arc<Feuille>>> {
         let kept = self.lock();
         let skipped = usize::try_from(from.checked_sub(kept.first)?).ok()?;
         Some(kept.leaves.iter().skip(skipped).take(max).cloned().collect())
@@ -125,7 +125,7 @@ impl Recentes {
 }
 
 /// One who follows, until dropped.
-pub(super) struct Suiveur {
+pub(in super::super) struct Suiveur {
     recentes: Arc<Recentes>,
 }
 

@@ -30,7 +30,7 @@ impl Cause {
                 "Refaites le jeton avec la clé privée de celle qu'il nomme ; il ne se modifie pas après la signature."
             }
             Self::TokenRequest => {
-                "Liez le jeton à la requête (req) : méthode, chemin, Greffe-Sel et Greffe-Nom tels qu'ils sont envoyés. Un dépôt n'en prend pas d'autre."
+                "Liez le jeton à la requête (req) : méthode, chemin, Greffe-Sel et Greffe-Nom tels qu'ils sont envoyés. Un dépôt et un webhook n'en prennent pas d'autre."
             }
             Self::TokenNotEntitled => {
                 "Employez une clé dont le rôle le permet : déposer demande un rôle qui signe, tout lire celui d'auditeur."
@@ -49,6 +49,9 @@ impl Cause {
             }
             Self::TooManyFollowers => {
                 "Fermez les flux dont vous ne vous servez plus : un seul par programme suffit, avec plusieurs filtres."
+            }
+            Self::TooManyWebhooks => {
+                "Supprimez ceux dont vous ne vous servez plus : un seul par programme suffit, avec plusieurs filtres."
             }
             Self::BodyTimeout => "Renvoyez les mêmes octets ; si cela se répète, vérifiez la liaison.",
             Self::PieceEffacee => {

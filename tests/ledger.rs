@@ -4,8 +4,8 @@
 mod support;
 
 use greffe::ledger::LedgerError;
+use greffe::ledger::answer::{Answer, Unavailable};
 use greffe::ledger::guard::GuardError;
-use greffe::ledger::sequencer::{Answer, Unavailable};
 use greffe::store::EventStore;
 use greffe::store::sqlite::SqliteStore;
 use greffe::tlog::{Checkpoint, Frontier, TlogProof, leaf_hash, verify_consistency};

@@ -5,8 +5,8 @@ mod support;
 
 use greffe::audit::journal::Vouching;
 use greffe::audit::{Control, Evidence, Verdict, verify_folder, verify_history};
+use greffe::ledger::answer::Answer;
 use greffe::ledger::folder::write_secret_key;
-use greffe::ledger::sequencer::Answer;
 use greffe::ledger::{Ledger, LedgerError};
 use greffe::tlog::{Checkpoint, Frontier, KeyName, NoteSigner, TlogProof, Verifier, leaf_hash};
 use greffe_events::Code;

@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use charge::{Charge, Dit, ORIGIN};
 use greffe::ledger::Ledger;
-use greffe::ledger::sequencer::{Kept, Told};
+use greffe::ledger::answer::{Kept, Told};
 use greffe::ledger::tail::TailReader;
 use greffe::vues::{StoreLog, toutes};
 use greffe_projections::{Log, LogError, Recorded, Runner};

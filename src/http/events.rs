@@ -22,8 +22,8 @@ use super::lots;
 use super::problem::Problem;
 use super::request::{index_in_path, negotiate, whole_body};
 use super::{App, Node};
+use crate::ledger::answer::Answer;
 use crate::ledger::head::Receipt;
-use crate::ledger::sequencer::Answer;
 
 /// `POST /v1/events`. Any type of content may hold an envelope, except the one that says it holds several.
 pub(super) async fn post(State(node): State<Node>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {

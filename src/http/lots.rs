@@ -32,8 +32,8 @@ use super::problem::Problem;
 use super::request::{drain, next_chunk, too_large, too_slow};
 use super::{App, Node};
 use crate::ledger::admission::Prepared;
+use crate::ledger::answer::{Kept, Told};
 use crate::ledger::head::Receipt;
-use crate::ledger::sequencer::{Kept, Told};
 
 /// What this endpoint takes and gives.
 const NDJSON: &str = "application/x-ndjson";

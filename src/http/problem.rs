@@ -28,11 +28,11 @@ pub use self::status::status_of;
 use super::node::EtatVue;
 use super::trace::current_id;
 use crate::ledger::LedgerError;
+use crate::ledger::answer::Unavailable;
 use crate::ledger::head::Receipt;
 use crate::ledger::index::IndexError;
 use crate::ledger::pieces::PieceError;
 use crate::ledger::refus::REFUSALS_PER_KEY_MAX;
-use crate::ledger::sequencer::Unavailable;
 use crate::store::StoreError;
 use crate::webhooks::WebhooksError;
 

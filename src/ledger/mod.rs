@@ -7,6 +7,7 @@
 //! | [`admission`] | what happens to one submission, in order |
 //! | [`queue`] | what waits for the sequencer: bounded, members take turns |
 //! | [`sequencer`] | order, durability, checkpoint, proofs: one thread |
+//! | [`answer`] | what it says of each submission, and what the poster is told |
 //! | [`index`] | derived: what admission and proofs read of the earlier leaves |
 //! | [`cles`] | the private keys of the log and of the node, and their successors |
 //! | [`head`] | the signed head, and receipts |
@@ -20,6 +21,7 @@
 //! [`Ledger`] is the whole as others use it. It never reads a view.
 
 pub mod admission;
+pub mod answer;
 pub mod cles;
 pub mod clock;
 pub mod folder;
@@ -52,6 +54,7 @@ use thiserror::Error;
 use tokio::sync::{oneshot, watch};
 
 use self::admission::Prepared;
+use self::answer::{Answer, Kept, Told, Unavailable};
 use self::cles::NodeKeys;
 use self::clock::{Clock, ClockWatch};
 use self::folder::{Folder, FolderError};
@@ -62,7 +65,7 @@ use self::metrics::{Metrics, Outcome, Stage};
 use self::pieces::{Depot, PieceError, Pieces, Quota};
 use self::queue::{Lane, NotQueued, Queue};
 use self::refus::{NodeVoice, RefusalWatch};
-use self::sequencer::{Answer, Fatal, Group, Kept, Sequencer, Told, Unavailable, make_receipt, sign_head};
+use self::sequencer::{Fatal, Group, Sequencer, make_receipt, sign_head};
 use self::tail::{Tail, TailReader};
 use crate::store::place::Place;
 use crate::store::{EventStore, READ_LEAVES_MAX, StoreError};

@@ -5,11 +5,11 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
 
 use greffe::audit::{Control, Evidence, Report, verify_folder, verify_history};
+use greffe::ledger::answer::Answer;
 use greffe::ledger::folder::{Folder, read_secret_key};
 use greffe::ledger::head::Receipt;
 use greffe::ledger::opening::NewLedger;
 use greffe::ledger::pieces::{Announced, Depot, Quota};
-use greffe::ledger::sequencer::Answer;
 use greffe::ledger::{Ledger, Options};
 use greffe::store::place::Place;
 use greffe::store::sqlite::SqliteStore;

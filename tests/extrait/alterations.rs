@@ -352,7 +352,7 @@ fn replaced(ledger: &Ledger, event_type: &str, data: serde_json::Value, signers:
     let replaced = event(event_type, OPERATOR, &format!("registre/{ORIGIN}"), data);
     let envelope = greffe_events::dsse::Envelope::sign(replaced.to_string().into_bytes(), signers).unwrap();
     let answer = submit_bytes(ledger, envelope.to_json().as_bytes()).unwrap();
-    assert!(matches!(answer, greffe::ledger::sequencer::Answer::Recorded { .. }), "{answer:?}");
+    assert!(matches!(answer, greffe::ledger::answer::Answer::Recorded { .. }), "{answer:?}");
 }
 
 /// Whether it is a leaf of that type.

@@ -138,7 +138,7 @@ pub fn raconte(ledger: &Ledger) -> Empreinte {
     // Each transmits its first act again, and is refused.
     for (organisation, seed) in [(COMMUNE, 10), (VOISINE, 11)] {
         let answer = submit(ledger, &acte_de(organisation, 1), &[seed]);
-        assert!(matches!(answer, greffe::ledger::sequencer::Answer::Refused(_, Some(_))), "{answer:?}");
+        assert!(matches!(answer, greffe::ledger::answer::Answer::Refused(_, Some(_))), "{answer:?}");
     }
     // The objet of the commune's first act is erased.
     let effacee = engagement(&SEL, Empreinte::of(&objet(COMMUNE, 1)));

@@ -7,10 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use greffe::audit::verify_receipt;
+use greffe::ledger::answer::{Answer, Unavailable};
 use greffe::ledger::folder::Folder;
 use greffe::ledger::head::Receipt;
 use greffe::ledger::opening::NewLedger;
-use greffe::ledger::sequencer::{Answer, Unavailable};
 use greffe::ledger::{Ledger, LedgerError, Options};
 use greffe::store::contract::read_all;
 use greffe::store::place::Place;

@@ -14,11 +14,11 @@
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use greffe::ledger::answer::Answer;
 use greffe::ledger::folder::Folder;
 use greffe::ledger::head::Receipt;
 use greffe::ledger::opening::NewLedger;
 use greffe::ledger::pieces::{Announced, Quota};
-use greffe::ledger::sequencer::Answer;
 use greffe::ledger::{Ledger, LedgerError, Options};
 use greffe::store::place::Place;
 use greffe_events::dsse::Envelope;

@@ -27,6 +27,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 fn serve(dir: &Path) -> Serving {
     let mut command = greffe();
     command.args(["serve", "--dir", arg(dir), "--listen", "127.0.0.1:0", "--webhooks-prives"]);
+    // Nobody listens there: whoever asked a proxy of the environment would deliver nothing.
+    for proxy in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"] {
+        command.env(proxy, "http://127.0.0.1:9");
+    }
     Serving::run(command).unwrap_or_else(|said| panic!("greffe serve did not start: {said}"))
 }
 

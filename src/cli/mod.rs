@@ -147,6 +147,9 @@ pub fn run() -> ExitCode {
 fn start_log(json: bool) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("GREFFE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    // Addresses that members named are theirs: no log tells them.
+    let quiet = ["ureq=warn", "ureq_proto=warn", "rustls=warn"].into_iter().filter_map(|of| of.parse().ok());
+    let filter = quiet.fold(filter, tracing_subscriber::EnvFilter::add_directive);
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // Only a second start could fail, and there is none.
     let _ = if json { log.json().try_init() } else { log.try_init() };

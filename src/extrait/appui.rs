@@ -73,6 +73,17 @@ pub fn demande<E>(
         asked.push(Besoin::Recouvrements(whose.clone()));
         asked.push(Besoin::Cle(whose, *key));
     }
+    // What is said in another member's dossier is judged by how that member stood.
+    if let DossierId::Adherent(membre) = &event.dossier
+        && membre != organisation
+    {
+        asked.push(Besoin::Appartenance(membre.clone()));
+        let content = reponse(event);
+        if content.iter().any(|besoin| matches!(besoin, Besoin::Cle(..))) {
+            asked.push(Besoin::Recouvrements(membre.clone()));
+        }
+        asked.extend(content);
+    }
     if let Data::DelegationAccordee(data) = &event.data {
         asked.push(Besoin::Appartenance(data.delegataire.clone()));
     }

@@ -18,6 +18,7 @@ use super::places::Places;
 use super::problem::{Cause, Problem, ProblemCode};
 use crate::ledger::queue;
 use crate::store::APPEND_LEAVES_MAX;
+use crate::webhooks::{LIVRAISONS_MAX, LIVRAISONS_OF_EACH_MAX, LIVRAISONS_TO_EACH_MAX};
 
 /// Connections open at once, where the process may have as many files ([`connections_max`]). One more takes the place of the one that was silent
 /// longest.
@@ -109,8 +110,11 @@ pub struct Limits {
     pub(super) pages: Arc<Places>,
     /// The same.
     pub(super) extracts: Arc<Places>,
-    /// Lent until the address has answered.
+    /// These three are lent to the thread that sends, whatever becomes of who asked for it.
     pub(super) essais: Arc<Places>,
+    pub(super) livraisons: Arc<Places>,
+    /// By host and port.
+    pub(super) destinations: Arc<Places<String>>,
     /// These three are lent to the work, not to the request: a client that leaves ends its request, but not the thread
     /// that works for it, and must not make room for more of them.
     pub(super) waits: Arc<Semaphore>,
@@ -138,6 +142,8 @@ impl Limits {
             walks: Arc::new(Semaphore::new(cores)),
             extracts: Places::new(EXTRACTS_MAX),
             essais: Places::shared(ESSAIS_MAX, ESSAIS_OF_EACH_MAX),
+            livraisons: Places::shared(LIVRAISONS_MAX, LIVRAISONS_OF_EACH_MAX),
+            destinations: Places::shared(LIVRAISONS_MAX, LIVRAISONS_TO_EACH_MAX),
             waits: Arc::new(Semaphore::new(WAITS_MAX)),
             verifications: Arc::new(Semaphore::new(VERIFICATIONS_PER_CORE * cores)),
             threads: Arc::new(Semaphore::new(THREADS_MAX)),

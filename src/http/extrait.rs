@@ -205,7 +205,10 @@ impl NodeFonds {
     }
 
     fn view<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, ExtraitError> {
-        self.app.vues.journal.read(|view, _| query(view)).map_err(ExtraitError::illisible)
+        // A view that began anew meanwhile would hide what it has not come to yet.
+        let read = |view: &Connection, position| (position >= self.head.size).then(|| query(view)).transpose();
+        let read = self.app.vues.journal.read(read).map_err(ExtraitError::illisible)?;
+        read.ok_or_else(|| ExtraitError::Incomplet("the journal fell behind while it was read".to_owned()))
     }
 }
 

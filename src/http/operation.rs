@@ -63,7 +63,9 @@ pub(super) struct Operation {
 pub(super) const JSON: &str = "application/json";
 
 /// What a bad token is answered.
-const TOKEN: [Cause; 8] = [
+const TOKEN: [Cause; 9] = [
+    // Too long to be noted for an auditor.
+    Cause::QueryInvalid,
     Cause::TokenMissing,
     Cause::TokenMalformed,
     Cause::TokenExpired,

@@ -1,22 +1,23 @@
-//! Places that organisations share: files that come and go, streams, each of which may take long.
+//! Places that organisations share, or whoever else is counted (`K`): files that come and go, streams, each of which may take long.
 //!
 //! Whoever holds as many as are left gets no more. So nobody takes the last ones from those who hold none: one organisation alone
 //! can hold half of the places, *n* of them together *n* / (*n* + 1), and the next one still finds as many as each of them has.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use greffe_events::ident::Organisation;
 
 /// So many places.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(super) struct Places<K: Eq + Hash = Organisation> {
     all: usize,
     of_each: usize,
-    held: Mutex<HashMap<Organisation, usize>>,
+    held: Mutex<HashMap<K, usize>>,
 }
 
-impl Places {
+impl<K: Eq + Hash + Clone> Places<K> {
     /// All of them free.
     pub fn new(all: usize) -> Arc<Self> {
         Self::shared(all, all)
@@ -27,12 +28,12 @@ impl Places {
         Arc::new(Self { all, of_each, held: Mutex::default() })
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<Organisation, usize>> {
+    fn held(&self) -> MutexGuard<'_, HashMap<K, usize>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One more for this organisation, given back when dropped.
-    pub fn take(self: &Arc<Self>, organisation: &Organisation) -> Result<Place, Full> {
+    pub fn take(self: &Arc<Self>, organisation: &K) -> Result<Place<K>, Full> {
         let mut held = self.held();
         let free = self.all - held.values().sum::<usize>();
         let own = held.get(organisation).copied().unwrap_or(0);
@@ -58,12 +59,12 @@ pub(super) enum Full {
 
 /// One place, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
-    places: Arc<Places>,
-    organisation: Organisation,
+pub(super) struct Place<K: Eq + Hash + Clone = Organisation> {
+    places: Arc<Places<K>>,
+    organisation: K,
 }
 
-impl Drop for Place {
+impl<K: Eq + Hash + Clone> Drop for Place<K> {
     fn drop(&mut self) {
         let mut held = self.places.held();
         if let Some(count) = held.get_mut(&self.organisation) {
@@ -98,7 +99,8 @@ mod tests {
     #[test]
     fn nobody_takes_more_than_one_organisation_may() {
         let places = Places::shared(10, 2);
-        let [one, other] = ["urn:siren:214502494", "urn:siren:130025265"].map(|text| text.parse().unwrap());
+        let [one, other]: [Organisation; 2] =
+            ["urn:siren:214502494", "urn:siren:130025265"].map(|text| text.parse().unwrap());
         let held = [places.take(&one), places.take(&one), places.take(&other)].map(Result::unwrap);
         assert_eq!(places.take(&one).unwrap_err(), Full::OfEach);
         drop(held);

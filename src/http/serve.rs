@@ -25,6 +25,8 @@ use super::{App, Node, router};
 
 /// Wait after the system refused a connection for lack of something (files, memory).
 const ACCEPT_RETRY: Duration = Duration::from_millis(500);
+/// What the system keeps of an answer that its client has not taken yet, in bytes: at the slowest rate that is borne, four seconds.
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
 
 /// Serves the API until `shutdown` is done; then takes no more connections, finishes the requests under way, and returns
 /// after [`STOP_WAIT_MAX`] at the latest.
@@ -63,6 +65,8 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
         let Some(place) = places.take() else { continue };
         // Answers are written whole: no reason to wait for more.
         let _ = stream.set_nodelay(true);
+        // With the system's own, of megabytes, whoever reads slowly would seem not to read for a minute.
+        let _ = rustix::net::sockopt::set_socket_send_buffer_size(&stream, SEND_BUFFER_BYTES);
         let (router, trafic) = (router.clone(), Arc::clone(&place.trafic));
         let service = service_fn(move |request: Request<Incoming>| {
             let (router, trafic) = (router.clone(), Arc::clone(&trafic));

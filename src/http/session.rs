@@ -19,6 +19,7 @@ use greffe_events::key::KeyId;
 use super::access::Reader;
 use super::auth::{self, Porteur, Requete};
 use super::feuille::Feuille;
+use super::lectures::DEMANDE_BYTES_MAX;
 use super::pieces::{GREFFE_NOM, GREFFE_SEL};
 use super::problem::{Cause, Problem};
 use super::request::single_header;
@@ -39,6 +40,7 @@ impl FromRequestParts<Node> for Session {
             .map(ToOwned::to_owned);
         let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
         let (method, uri, sel, nom) = (parts.method.clone(), parts.uri.clone(), text(GREFFE_SEL), text(GREFFE_NOM));
+        let since = parts.headers.get("last-event-id").and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
         node.blocking(move |app| {
             let (origin, now_ms) = (&app.ledger.opening().origine, app.ledger.now_ms());
             let known = |key: &_| key_standing(key, origin, now_ms, app.ledger.index());
@@ -47,8 +49,14 @@ impl FromRequestParts<Node> for Session {
             let porteur = auth::verify(authorization.as_deref(), &request, origin, now_ms, known)??;
             let reader = Reader::of(&porteur.record);
             if porteur.record.roles.iter().any(|role| matches!(role, Role::Auditeur(_))) {
-                let noted =
-                    app.lectures.note(now_ms, porteur.key, reader.organisation(), &format!("{method} {target}"));
+                // Where it reads from, if the address does not say it.
+                let since = since.map(|id| format!(" Last-Event-ID: {id}")).unwrap_or_default();
+                let demande = format!("{method} {target}{since}");
+                if demande.len() > DEMANDE_BYTES_MAX {
+                    let detail = format!("what an auditor asks for is noted: in {DEMANDE_BYTES_MAX} bytes at most");
+                    return Err(Problem::new(Cause::QueryInvalid, detail));
+                }
+                let noted = app.lectures.note(now_ms, porteur.key, reader.organisation(), &demande);
                 noted.map_err(|error| {
                     tracing::error!(%error, "what an auditor asks for can't be noted, so it is not answered");
                     Problem::new(Cause::StoreUnavailable, "the node can't note that this is read").retry_after(30)

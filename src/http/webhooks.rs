@@ -288,7 +288,7 @@ pub(super) async fn essayer(
 ) -> Result<Json<EssaiJson>, Problem> {
     session.expect_bound()?;
     let place = node.limits.essais.take(session.reader.organisation());
-    let _place = place.map_err(|full| match full {
+    let place = place.map_err(|full| match full {
         Full::OfEach | Full::OfAll => overloaded("tries of addresses"),
     })?;
     let abonnement = node.blocking(move |app| sien(app, &session, &id)).await?;
@@ -298,7 +298,7 @@ pub(super) async fn essayer(
     let data = Essai { abonnement: abonnement.id, registre: origin.as_str() };
     let annonce = Annonce { event_type: TYPE_ESSAI, timestamp: &timestamp, data };
     let payload = serde_json::to_vec(&annonce).map_err(|error| Problem::internal(&error))?;
-    let reponse = envoyer(Arc::clone(&node.app().webhooks), abonnement.url, message.clone(), payload).await?;
+    let reponse = envoyer(Arc::clone(&node.app().webhooks), abonnement.url, message.clone(), payload, place).await?;
     let (livre, motif, statut) = match reponse {
         Reponse::Livre => (true, None, None),
         Reponse::Echec { motif, statut, .. } => (false, Some(motif), statut),
@@ -330,6 +330,7 @@ pub(super) async fn reprendre(
 #[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EchecsQuery {
+    #[schemars(range(max = 9_223_372_036_854_775_807_u64))]
     apres: Option<u64>,
     #[schemars(range(min = 1, max = 1_000))]
     limit: Option<u32>,
@@ -363,6 +364,12 @@ pub(super) struct PageEchecs {
     suite: Option<u64>,
 }
 
+/// A leaf that a log could have.
+fn feuille(name: &'static str, index: Option<u64>) -> Result<(), Problem> {
+    let holds = index.is_none_or(|index| i64::try_from(index).is_ok());
+    if holds { Ok(()) } else { Err(bad_parameter(name, "the index of a leaf is below 2^63")) }
+}
+
 /// `GET /v1/webhooks/{id}/echecs`.
 pub(super) async fn echecs(
     State(node): State<Node>,
@@ -371,6 +378,7 @@ pub(super) async fn echecs(
     Params(query): Params<EchecsQuery>,
 ) -> Result<Json<PageEchecs>, Problem> {
     let limit = limite(query.limit)?;
+    feuille("apres", query.apres)?;
     let found = node
         .blocking(move |app| {
             let abonnement = sien(app, &session, &id)?;
@@ -386,6 +394,7 @@ pub(super) async fn echecs(
 #[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RenvoiQuery {
+    #[schemars(range(max = 9_223_372_036_854_775_807_u64))]
     index: Option<u64>,
 }
 
@@ -404,6 +413,7 @@ pub(super) async fn renvoyer(
     Params(query): Params<RenvoiQuery>,
 ) -> Result<(StatusCode, Json<RenvoiJson>), Problem> {
     session.expect_bound()?;
+    feuille("index", query.index)?;
     let renvois = node
         .blocking(move |app| {
             let abonnement = sien(app, &session, &id)?;

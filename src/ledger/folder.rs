@@ -249,15 +249,11 @@ pub fn write_secret_key(path: &Path, key: &SecretKey) -> Result<(), FolderError>
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(|source| io("create the folder of", source))?;
     }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    let mut file = options.open(path).map_err(|source| io("create", source))?;
-    file.write_all(pem.as_bytes()).and_then(|()| file.sync_all()).map_err(|source| io("write", source))?;
+    // Whole or not at all: half a key would keep the node from starting.
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(parent).map_err(|source| io("create", source))?;
+    file.write_all(pem.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(|source| io("write", source))?;
+    file.persist_noclobber(path).map_err(|error| io("create", error.error))?;
     sync_parent(path).map_err(|source| io("sync the folder of", source))
 }
 

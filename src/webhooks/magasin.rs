@@ -251,10 +251,12 @@ impl Magasin {
         rows.collect()
     }
 
-    /// No position is beyond the end of the log: of a log that was restored from a backup, what comes next is announced.
+    /// No position and no dead letter is beyond the end of the log: of a log that was restored from a backup, what comes next is announced.
     pub fn borner(&self, size: u64) -> rusqlite::Result<usize> {
-        let connection = self.lock();
-        connection.execute("UPDATE abonnements SET position = ?1, tentatives = 0 WHERE position > ?1", [size])
+        within(&mut self.lock(), |transaction| {
+            transaction.execute("DELETE FROM echecs WHERE idx >= ?1", [size])?;
+            transaction.execute("UPDATE abonnements SET position = ?1, tentatives = 0 WHERE position > ?1", [size])
+        })
     }
 
     /// Dead letters of a subscription after the leaf `apres`, in the order of their leaves.

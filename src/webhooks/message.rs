@@ -3,7 +3,7 @@
 //! ```text
 //! POST <url>
 //! Content-Type: application/json
-//! webhook-id: msg_<subscription>_<index>        the same however often it is sent
+//! webhook-id: msg_<subscription>_<index>_<digest>        the same however often it is sent
 //! webhook-timestamp: 1795383000                 of this attempt, Unix seconds
 //! webhook-signature: v1a,<base64 of the 64 bytes>       one for each key, separated by a space
 //!
@@ -19,10 +19,11 @@
 //! **Succession.** `webhooks.pem` moved to `webhooks.ancienne.pem`, the node makes another at its next start and signs with both, until the old file
 //! is taken away.
 
-use data_encoding::BASE64;
+use data_encoding::{BASE64, HEXLOWER};
 use greffe_events::horodatage::Horodatage;
 use greffe_events::key::{KeyId, SecretKey};
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::WebhooksError;
@@ -73,9 +74,11 @@ pub struct Essai<'a> {
     pub registre: &'a str,
 }
 
-/// The id of the message that announces a leaf to a subscription.
-pub fn id(abonnement: Uuid, index: u64) -> String {
-    format!("msg_{}_{index}", abonnement.simple())
+/// The id of the message that announces a leaf to a subscription. It holds the beginning of the leaf's digest: after a store that was
+/// restored from a backup, another leaf may have that index.
+pub fn id(abonnement: Uuid, index: u64, leaf: &[u8]) -> String {
+    let digest = HEXLOWER.encode(&Sha256::digest(leaf)[..4]);
+    format!("msg_{}_{index}_{digest}", abonnement.simple())
 }
 
 /// The id of a message that tries an address.
@@ -94,6 +97,9 @@ pub struct Signe {
     pub signature: String,
 }
 
+/// Where the key before the one in use lies, beside it.
+pub const FORMER_KEY: &str = "webhooks.ancienne.pem";
+
 /// The keys that sign: the one in use, and the one before it while that lies in the folder.
 #[derive(Debug)]
 pub struct Cles(Vec<SecretKey>);
@@ -106,7 +112,7 @@ impl Cles {
             write_secret_key(&path, &SecretKey::generate()?)?;
         }
         let mut cles = vec![read_secret_key(&path)?];
-        let former = path.with_file_name("webhooks.ancienne.pem");
+        let former = path.with_file_name(FORMER_KEY);
         if former.exists() {
             cles.push(read_secret_key(&former)?);
         }
@@ -167,8 +173,9 @@ mod tests {
     #[test]
     fn an_id_has_no_full_stop_and_is_the_same_for_the_same_leaf() {
         let one = Uuid::now_v7();
-        assert_eq!(id(one, 41), id(one, 41));
-        assert_ne!(id(one, 41), id(one, 42));
-        assert!(!id(one, 41).contains('.') && !id_essai().contains('.'));
+        assert_eq!(id(one, 41, b"a"), id(one, 41, b"a"));
+        assert_ne!(id(one, 41, b"a"), id(one, 42, b"a"));
+        assert_ne!(id(one, 41, b"a"), id(one, 41, b"b"), "another leaf of a restored log");
+        assert!(!id(one, 41, b"a").contains('.') && !id_essai().contains('.'));
     }
 }

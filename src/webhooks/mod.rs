@@ -66,6 +66,8 @@ pub const URL_BYTES_MAX: usize = 2_000;
 pub const LIVRAISONS_MAX: usize = 32;
 /// Deliveries of one organisation under way at once, so that its slow addresses leave places to the others.
 pub const LIVRAISONS_OF_EACH_MAX: usize = 4;
+/// Deliveries under way at once to one host and port: an editor whose server hangs holds up nobody else, however many communes it serves.
+pub const LIVRAISONS_TO_EACH_MAX: usize = 8;
 /// Longest wait for a connection.
 pub const CONNEXION_MAX: Duration = Duration::from_secs(5);
 /// Longest wait for the head of an answer, connection included (Standard Webhooks: 15 to 30 s).

@@ -6,7 +6,7 @@
 //! | 410 | stays | suspended (`parti`) |
 //! | anything else, or none | tried again after the next wait, or after `Retry-After` if that is longer | waits |
 //! | the same, the last wait being over | a dead letter | goes on |
-//! | the same, nothing having succeeded for [`super::SUSPENSION_APRES`] | stays | suspended (`sans-reponse`) |
+//! | that, nothing having succeeded for [`super::SUSPENSION_APRES`] | stays | suspended (`sans-reponse`) |
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub enum Reponse {
 }
 
 /// The status that ends a subscription (Standard Webhooks, RFC 9110 §15.5.11).
-const GONE: u16 = 410;
+pub const GONE: u16 = 410;
 
 /// Most that chance adds to a wait, as its inverse: those that failed together come back apart.
 const GIGUE: u32 = 10;
@@ -70,10 +70,10 @@ pub fn apres(
     if statut == Some(GONE) {
         return (Etat { arret: Some(Arret::Parti), ..failed }, None);
     }
-    if now_ms.saturating_sub(since) >= millis(options.suspension) {
-        return (Etat { arret: Some(Arret::SansReponse), ..failed }, None);
-    }
     let Some(wait) = options.delais.get(before as usize) else {
+        if now_ms.saturating_sub(since) >= millis(options.suspension) {
+            return (Etat { arret: Some(Arret::SansReponse), ..failed }, None);
+        }
         let mort = Mort { index, tentatives: failed.tentatives, echec, renvoi: false };
         return (Etat { position: index + 1, tentatives: 0, ..failed }, Some(mort));
     };
@@ -139,6 +139,9 @@ mod tests {
         let (suspended, mort) = fail(&etat, millis(super::super::SUSPENSION_APRES));
         assert_eq!((suspended.arret, mort), (Some(Arret::SansReponse), None));
         assert_eq!(suspended.position, 41, "nothing is lost by it");
+        // A first failure after days without anything to say has all its attempts.
+        let (tried, _) = fail(&Etat { tentatives: 0, ..etat }, millis(super::super::SUSPENSION_APRES) * 2);
+        assert_eq!((tried.arret, tried.tentatives), (None, 1));
         let gone = Reponse::Echec { motif: Motif::Statut, statut: Some(410), retry_after: None };
         let (gone, mort) = apres(&Etat { position: 41, ..Etat::default() }, 41, gone, 5, 0, &Options::default());
         assert_eq!((gone.arret, gone.position, mort), (Some(Arret::Parti), 41, None));

@@ -2,6 +2,7 @@
 
 use greffe::audit::Verdict;
 use greffe::extrait::conteneur::Nom;
+use greffe::extrait::demande::Borne;
 use greffe::extrait::demande::Demande;
 use greffe::ledger::Ledger;
 use serde_json::{Value, json};
@@ -201,5 +202,30 @@ fn a_leaf_that_nothing_here_asks_for_is_named() {
         let report = monde.verifie(&monde.redeclare(&with, |said| said.appui += count));
         assert_eq!(codes(&report), ["leaf-foreign"], "{report}");
         assert_eq!(report.doubts_by_code.values().sum::<u64>(), count, "{report}");
+    }
+}
+
+/// What an organisation said in the dossier of another member is judged by how that member stood.
+#[test]
+fn the_extract_of_whoever_speaks_in_other_members_dossiers_is_verified() {
+    let monde = Monde::new();
+    let from = monde.feuilles().len() as u64;
+    monde.ensuite(|ledger| {
+        let retiree = json!({ "organisation": COMMUNE, "delegataire": PASSERELLE });
+        recorded(ledger, &event("delegation.retiree", PASSERELLE, &dossier(COMMUNE), retiree), &[CLE_PASSERELLE]);
+        let motif = json!({ "motif": "remplacement" });
+        recorded(ledger, &key_event("cle.revoquee", OPERATOR, PREFECTURE, 12, &motif), &[1]);
+        let sorti = json!({ "organisation": PREFECTURE, "motif": "depart" });
+        recorded(ledger, &event("adherent.sorti", OPERATOR, &dossier(PREFECTURE), sorti), &[1]);
+    });
+    for organisation in [PASSERELLE, OPERATOR] {
+        for du in [None, Some(Borne::Indice(from))] {
+            let report = monde.verifie(&monde.extrait(&Demande { du, ..tout(organisation) }));
+            assert_eq!(
+                (report.verdict, codes(&report)),
+                (Verdict::Good, vec![]),
+                "{organisation} from {du:?}: {report}"
+            );
+        }
     }
 }

@@ -115,12 +115,18 @@ fn what_an_auditor_asks_for_is_noted_on_the_node_and_nowhere_else() {
     for path in asked {
         node.get_as(AUDITOR_KEY, path);
     }
+    // Nothing hides behind what a request begins with, nor in the header that says where a stream goes on.
+    let padded = format!("/v1/journal?{}sujet=registre/{ORIGIN}", "&".repeat(2_000));
+    assert_eq!(node.get_as(AUDITOR_KEY, &padded).problem(), (400, "query-invalid".to_owned()));
+    node.get_as(COMMUNE_KEY, &padded).expect(200);
+    let bearer = format!("Bearer {}", token(AUDITOR_KEY));
+    node.send("GET", "/v1/refus", &[("authorization", &bearer), ("last-event-id", "7")], None).expect(200);
     // A token that proves nothing is nobody's.
     node.get_as(99, "/v1/journal").expect(401);
     let noted = lectures::read(&path, None, 100).unwrap();
     assert_eq!(
         noted.iter().map(|one| one.demande.clone()).collect::<Vec<_>>(),
-        asked.map(|path| Some(format!("GET {path}")))
+        asked.iter().chain([&"/v1/refus Last-Event-ID: 7"]).map(|path| Some(format!("GET {path}"))).collect::<Vec<_>>()
     );
     assert!(noted.iter().all(|one| one.organisation == COUR && one.cle == key(AUDITOR_KEY).id().to_string()));
     assert!(noted.is_sorted_by_key(|one| one.premiere_ms) && noted[0].premiere_ms.abs_diff(now_ms()) < 600_000);
@@ -130,7 +136,7 @@ fn what_an_auditor_asks_for_is_noted_on_the_node_and_nowhere_else() {
         .output()
         .unwrap();
     let said = String::from_utf8(said.stdout).unwrap();
-    assert!(said.lines().count() == 2 && said.ends_with("\tGET /v1/journal\n"), "{said}");
+    assert!(said.lines().count() == 2 && said.ends_with("\tGET /v1/refus Last-Event-ID: 7\n"), "{said}");
     assert_eq!(node.ledger.head().size, size, "nothing of it is in the log");
     // Where it can't be noted it is not answered.
     rusqlite::Connection::open(&path).unwrap().execute_batch("DROP TABLE demandes").unwrap();

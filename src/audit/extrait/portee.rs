@@ -58,7 +58,7 @@ pub(super) fn not_checked(rejeu: &Rejeu, is_closed: bool) -> Vec<NotChecked> {
         ),
         NotChecked::new(
             "key-events",
-            "that other members' dossiers hold nothing else that bears on the signatures here: they are not here whole, and that what was left out does not matter is the log's word",
+            "that no dossier of a member, nor that of the log, holds anything else that bears on the signatures here: other members' and the log's are not here whole, the organisation's own may go on after its last leaf here, and that what is not here does not matter is the log's word",
         ),
     ];
     not.push(NotChecked::new("ranks", "that the log counted ranks rightly: verifying the whole history shows it"));

@@ -32,7 +32,7 @@ pub struct ExtractReport {
     pub dossiers: u64,
     /// Leaves that help to judge these.
     pub appui: u64,
-    /// Of which members key events stand among these: the organisation's own dossier is whole.
+    /// Of which members key events stand among these: the organisation's own dossier is whole up to its last leaf here.
     pub membres: Vec<String>,
     /// All leaves, by type.
     pub by_type: BTreeMap<&'static str, u64>,

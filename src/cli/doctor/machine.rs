@@ -7,6 +7,7 @@ use greffe_events::ident::Origin;
 
 use super::Constat;
 use crate::ledger::folder::{Folder, FolderError, read_secret_key};
+use crate::webhooks::message::FORMER_KEY;
 
 /// Room below which the node will soon refuse, in bytes: the largest piece a few times over.
 const ROOM_MIN: u64 = 1 << 30;
@@ -35,9 +36,12 @@ pub fn permissions(folder: &Folder) -> Vec<Constat> {
             });
         }
     }
-    for (code, path, whose) in
-        [("cle-journal", folder.log_key(), "du journal"), ("cle-noeud", folder.node_key(), "du nœud")]
-    {
+    let webhooks = folder.webhooks_key();
+    let former = webhooks.with_file_name(FORMER_KEY);
+    let needed = [("cle-journal", folder.log_key(), "du journal"), ("cle-noeud", folder.node_key(), "du nœud")];
+    let optional = [("cle-webhooks", webhooks, "des webhooks"), ("cle-webhooks", former, "ancienne des webhooks")];
+    let there = optional.into_iter().filter(|(_, path, _)| path.exists());
+    for (code, path, whose) in needed.into_iter().chain(there) {
         constats.push(match read_secret_key(&path) {
             Ok(_) => Constat::bon(code, format!("la clé {whose} est lisible, par son propriétaire seul")),
             Err(FolderError::Readable { mode, .. }) => Constat::faute(

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::Uri;
 use greffe_events::authority::key_standing;
 use greffe_events::horodatage::Horodatage;
 use serde::Deserialize;
@@ -21,12 +22,16 @@ use super::demande_of;
 use super::tournee::envoyer;
 use crate::webhooks::abonnement::{Abonnement, Arret, Echec, Motif};
 use crate::webhooks::message::{self, Annonce, Evenement};
-use crate::webhooks::suite::{Reponse, apres};
+use crate::webhooks::suite::{GONE, Reponse, apres};
 
 /// Leaves looked at first.
 const FEW_LEAVES: usize = 16;
 /// How long the newest leaves are waited for, which are made ready for all who follow.
 const NOT_READY: Duration = Duration::from_millis(50);
+/// How long a place to send from is waited for, before it is asked for again.
+const NO_PLACE: Duration = Duration::from_secs(1);
+/// How far behind the newest leaves the clock may be, in ms, and still be believed of keys.
+const BEHIND_MS_MAX: u64 = 2_000;
 
 /// Where a subscription is after a step.
 #[derive(Debug)]
@@ -44,6 +49,7 @@ pub(super) enum Bilan {
 /// A leaf to tell of.
 struct AFaire {
     index: u64,
+    id: String,
     payload: Vec<u8>,
 }
 
@@ -105,7 +111,14 @@ fn juger(app: &App, abonnement: &Abonnement, from: u64, leaves: &[Arc<Feuille>])
     // Asked after the leaves were read: one of them that ends the key counts for all.
     let ledger = &app.ledger;
     let known = key_standing(&abonnement.cle, &ledger.opening().origine, ledger.now_ms(), ledger.index())?;
-    let Ok(record) = auth::entitled(known) else { return Ok(Vu::Arret(Arret::Cle)) };
+    let Ok(record) = auth::entitled(known) else {
+        // A clock that was set back says nothing of a key.
+        let newest = leaves.last().map(|leaf| leaf.leaf()).transpose()?.map_or(0, |leaf| leaf.recorded_at_ms);
+        if newest > ledger.now_ms().saturating_add(BEHIND_MS_MAX) {
+            return Err(Problem::internal(&"the clock is behind the log: keys are not judged by it"));
+        }
+        return Ok(Vu::Arret(Arret::Cle));
+    };
     let reader = Reader::of(&record);
     let mut next = from;
     for leaf in leaves {
@@ -139,25 +152,41 @@ fn annonce(app: &App, abonnement: &Abonnement, feuille: &Feuille) -> Result<AFai
     };
     let annonce = Annonce { event_type: feuille.event_type.as_str(), timestamp: &dit.time, data };
     let payload = serde_json::to_vec(&annonce).map_err(|error| Problem::internal(&error))?;
-    Ok(AFaire { index, payload })
+    Ok(AFaire { index, id: message::id(abonnement.id, index, feuille.bytes()), payload })
 }
 
-async fn envoyer_a(node: &Node, abonnement: &Abonnement, a_faire: AFaire) -> Result<Reponse, Problem> {
-    let (index, id) = (a_faire.index, message::id(abonnement.id, a_faire.index));
-    let reponse = envoyer(Arc::clone(&node.app().webhooks), abonnement.url.clone(), id, a_faire.payload).await?;
+/// Host and port, as the address spells them.
+fn authority_of(url: &str) -> String {
+    url.parse::<Uri>()
+        .ok()
+        .and_then(|uri| uri.authority().map(|it| it.as_str().to_ascii_lowercase()))
+        .unwrap_or_default()
+}
+
+/// The answer; none where there is no place to send from now.
+async fn envoyer_a(node: &Node, abonnement: &Abonnement, a_faire: AFaire) -> Result<Option<Reponse>, Problem> {
+    let AFaire { index, id, payload } = a_faire;
+    let (limits, url) = (&node.limits, abonnement.url.clone());
+    let destination = authority_of(&url);
+    let places = (limits.destinations.take(&destination), limits.livraisons.take(&abonnement.organisation));
+    let (Ok(destination), Ok(own)) = places else { return Ok(None) };
+    let reponse = envoyer(Arc::clone(&node.app().webhooks), url, id, payload, (destination, own)).await?;
     match reponse {
         Reponse::Livre => tracing::info!(webhook = %abonnement.id, index, "delivered"),
         Reponse::Echec { motif, statut, .. } => {
             tracing::info!(webhook = %abonnement.id, index, motif = motif.as_str(), statut, "not delivered");
         }
     }
-    Ok(reponse)
+    Ok(Some(reponse))
 }
 
 /// Sends, and notes what became of it.
 async fn tenter(node: &Node, abonnement: &Arc<Abonnement>, a_faire: AFaire) -> Result<Bilan, Problem> {
     let index = a_faire.index;
-    let reponse = envoyer_a(node, abonnement, a_faire).await?;
+    let Some(reponse) = envoyer_a(node, abonnement, a_faire).await? else {
+        let (position, renvois) = (abonnement.etat.position, abonnement.echecs > 0);
+        return Ok(Bilan::Suite { position, attente: Some(NO_PLACE), renvois });
+    };
     let avant = Arc::clone(abonnement);
     node.blocking(move |app| {
         let mut alea = [0];
@@ -194,12 +223,19 @@ async fn renvoyer(node: &Node, abonnement: &Arc<Abonnement>, position: u64) -> R
         return Ok(Bilan::Rien { position });
     };
     let index = mort.index;
-    let echec = match regarder(node, abonnement, index, 1).await? {
+    let (echec, attente) = match regarder(node, abonnement, index, 1).await? {
         Vu::Arret(arret) => return arreter(node, abonnement, arret).await,
-        Vu::Rien(_) => Some((Motif::Illisible, None)),
+        Vu::Rien(_) => (Some((Motif::Illisible, None)), None),
         Vu::Feuille(a_faire) => match envoyer_a(node, abonnement, a_faire).await? {
-            Reponse::Livre => None,
-            Reponse::Echec { motif, statut, .. } => Some((motif, statut)),
+            None => return Ok(Bilan::Suite { position, attente: Some(NO_PLACE), renvois: true }),
+            Some(Reponse::Livre) => (None, None),
+            Some(Reponse::Echec { statut: Some(GONE), .. }) => return arreter(node, abonnement, Arret::Parti).await,
+            // The others that were asked for wait as after any failure.
+            Some(Reponse::Echec { motif, statut, retry_after }) => {
+                let options = node.app().webhooks.options();
+                let asked = retry_after.unwrap_or_default().min(options.retry_after);
+                (Some((motif, statut)), Some(asked.max(options.delais.first().copied().unwrap_or_default())))
+            }
         },
     };
     node.blocking(move |app| {
@@ -208,5 +244,5 @@ async fn renvoyer(node: &Node, abonnement: &Arc<Abonnement>, position: u64) -> R
         Ok(app.webhooks.magasin().noter_renvoi(id, index, echec, now_ms)?)
     })
     .await?;
-    Ok(Bilan::Suite { position, attente: None, renvois: true })
+    Ok(Bilan::Suite { position, attente, renvois: true })
 }

@@ -6,7 +6,8 @@
 //!                                        └────────────── where it is now ◄──────────────┘
 //! ```
 //!
-//! One step of a subscription is under way at a time; at most [`LIVRAISONS_MAX`] in all and [`LIVRAISONS_OF_EACH_MAX`] of one organisation. Of those
+//! One step of a subscription is under way at a time; at most `PAS_MAX` in all and [`LIVRAISONS_OF_EACH_MAX`] of one organisation; those that send
+//! need places for that too (`etape`). Of those
 //! whose turn it may be, the one that waited longest goes first. What is sent runs on a thread of its own: a node that stops does not wait for the world, and
 //! a message whose answer was not stored is sent again.
 
@@ -29,8 +30,12 @@ use crate::webhooks::{LIVRAISONS_MAX, LIVRAISONS_OF_EACH_MAX, Webhooks, Webhooks
 
 /// How long a subscription rests after it found nothing to say: what a busy log records meanwhile is looked through together.
 const REPOS: Duration = Duration::from_millis(250);
-/// How long it waits where the node itself could not go on: its log says why.
+/// How long it waits where the node itself could not go on: its log says why. Twice as long each time, [`PANNES_MAX`] times.
 const PANNE: Duration = Duration::from_secs(10);
+/// Some forty minutes: what was sent and could not be noted is sent again then.
+const PANNES_MAX: u32 = 8;
+/// Steps under way at once: those that send, and as many that look.
+const PAS_MAX: usize = 2 * LIVRAISONS_MAX;
 /// Longest wait for those under way when the node stops: most have been answered by then.
 const STOP_WAIT_MAX: Duration = Duration::from_secs(2);
 
@@ -46,6 +51,8 @@ struct Suivi {
     perime: bool,
     /// When it last had its turn.
     tour: u64,
+    /// How often in a row the node could not go on.
+    pannes: u32,
 }
 
 impl Suivi {
@@ -71,16 +78,20 @@ impl Tournee {
             let most = most.max(webhooks.options().retry_after) * 2;
             let wait = Duration::from_millis(actif.prochaine_ms.unwrap_or(0).saturating_sub(now_ms)).min(most);
             let en_vol = known.as_ref().is_some_and(|known| known.en_vol);
+            let pannes = known.as_ref().map_or(0, |known| known.pannes);
+            // What the node itself has to wait for, it waits for whatever is asked.
+            let since = known.as_ref().filter(|_| pannes > 0).map_or_else(Instant::now, |known| known.quand);
             suivis.insert(
                 actif.id,
                 Suivi {
                     organisation: actif.organisation,
                     position: actif.position,
-                    quand: Instant::now() + wait,
+                    quand: since.max(Instant::now() + wait),
                     renvois: actif.renvois,
                     en_vol,
                     perime: en_vol,
                     tour: known.map_or(self.tours, |known| known.tour),
+                    pannes,
                 },
             );
         }
@@ -95,7 +106,7 @@ impl Tournee {
         for suivi in self.suivis.values().filter(|suivi| suivi.en_vol) {
             *under_way.entry(&suivi.organisation).or_default() += 1;
         }
-        if under_way.values().sum::<usize>() >= LIVRAISONS_MAX {
+        if under_way.values().sum::<usize>() >= PAS_MAX {
             return Vec::new();
         }
         let has_place =
@@ -139,7 +150,10 @@ impl Tournee {
                 suivi.renvois = false;
                 suivi.quand = Instant::now() + REPOS;
             }
-            Bilan::Panne => suivi.quand = Instant::now() + PANNE,
+            Bilan::Panne => suivi.quand = Instant::now() + PANNE * (1 << suivi.pannes.min(PANNES_MAX)),
+        }
+        if let Some(suivi) = self.suivis.get_mut(&id) {
+            suivi.pannes = if matches!(bilan, Bilan::Panne) { suivi.pannes + 1 } else { 0 };
         }
         is_stale
     }
@@ -208,17 +222,20 @@ pub(in super::super) async fn tourner(node: Node, mut stopped: watch::Receiver<(
     let _ = tokio::time::timeout(STOP_WAIT_MAX, rest).await;
 }
 
-/// Sends one message from a thread that may block.
+/// Sends one message from a thread that may block, which holds its places until it ends.
 pub(super) async fn envoyer(
     webhooks: Arc<Webhooks>,
     url: String,
     id: String,
     payload: Vec<u8>,
+    places: impl Send + 'static,
 ) -> Result<Reponse, Problem> {
     let (told, answer) = oneshot::channel::<Result<Reponse, WebhooksError>>();
     let thread = std::thread::Builder::new().name("webhook".to_owned()).spawn(move || {
         // Told or not, it was sent.
-        let _ = told.send(webhooks.envoyer(&url, &id, &payload));
+        let answer = webhooks.envoyer(&url, &id, &payload);
+        drop(places);
+        let _ = told.send(answer);
     });
     thread.map_err(|error| Problem::internal(&error))?;
     Ok(answer.await.map_err(|error| Problem::internal(&error))??)
@@ -239,6 +256,7 @@ mod tests {
             en_vol: false,
             perime: false,
             tour: 0,
+            pannes: 0,
         }
     }
 
@@ -265,10 +283,10 @@ mod tests {
         tournee.noter(other, &Bilan::Suite { position: 3, attente: Some(Duration::from_mins(1)), renvois: false });
         assert_eq!(tournee.prochain(4), None);
         assert!(tournee.reveil(4).unwrap() <= Instant::now() + Duration::from_mins(1));
-        for n in 0..LIVRAISONS_MAX as u64 + 5 {
+        for n in 0..PAS_MAX as u64 + 5 {
             tournee.suivis.insert(Uuid::now_v7(), suivi(&format!("urn:iso6523:0060:{n:09}")));
         }
         while tournee.prochain(4).is_some() {}
-        assert_eq!(tournee.suivis.values().filter(|suivi| suivi.en_vol).count(), LIVRAISONS_MAX);
+        assert_eq!(tournee.suivis.values().filter(|suivi| suivi.en_vol).count(), PAS_MAX);
     }
 }

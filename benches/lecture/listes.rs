@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use data_encoding::BASE64URL_NOPAD;
 use greffe::http::auth;
 use greffe_events::key::SecretKey;
 use serde_json::Value;
@@ -23,7 +24,11 @@ pub(crate) fn measure(world: &World, echanges: &Echanges) {
     let mut connection = Connection::open(&world.node.address);
     let commune = |n: usize| &world.communes[n * 13 % world.communes.len()];
     // A multiplier that is prime to any length walks all over the log.
-    let somewhere = |n: usize| (n as u64 * 7_919_113) % (head - 1) + 1;
+    let somewhere = |n: usize| {
+        let index = (n as u64 * 7_919_113) % (head - 1) + 1;
+        // As the node writes the `suite` of a page.
+        BASE64URL_NOPAD.encode(&[&[1][..], &index.to_be_bytes()].concat())
+    };
     let fournisseur = |n: usize| &echanges.fournisseurs[n % echanges.fournisseurs.len()];
     line(&mut connection, "(the smallest answer that asks for a token: no such act)", |n| {
         (&commune(n).1, "/v1/actes?limit=1&siren=139600019".to_owned())

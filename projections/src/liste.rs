@@ -19,8 +19,8 @@ use rusqlite::types::{ToSql, ToSqlOutput};
 use crate::projection::ApplyError;
 use crate::writer::Writer;
 
-/// Rows that a page looks at, at most, but for one more of each name of the reader.
-pub const PARCOURS_MAX: usize = 20_000;
+/// Rows that a page looks at, at most, but for one more of each name of the reader: some fifteen milliseconds.
+pub const PARCOURS_MAX: usize = 10_000;
 
 /// Most rows in a page.
 pub const LIMITE_MAX: u32 = 1_000;

@@ -9,7 +9,7 @@ mod rights;
 mod signers;
 
 use crate::catalogue::{Data, Famille, Role};
-use crate::event::Event;
+use crate::event::{DossierId, Event};
 use crate::ident::Organisation;
 use crate::key::KeyId;
 use crate::refusal::{Code, Refusal};
@@ -115,6 +115,7 @@ pub fn authorise(event: &Event, signers: &[KeyId], rights: &Rights, recorded_at_
         return Err(Refusal::new(Code::SignatureMissing, detail).at("signatures"));
     }
     decision.check_named_keys()?;
+    decision.check_departement()?;
     decision.check_delegate()
 }
 
@@ -248,6 +249,21 @@ impl Decision<'_> {
                 refuse(Code::DataInvalid, "a key that governs the log is replaced by an event of the log".to_owned())
             }
             Some(_) => Ok(()),
+        }
+    }
+
+    /// An act is sent to the prefecture of its collectivité (CGCT L2131-2): under another département it would not see it.
+    fn check_departement(&self) -> Result<(), Refusal> {
+        let (Data::ActeTransmis(_), DossierId::Acte(id)) = (&self.event.data, &self.event.dossier) else {
+            return Ok(());
+        };
+        let owner = Organisation::Siren(id.siren);
+        match self.rights.member(&owner).and_then(|member| member.departement) {
+            Some(known) if known != id.departement => {
+                let detail = format!("{owner} lies in {known}, the act's identifier names {}", id.departement);
+                Err(Refusal::new(Code::DepartementAutre, detail).at("subject"))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -7,11 +7,14 @@
 
 mod acte;
 mod adherent;
+mod classification;
 mod consultation;
+mod examen;
 mod facture;
 mod flux;
 mod piece;
 mod pli;
+mod quarantaine;
 mod registre;
 
 use serde::{Deserialize, Serialize};
@@ -23,11 +26,14 @@ use crate::refusal::{Code, Refusal};
 
 pub use acte::Acte;
 pub use adherent::{Adherent, CLES_MAX, Cle, DELEGATIONS_MAX, Delegation, RECOUVREMENT_MS};
+pub use classification::Classification;
 pub use consultation::{Consultation, EtatLot, Membre, Phase, SEANCES_MAX, Seance, Verdict};
+pub use examen::Examen;
 pub use facture::{EtatFacture, Facture, Metier};
 pub use flux::{Acquit, Flux};
 pub use piece::PieceEffacee;
 pub use pli::{Envoi, Pli};
+pub use quarantaine::{Quarantaine, Sort};
 pub use registre::{CleJournal, JOURNAL_MAX, Registre};
 
 /// Where and when a leaf is recorded: what life cycles know of the moment.
@@ -51,6 +57,12 @@ pub enum Dossier {
     Adherent(Box<Adherent>),
     /// An act.
     Acte(Acte),
+    /// What the prefecture examined of an act.
+    Examen(Examen),
+    /// A message that could not be placed.
+    Quarantaine(Quarantaine),
+    /// The classifications of an organisation.
+    Classification(Classification),
     /// A flow.
     Flux(Box<Flux>),
     /// An invoice.
@@ -105,7 +117,17 @@ impl Dossier {
             }
             // Families of exchanges: the type's family is the subject's.
             _ => match event.subject.family() {
-                Subject::ACTE => Acte::after(of_family!(before, Self::Acte), event).map(Self::Acte),
+                Subject::ACTE => Acte::after(of_family!(before, Self::Acte), event, at).map(Self::Acte),
+                Subject::EXAMEN => {
+                    Examen::after(of_family!(before, Self::Examen), event, of_family!(lie, Self::Acte), at)
+                        .map(Self::Examen)
+                }
+                Subject::QUARANTAINE => {
+                    Quarantaine::after(of_family!(before, Self::Quarantaine), event).map(Self::Quarantaine)
+                }
+                Subject::CLASSIFICATION => {
+                    Classification::after(of_family!(before, Self::Classification), event).map(Self::Classification)
+                }
                 Subject::FLUX => Flux::after(of_family!(before, Self::Flux), event).map(Box::new).map(Self::Flux),
                 Subject::FACTURE => {
                     Facture::after(of_family!(before, Self::Facture), event).map(Box::new).map(Self::Facture)

@@ -13,7 +13,7 @@ use crate::catalogue::cle::check_key;
 use crate::catalogue::{Data, EventType};
 use crate::dsse::{self, Envelope};
 use crate::horodatage::Horodatage;
-use crate::ident::{IdActe, IdConsultation, IdFacture, IdFlux, IdPli, Organisation, Origin, Subject};
+use crate::ident::{IdActe, IdConsultation, IdFacture, IdFlux, IdPli, IdQuarantaine, Organisation, Origin, Subject};
 use crate::json::{Texte, without_place};
 use crate::piece::Empreinte;
 use crate::refusal::{Code, Refusal};
@@ -52,6 +52,12 @@ pub enum DossierId {
     Adherent(Organisation),
     /// An act.
     Acte(IdActe),
+    /// The prefecture's examinations of an act.
+    Examen(IdActe),
+    /// A message that could not be placed.
+    Quarantaine(IdQuarantaine),
+    /// The classifications that an organisation published or received.
+    Classification(Organisation),
     /// An accounting flow.
     Flux(IdFlux),
     /// An invoice.
@@ -72,6 +78,11 @@ impl DossierId {
             Subject::REGISTRE => identifier.parse().map(Self::Registre).map_err(|e| e.to_string()),
             Subject::ADHERENT => Organisation::of_abrege(identifier).map(Self::Adherent).map_err(|e| e.to_string()),
             Subject::ACTE => identifier.parse().map(Self::Acte).map_err(|e| e.to_string()),
+            Subject::EXAMEN => identifier.parse().map(Self::Examen).map_err(|e| e.to_string()),
+            Subject::QUARANTAINE => identifier.parse().map(Self::Quarantaine).map_err(|e| e.to_string()),
+            Subject::CLASSIFICATION => {
+                Organisation::of_abrege(identifier).map(Self::Classification).map_err(|e| e.to_string())
+            }
             Subject::FLUX => identifier.parse().map(Self::Flux).map_err(|e| e.to_string()),
             Subject::FACTURE => identifier.parse().map(Self::Facture).map_err(|e| e.to_string()),
             Subject::CONSULTATION => identifier.parse().map(Self::Consultation).map_err(|e| e.to_string()),
@@ -85,11 +96,15 @@ impl DossierId {
         }
     }
 
-    /// Whose dossier it is: the organisations that its identifier names. None for the log's own.
+    /// Whose dossier it is: the organisations that its identifier names. None for the log's own, and for examinations, which are of
+    /// the act's prefecture, whichever organisation that is.
     pub fn titulaires(&self) -> Vec<Organisation> {
         match self {
-            Self::Registre(_) => Vec::new(),
-            Self::Adherent(organisation) | Self::Piece(organisation, _) => vec![organisation.clone()],
+            Self::Registre(_) | Self::Examen(_) => Vec::new(),
+            Self::Adherent(organisation) | Self::Piece(organisation, _) | Self::Classification(organisation) => {
+                vec![organisation.clone()]
+            }
+            Self::Quarantaine(id) => vec![id.titulaire.clone()],
             Self::Acte(id) => vec![id.siren.into()],
             Self::Flux(id) => vec![id.budget.siren().into()],
             Self::Facture(id) => vec![id.vendeur.clone(), id.acheteur.clone()],
@@ -98,10 +113,11 @@ impl DossierId {
         }
     }
 
-    /// Another dossier whose state the life cycle of this one asks for: the consultation of a submission.
+    /// Another dossier whose state the life cycle of this one asks for: the consultation of a submission, the act of an examination.
     pub fn lie(&self) -> Option<Subject> {
         match self {
             Self::Pli(id) => Some(id.consultation.dossier()),
+            Self::Examen(id) => Some(id.dossier()),
             _ => None,
         }
     }
@@ -233,6 +249,9 @@ impl Event {
             (
                 data,
                 DossierId::Acte(_)
+                | DossierId::Examen(_)
+                | DossierId::Quarantaine(_)
+                | DossierId::Classification(_)
                 | DossierId::Flux(_)
                 | DossierId::Facture(_)
                 | DossierId::Consultation(_)

@@ -19,6 +19,12 @@ impl Horodatage {
     pub fn unix_ms(self) -> u64 {
         self.0
     }
+
+    /// The day in UTC; the last of the calendar for instants beyond it.
+    pub fn jour_utc(self) -> Jour {
+        let instant = i64::try_from(self.0).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+        Jour(instant.map_or(jiff::civil::Date::MAX, |instant| instant.to_zoned(jiff::tz::TimeZone::UTC).date()))
+    }
 }
 
 impl FromStr for Horodatage {

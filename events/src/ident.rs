@@ -58,7 +58,7 @@ mod echange;
 
 pub(crate) use acte::date_of;
 pub use acte::{IdActe, NUMERO_CHARS_MAX, Nature, Numero, compact_date};
-pub use echange::{IdConsultation, IdFacture, IdFlux, IdPli, RefConsultation, Repere};
+pub use echange::{IdConsultation, IdFacture, IdFlux, IdPli, IdQuarantaine, RefConsultation, Repere};
 
 /// Why a text is not the identifier it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -214,6 +214,11 @@ impl Organisation {
         Subject::made(Subject::ADHERENT, &self.abrege())
     }
 
+    /// The dossier of the classifications that this organisation published or received: `classification/<9>`.
+    pub fn dossier_classification(&self) -> Subject {
+        Subject::made(Subject::CLASSIFICATION, &self.abrege())
+    }
+
     /// The dossier of a piece that this organisation deposited: `piece/<9>/<reference>` or
     /// `piece/<ICD>:<id>/<reference>`.
     pub fn dossier_piece(&self, reference: Empreinte) -> Subject {
@@ -335,6 +340,12 @@ impl Subject {
     pub const ADHERENT: &'static str = "adherent";
     /// Family of acts.
     pub const ACTE: &'static str = "acte";
+    /// Family of the prefecture's examinations of acts, which nobody else reads.
+    pub const EXAMEN: &'static str = "examen";
+    /// Family of messages that could not be placed.
+    pub const QUARANTAINE: &'static str = "quarantaine";
+    /// Family of the classifications that an organisation published or received.
+    pub const CLASSIFICATION: &'static str = "classification";
     /// Family of accounting flows.
     pub const FLUX: &'static str = "flux";
     /// Family of invoices.

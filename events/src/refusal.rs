@@ -109,6 +109,7 @@ codes! {
     KeyOtherOrganisation "key-other-organisation" "The key belongs to another organisation" "La clé appartient à un autre organisme";
     KeyNotEntitled "key-not-entitled" "The key's roles do not allow this event" "Le rôle de la clé ne permet pas cet événement";
     DelegationMissing "delegation-missing" "No delegation of this family is in force" "Aucune délégation en vigueur ne permet de signer pour cet organisme";
+    DepartementAutre "departement-autre" "The act names another département than its collectivité's" "Le département de l'acte n'est pas celui de la collectivité";
     KeyWeak "key-weak" "The public key is not canonical, has torsion, or is the identity" "La clé publique est invalide";
     KeyAlreadyEnrolled "key-already-enrolled" "A public key is enrolled once, ever" "Cette clé publique a déjà été enrôlée";
     IdReused "id-reused" "This source already used this id for another event" "Cet identifiant a déjà servi à un autre événement";
@@ -132,6 +133,10 @@ codes! {
     AnnulationDejaDemandee "annulation-deja-demandee" "The cancellation is asked for already" "L'annulation est déjà demandée";
     AnnulationNonDemandee "annulation-non-demandee" "Nobody asked for a cancellation" "Aucune annulation n'a été demandée";
     AnnulationDejaAcquittee "annulation-deja-acquittee" "This acknowledgement of the cancellation is recorded already" "Cet acquittement d'annulation est déjà enregistré";
+    DateFuture "date-future" "A day has not come yet" "Une date n'est pas encore venue";
+    QuarantaineDejaMise "quarantaine-deja-mise" "The message is put aside already" "Ce message est déjà en quarantaine";
+    QuarantaineInconnue "quarantaine-inconnue" "No such message was put aside" "Ce message n'est pas en quarantaine";
+    QuarantaineReglee "quarantaine-reglee" "The message found its place already" "Ce message a déjà été rattaché ou écarté";
     ConstatRequis "constat-requis" "This is another's deed: it can only be stated from a file" "C'est le fait d'un autre : seul un constat du fichier reçu est possible";
     ComptableNonDesigne "comptable-non-designe" "The dossier's owner did not name this accountant" "Le titulaire du dossier n'a pas désigné ce comptable";
     FluxInconnu "flux-inconnu" "The flow was never transmitted here" "Ce flux n'a jamais été transmis ici";

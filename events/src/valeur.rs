@@ -143,6 +143,8 @@ macro_rules! codes {
 codes! {
     /// A code of a list that its keeper may lengthen (CDAR, Hélios, BR-FR, BOAMP…), kept as it came.
     CodeOuvert (1..=40), b => b.is_ascii_alphanumeric() || b"_.-".contains(&b), "a code is 1 to 40 characters of A-Z a-z 0-9 _ . -";
+    /// A type of attachments (ACTES, `CodeTypePJ`).
+    TypePiece (5..=5), b => b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_', "a type of attachments is 5 characters of A-Z 0-9 _";
     /// A currency (ISO 4217).
     Devise (3..=3), b => b.is_ascii_uppercase(), "a currency is three capital letters (ISO 4217)";
     /// A VAT category (EN 16931, BT-118): `S`, `Z`, `AE`…
@@ -200,6 +202,7 @@ text_identifiers! {
     MontantSigne, "^-?(0|[1-9][0-9]{0,11})\\.[0-9]{2}$", "Amount with its sign: at most 12 digits, a point, 2 decimals; zero has no sign";
     Taux, "^(100\\.00|(0|[1-9][0-9]?)\\.[0-9]{2})$", "Rate in percent, 0.00 to 100.00";
     CodeOuvert, "^[A-Za-z0-9_.-]{1,40}$", "Code of a list that may grow, kept as it came";
+    TypePiece, "^[A-Z0-9_]{5}$", "Type of attachments (ACTES, CodeTypePJ)";
     Devise, "^[A-Z]{3}$", "Currency (ISO 4217)";
     CategorieTva, "^[A-Z]{1,2}$", "VAT category (UNTDID 5305)";
     PosteComptable, "^[0-9]{6,7}$", "Poste comptable (PES, IdPost)";

@@ -439,3 +439,34 @@ fn what_a_poster_writes_is_what_is_read() {
         assert_eq!(Event::parse(&written).unwrap(), event);
     }
 }
+
+#[test]
+fn an_act_that_its_prefecture_would_not_see_is_refused() {
+    let mut log = open_log();
+    let elsewhere = ACTE.replace("acte/045", "acte/039");
+    let mut act = acte(COMMUNE);
+    act["subject"] = json!(elsewhere);
+    act["data"]["pieces"][0]["nom"] = json!("039-214502494-20170717-D201717-DE-1-1_1.pdf");
+    log.refuses(&act, &[10], Code::DepartementAutre, "subject");
+    // The operator had it wrong: once that is put right, the same act is admitted.
+    let corrected =
+        json!({ "organisation": COMMUNE, "departement": "039", "denomination": "Organisme", "categorie": "commune" });
+    let subject = format!("adherent/{}", &COMMUNE[10..]);
+    log.submit(&event("adherent.modifie", &operator().to_string(), &subject, corrected), &[1]).unwrap();
+    log.submit(&act, &[10]).unwrap();
+}
+
+#[test]
+fn a_classification_is_published_by_a_prefecture_in_its_own_dossier() {
+    let mut log = open_log();
+    let data = json!({ "date": "2026-01-01", "departement": "045", "natures": [], "matieres": ["1.1"] });
+    let published = |source: &str, owner: &str| {
+        event("classification.publiee", source, &format!("classification/{}", &owner[10..]), data.clone())
+    };
+    log.refuses(&published(COMMUNE, COMMUNE), &[10], Code::KeyNotEntitled, "signatures[0].keyid");
+    log.refuses(&published(PREFECTURE, COMMUNE), &[12], Code::NotOwner, "source");
+    let mut of_another = published(PREFECTURE, PREFECTURE);
+    of_another["data"]["departement"] = json!("039");
+    log.refuses(&of_another, &[12], Code::KeyNotEntitled, "signatures[0].keyid");
+    log.submit(&published(PREFECTURE, PREFECTURE), &[12]).unwrap();
+}

@@ -40,6 +40,9 @@ Subjects:
 | family | subject | owners |
 |---|---|---|
 | acts | `acte/DEP-SIREN-YYYYMMDD-NUM-NAT` | the collectivité |
+| what the prefecture examined | `examen/` and the act's identifier | the act's prefecture; nobody else reads it |
+| messages that could not be placed | `quarantaine/RECEIVER_UUID` | who received it |
+| classifications | `classification/SIREN` | the prefecture that publishes, or the collectivité that received |
 | flows | `flux/SIRET_REPERE`, `REPERE` = 32 hex digits that stand for the file's name (`NomFic`) | the body of the budget |
 | invoices | `facture/SELLER_BUYER_YEAR_REPERE`, `REPERE` stands for the number (BT-1) | seller and buyer |
 | tenders | `consultation/BUYER_REFERENCE` | the buyer |

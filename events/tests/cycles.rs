@@ -74,6 +74,123 @@ fn only_an_anomaly_before_any_acknowledgement_frees_a_number() {
 }
 
 #[test]
+fn letters_about_an_act_need_its_transmission_and_nothing_else() {
+    let lettres = [
+        "courrier-simple",
+        "reponse-courrier-simple",
+        "demande-pieces",
+        "accuse-demande-pieces",
+        "refus-pieces",
+        "pieces-complementaires",
+        "accuse-pieces",
+        "lettre-observations",
+        "accuse-lettre-observations",
+        "rejet-lettre-observations",
+        "reponse-lettre-observations",
+        "accuse-reponse-observations",
+        "defere",
+    ];
+    let annule = apres("acte.annulation-acquittee.v1");
+    for nom in lettres {
+        let lettre = nomme(&format!("acte.{nom}.v1"));
+        refuse(&Dossiers::default(), &lettre, Code::ActeInconnu, "subject");
+        // Out of order, without a receipt, twice, and after a cancellation: real systems do.
+        let mut transmis = apres("acte.transmis.v1");
+        transmis.poste(&lettre).unwrap();
+        transmis.poste(&lettre).unwrap();
+        assert_eq!(
+            transmis.etat(lettre["subject"].as_str().unwrap()),
+            apres("acte.transmis.v1").etat(lettre["subject"].as_str().unwrap())
+        );
+        annule.clone().poste(&lettre).unwrap();
+    }
+}
+
+#[test]
+fn no_day_that_an_act_reports_lies_in_the_future() {
+    let transmis = apres("acte.transmis.v1");
+    // Signed on the 6th and 7th: the day after is admitted, it has begun east of Greenwich; the one after that is not.
+    for (nom, field, last) in [
+        ("acte.accuse-reception.v1", "date_reception", "2026-11-07"),
+        ("acte.anomalie.v1", "date", "2026-11-08"),
+        ("acte.publie.v1", "date", "2026-11-08"),
+        ("acte.courrier-simple.v1", "date", "2026-11-07"),
+        ("acte.reponse-courrier-simple.v1", "courrier", "2026-11-07"),
+        ("acte.demande-pieces.v1", "date", "2026-11-08"),
+        ("acte.accuse-demande-pieces.v1", "courrier", "2026-11-08"),
+        ("acte.accuse-demande-pieces.v1", "date_reception", "2026-11-08"),
+        ("acte.refus-pieces.v1", "courrier", "2026-11-08"),
+        ("acte.pieces-complementaires.v1", "courrier", "2026-11-08"),
+        ("acte.accuse-pieces.v1", "date_reception", "2026-11-08"),
+        ("acte.lettre-observations.v1", "date", "2026-11-08"),
+        ("acte.accuse-lettre-observations.v1", "courrier", "2026-11-08"),
+        ("acte.accuse-lettre-observations.v1", "date_reception", "2026-11-08"),
+        ("acte.rejet-lettre-observations.v1", "courrier", "2026-11-08"),
+        ("acte.reponse-lettre-observations.v1", "courrier", "2026-11-08"),
+        ("acte.accuse-reponse-observations.v1", "date_reception", "2026-11-08"),
+        ("acte.defere.v1", "date_depot", "2026-11-08"),
+    ] {
+        let dated = |day: &str| avec(&nomme(nom), &format!("/data/{field}"), json!(day));
+        transmis.clone().poste(&dated(last)).unwrap();
+        let next = last.parse::<greffe_events::horodatage::Jour>().unwrap().0.tomorrow().unwrap().to_string();
+        refuse(&transmis, &dated(&next), Code::DateFuture, &format!("data.{field}"));
+    }
+    // A week-year in place of the year, in the last days of December.
+    let act = avec(&nomme("acte.transmis.v1"), "/subject", json!("acte/045-214502494-20271231-D202611-AI"));
+    let mut act = le(&act, "2026-12-31T10:00:00Z");
+    act["data"]["pieces"].as_array_mut().unwrap().retain(|piece| piece.get("sha256").is_none());
+    let mut whole = nomme("acte.transmis.v1")["data"]["pieces"][0].clone();
+    whole.as_object_mut().unwrap().remove("sha256");
+    whole.as_object_mut().unwrap().remove("nom");
+    whole["engagement"] = json!("00".repeat(32));
+    act["data"]["pieces"].as_array_mut().unwrap().push(whole);
+    refuse(&Dossiers::default(), &act, Code::DateFuture, "subject");
+}
+
+#[test]
+fn a_message_put_aside_finds_its_place_once() {
+    let (mise, rattachee, ecartee) =
+        (nomme("quarantaine.mise.v1"), nomme("quarantaine.rattachee.v1"), nomme("quarantaine.ecartee.v1"));
+    let ecartee = avec(&ecartee, "/subject", mise["subject"].clone());
+    for event in [&rattachee, &ecartee] {
+        refuse(&Dossiers::default(), event, Code::QuarantaineInconnue, "subject");
+    }
+    let mut dossiers = Dossiers::default();
+    dossiers.poste(&mise).unwrap();
+    refuse(&dossiers, &mise, Code::QuarantaineDejaMise, "subject");
+    let mut autre = dossiers.clone();
+    autre.poste(&rattachee).unwrap();
+    refuse(&autre, &rattachee, Code::QuarantaineReglee, "subject");
+    refuse(&autre, &ecartee, Code::QuarantaineReglee, "subject");
+    // Whoever set it aside too soon attaches it still.
+    dossiers.poste(&ecartee).unwrap();
+    refuse(&dossiers, &ecartee, Code::QuarantaineReglee, "subject");
+    dossiers.poste(&rattachee).unwrap();
+    let sans_message = avec(&mise, "/data/pieces", json!([mise["data"]["pieces"][1]]));
+    let refusal = greffe_events::Event::parse(sans_message.to_string().as_bytes()).unwrap_err();
+    assert_eq!((refusal.code, refusal.field.as_deref()), (Code::DataInvalid, Some("data.pieces")));
+}
+
+#[test]
+fn only_what_was_transmitted_and_recorded_is_examined() {
+    let examen = nomme("acte.examine.v1");
+    refuse(&Dossiers::default(), &examen, Code::ActeInconnu, "subject");
+    let mut published = Dossiers::default();
+    published.poste(&nomme("acte.publie.v1")).unwrap();
+    refuse(&published, &examen, Code::ActeInconnu, "subject");
+    let mut transmis = apres("acte.transmis.v1");
+    let head = avec(&examen, "/data/jusqu_a", json!(transmis.taille()));
+    refuse(&transmis, &head, Code::DataInvalid, "data.jusqu_a");
+    transmis.poste(&examen).unwrap();
+    // An agent who saw less takes nothing back.
+    transmis.poste(&avec(&examen, "/data/jusqu_a", json!(0))).unwrap();
+    match transmis.etat(examen["subject"].as_str().unwrap()) {
+        Dossier::Examen(examen) => assert_eq!(examen.jusqu_a, 1),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn a_flow_answers_to_its_own_accountant_and_goes_again_only_when_rejected() {
     refuse(&Dossiers::default(), &nomme("flux.acquitte.v1.constat"), Code::FluxInconnu, "subject");
     refuse(&Dossiers::default(), &nomme("flux.retour.v1"), Code::ComptableNonDesigne, "source");

@@ -145,8 +145,10 @@ fn apply(tx: &Writer<'_>, leaf: &Recorded, event: &Event) -> Result<(), ApplyErr
         dossier => dossier.titulaires().iter().map(ToString::to_string).collect(),
     };
     names.extend(signers.into_iter().flatten().map(|(organisation, _)| organisation));
-    if let DossierId::Acte(id) = &event.dossier {
-        names.push(liste::du_departement(id.departement.as_str()));
+    match &event.dossier {
+        DossierId::Acte(id) => names.push(liste::du_departement(id.departement.as_str())),
+        DossierId::Examen(id) => names.push(liste::de_la_prefecture(id.departement.as_str())),
+        _ => {}
     }
     let refus = match &event.data {
         Data::RegistreRefus(data) => {

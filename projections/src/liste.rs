@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! visibles     (qui, idx): who sees which row: an organisation (one with a SIREN by its nine digits, as a number), a département
-//!              (`departement:039`), everybody (`*`)
+//!              (`departement:039`), its prefecture alone (`prefecture:039`), everybody (`*`)
 //! ```
 //!
 //! A page walks the rows of each of the reader's names from where it starts and keeps those that the filters admit. It looks
@@ -79,6 +79,11 @@ pub enum Acces {
 /// How those are called who see what concerns a département.
 pub fn du_departement(departement: &str) -> String {
     format!("departement:{departement}")
+}
+
+/// How those are called who see what only the prefecture of a département does.
+pub fn de_la_prefecture(departement: &str) -> String {
+    format!("prefecture:{departement}")
 }
 
 /// A page, newest first.

@@ -5,13 +5,13 @@
 //!
 //! | asked for | answered by |
 //! |---|---|
-//! | its membership: of whoever speaks, signs, or is given a delegation that is shown | each admission and exit |
+//! | its membership: of whoever speaks, signs, or is given a delegation that is shown | each admission, change and exit |
 //! | a key that signed a leaf that is here | its enrolment or recovery, what objected to that, its revocation, its compromise |
 //! | recoveries, where a key of it is asked for | each: one that comes into force ends the keys before it |
 //! | a delegation, where somebody signed for it or carried its files | what it granted to that delegate, and took back |
 //!
-//! What answers is judged in its turn: by the keys that signed it, back to the first one. All else of the dossier stays out: other keys, other
-//! delegations, changes of name. [`greffe_events::authority::authorise`] over these leaves alone decides as over the whole dossier, since
+//! What answers is judged in its turn: by the keys that signed it, back to the first one. All else of the dossier stays out: other keys,
+//! other delegations. [`greffe_events::authority::authorise`] over these leaves alone decides as over the whole dossier, since
 //! nothing else in a dossier changes what it asks: see `Rights::look_up` and `dossier::Adherent`.
 
 use std::collections::{HashMap, HashSet};
@@ -26,7 +26,7 @@ use greffe_events::key::KeyId;
 /// Something about a member that a leaf is judged by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Besoin {
-    /// Since when it is a member, and until when.
+    /// Since when it is a member, where, and until when.
     Appartenance(Organisation),
     /// What this key of it may sign, and since when no more.
     Cle(Organisation, KeyId),
@@ -106,7 +106,10 @@ pub fn reponse(event: &Event) -> Vec<Besoin> {
     let DossierId::Adherent(membre) = &event.dossier else { return Vec::new() };
     let cle = |cle: &KeyId| Besoin::Cle(membre.clone(), *cle);
     match &event.data {
-        Data::AdherentInscrit(_) | Data::AdherentSorti(_) => vec![Besoin::Appartenance(membre.clone())],
+        // Where it lies tells whether its acts name the right département.
+        Data::AdherentInscrit(_) | Data::AdherentModifie(_) | Data::AdherentSorti(_) => {
+            vec![Besoin::Appartenance(membre.clone())]
+        }
         Data::CleEnrolee(data) => vec![cle(&data.cle)],
         Data::CleRevoquee(data) => vec![cle(&data.cle)],
         Data::CleCompromise(data) => vec![cle(&data.cle)],

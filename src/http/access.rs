@@ -40,7 +40,10 @@ pub struct Reader {
     may_deposit: bool,
     is_gateway: bool,
     audited: Vec<Siren>,
+    /// Of prefectures and auditors.
     departements: Vec<Departement>,
+    /// Of prefectures alone.
+    prefectures: Vec<Departement>,
 }
 
 impl Reader {
@@ -53,14 +56,17 @@ impl Reader {
             is_gateway: false,
             audited: Vec::new(),
             departements: Vec::new(),
+            prefectures: Vec::new(),
         };
         for role in &record.roles {
             match role {
                 Role::Operateur | Role::Auditeur(Portee::Tout) => reader.reads_everything = true,
                 Role::Auditeur(Portee::Siren(siren)) => reader.audited.push(*siren),
-                Role::Prefecture(departement) | Role::Auditeur(Portee::Departement(departement)) => {
+                Role::Prefecture(departement) => {
                     reader.departements.push(*departement);
+                    reader.prefectures.push(*departement);
                 }
+                Role::Auditeur(Portee::Departement(departement)) => reader.departements.push(*departement),
                 Role::Transmetteur => reader.is_gateway = true,
                 Role::Registre
                 | Role::Collectivite
@@ -100,6 +106,11 @@ impl Reader {
         &self.departements
     }
 
+    /// The départements of which it is the prefecture.
+    pub fn prefectures(&self) -> &[Departement] {
+        &self.prefectures
+    }
+
     /// Whether it may deposit pieces: its key signs events that cite some.
     pub fn may_deposit(&self) -> bool {
         self.may_deposit
@@ -121,6 +132,7 @@ impl Reader {
         let reads = match dossier {
             DossierId::Registre(_) => self.reads_everything,
             DossierId::Acte(acte) => self.reads_acte(acte),
+            DossierId::Examen(acte) => self.reads_everything || self.prefectures.contains(&acte.departement),
             DossierId::Pli(pli) => {
                 let is_buyer = self.reads_organisation(&pli.consultation.acheteur);
                 if is_buyer && !self.reads_organisation(&pli.soumissionnaire) {
@@ -129,6 +141,8 @@ impl Reader {
                 self.reads_organisation(&pli.soumissionnaire)
             }
             DossierId::Adherent(_)
+            | DossierId::Quarantaine(_)
+            | DossierId::Classification(_)
             | DossierId::Piece(..)
             | DossierId::Flux(_)
             | DossierId::Facture(_)

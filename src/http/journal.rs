@@ -28,11 +28,14 @@ use super::request::{Params, bad_parameter, index_in_path, parameter};
 use super::vues::{FindQuery, PageJson, acces_propre, mot, tranche, wait_for};
 
 /// Families of dossiers.
-pub(super) const FAMILLES: [&str; 8] = [
+pub(super) const FAMILLES: [&str; 11] = [
     Subject::REGISTRE,
     Subject::ADHERENT,
     Subject::PIECE,
     Subject::ACTE,
+    Subject::EXAMEN,
+    Subject::QUARANTAINE,
+    Subject::CLASSIFICATION,
     Subject::FLUX,
     Subject::FACTURE,
     Subject::CONSULTATION,

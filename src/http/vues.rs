@@ -11,7 +11,7 @@ use greffe_events::authority::RightsReader;
 use greffe_events::catalogue::Famille;
 use greffe_events::dossier::Adherent;
 use greffe_events::ident::Organisation;
-use greffe_projections::liste::{Acces, CHACUN, LIMITE_MAX, Tranche, du_departement};
+use greffe_projections::liste::{Acces, CHACUN, LIMITE_MAX, Tranche, de_la_prefecture, du_departement};
 use greffe_projections::{ReadError, ViewReader, WaitError, adherents};
 use serde::{Deserialize, Serialize};
 
@@ -187,7 +187,8 @@ pub(super) fn acces_propre(reader: &Reader) -> Acces {
         None => Acces::Tout,
         Some(organisations) => {
             let departements = reader.departements().iter().map(|departement| du_departement(departement.as_str()));
-            Acces::De(organisations.iter().map(ToString::to_string).chain(departements).collect())
+            let prefectures = reader.prefectures().iter().map(|departement| de_la_prefecture(departement.as_str()));
+            Acces::De(organisations.iter().map(ToString::to_string).chain(departements).chain(prefectures).collect())
         }
     }
 }

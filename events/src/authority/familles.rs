@@ -33,7 +33,15 @@ pub fn parole(event: &Event) -> Result<Parole, Refusal> {
         DossierId::Acte(id) => {
             let collectivite = Organisation::Siren(id.siren);
             match &event.data {
-                Data::ActeAccuseReception(_) | Data::ActeAnomalie(_) | Data::ActeAnnulationAcquittee(_)
+                Data::ActeAccuseReception(_)
+                | Data::ActeAnomalie(_)
+                | Data::ActeAnnulationAcquittee(_)
+                | Data::ActeCourrierSimple(_)
+                | Data::ActeDemandePieces(_)
+                | Data::ActeAccusePieces(_)
+                | Data::ActeLettreObservations(_)
+                | Data::ActeAccuseReponseObservations(_)
+                | Data::ActeDefere(_)
                     if !event.data.is_constat() =>
                 {
                     Ok(en_propre(event, Role::Prefecture(id.departement)))
@@ -41,6 +49,11 @@ pub fn parole(event: &Event) -> Result<Parole, Refusal> {
                 _ => Ok(titulaire(event, Famille::Actes, vec![(collectivite, Role::Collectivite)])),
             }
         }
+        DossierId::Examen(id) => Ok(en_propre(event, Role::Prefecture(id.departement))),
+        DossierId::Quarantaine(id) => {
+            Ok(titulaire(event, Famille::Actes, vec![(id.titulaire.clone(), Role::Collectivite)]))
+        }
+        DossierId::Classification(owner) => Ok(classification(event, owner)),
         DossierId::Flux(id) => {
             let collectivite = Organisation::Siren(id.budget.siren());
             match &event.data {
@@ -72,6 +85,21 @@ fn titulaire(event: &Event, famille: Famille, owners: Vec<(Organisation, Role)>)
     let role = own.or(owners.first()).map_or(Role::Collectivite, |(_, role)| *role);
     let titulaires = owners.into_iter().map(|(owner, _)| owner).collect();
     Parole { role, delegable: Some(famille), titulaires, est_constat: event.data.is_constat(), signataire: None }
+}
+
+/// A prefecture publishes its own; what a collectivité received from one is a constat.
+fn classification(event: &Event, owner: &Organisation) -> Parole {
+    let departement = match &event.data {
+        Data::ClassificationPubliee(data) if data.auteur_declare.is_none() => Some(data.departement),
+        Data::ClassificationInchangee(data) if data.auteur_declare.is_none() => Some(data.departement),
+        _ => None,
+    };
+    match departement {
+        Some(departement) => {
+            Parole { titulaires: vec![owner.clone()], ..en_propre(event, Role::Prefecture(departement)) }
+        }
+        None => titulaire(event, Famille::Actes, vec![(owner.clone(), Role::Collectivite)]),
+    }
 }
 
 fn facture(event: &Event, id: &IdFacture) -> Result<Parole, Refusal> {

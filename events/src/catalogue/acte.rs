@@ -17,8 +17,15 @@ use crate::ident::{Departement, IdActe};
 use crate::piece::{Designation, Finalite, Piece, RolePiece, id_du_nom};
 use crate::refusal::Refusal;
 
+mod courriers;
 mod suite;
 
+pub use courriers::{
+    ActeAccuseDemandePieces, ActeAccuseLettreObservations, ActeAccusePieces, ActeAccuseReponseObservations,
+    ActeCourrierSimple, ActeDefere, ActeDemandePieces, ActeLettreObservations, ActePiecesComplementaires,
+    ActeRefusPieces, ActeRejetLettreObservations, ActeReponseCourrierSimple, ActeReponseLettreObservations,
+    SuiteObservations,
+};
 pub use suite::{
     ActeAnnulationAcquittee, ActeAnnulationDemandee, ActeAnomalie, ActePublie, ModePublication, PorteeAnomalie,
 };

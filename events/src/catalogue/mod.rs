@@ -7,16 +7,19 @@
 pub mod acte;
 pub mod adherent;
 pub mod attribution;
+pub mod classification;
 pub mod cle;
 pub mod commission;
 pub mod consultation;
 pub mod delegation;
 pub mod depouillement;
+pub mod examen;
 pub mod facture;
 pub mod flux;
 pub mod partie;
 pub mod piece;
 pub mod pli;
+pub mod quarantaine;
 pub mod registre;
 pub mod role;
 
@@ -31,14 +34,18 @@ use crate::piece::Piece;
 use crate::refusal::{Code, Refusal};
 
 pub use acte::{
-    ActeAccuseReception, ActeAnnulationAcquittee, ActeAnnulationDemandee, ActeAnomalie, ActePublie, ActeTransmis,
-    AuteurDeclare, Qualite,
+    ActeAccuseDemandePieces, ActeAccuseLettreObservations, ActeAccusePieces, ActeAccuseReception,
+    ActeAccuseReponseObservations, ActeAnnulationAcquittee, ActeAnnulationDemandee, ActeAnomalie, ActeCourrierSimple,
+    ActeDefere, ActeDemandePieces, ActeLettreObservations, ActePiecesComplementaires, ActePublie, ActeRefusPieces,
+    ActeRejetLettreObservations, ActeReponseCourrierSimple, ActeReponseLettreObservations, ActeTransmis, AuteurDeclare,
+    Qualite, SuiteObservations,
 };
 pub use adherent::{AdherentInscrit, AdherentModifie, AdherentSorti, Categorie, MotifSortie};
 pub use attribution::{
     ConsultationAttribuee, ConsultationDonneesPubliees, ConsultationInfructueuse, ConsultationModifiee,
     ConsultationNotifiee, ConsultationSansSuite, ConsultationSignee,
 };
+pub use classification::{ClassificationDemandee, ClassificationInchangee, ClassificationPubliee, NatureClassee};
 pub use cle::{CleCompromise, CleEnrolee, CleOpposition, CleRecouvree, CleRevoquee, MotifRevocation};
 pub use commission::{
     ConsultationCleCommission, ConsultationClose, ConsultationSeanceContresignee, ConsultationSeanceOuverte,
@@ -52,11 +59,15 @@ pub use delegation::{DelegationAccordee, DelegationRetiree, Famille};
 pub use depouillement::{
     PliCandidatureExaminee, PliIllisible, PliOffreRejetee, PliOuvert, PliPartRestituee, PliQualifie, PliRejetNotifie,
 };
+pub use examen::{ActeExamine, SuiteExamen};
 pub use facture::{FactureDeposee, FacturePaiement, FactureStatut};
 pub use flux::{FluxAcquitte, FluxRetour, FluxTransmis};
 pub use partie::{PartieDeclaree, QualiteDeclaree};
 pub use piece::PieceEffacee;
 pub use pli::{PliCopieSauvegarde, PliDepose, PliEmpreinteDeposee, PliRetire};
+pub use quarantaine::{
+    MotifMiseAEcart, MotifQuarantaine, QuarantaineEcartee, QuarantaineMise, QuarantaineRattachee, TypeMessage,
+};
 pub use registre::{
     Operateur, RegistreJournalRemplace, RegistreNoeudRemplace, RegistreOperateurRemplace, RegistreOuvert,
     RegistreRecouvrementRemplace, RegistreRefus,
@@ -149,6 +160,26 @@ types! {
     ActePublie "greffe.acte.publie.v1" ACTE;
     ActeAnnulationDemandee "greffe.acte.annulation-demandee.v1" ACTE;
     ActeAnnulationAcquittee "greffe.acte.annulation-acquittee.v1" ACTE;
+    ActeCourrierSimple "greffe.acte.courrier-simple.v1" ACTE;
+    ActeReponseCourrierSimple "greffe.acte.reponse-courrier-simple.v1" ACTE;
+    ActeDemandePieces "greffe.acte.demande-pieces.v1" ACTE;
+    ActeAccuseDemandePieces "greffe.acte.accuse-demande-pieces.v1" ACTE;
+    ActeRefusPieces "greffe.acte.refus-pieces.v1" ACTE;
+    ActePiecesComplementaires "greffe.acte.pieces-complementaires.v1" ACTE;
+    ActeAccusePieces "greffe.acte.accuse-pieces.v1" ACTE;
+    ActeLettreObservations "greffe.acte.lettre-observations.v1" ACTE;
+    ActeAccuseLettreObservations "greffe.acte.accuse-lettre-observations.v1" ACTE;
+    ActeRejetLettreObservations "greffe.acte.rejet-lettre-observations.v1" ACTE;
+    ActeReponseLettreObservations "greffe.acte.reponse-lettre-observations.v1" ACTE;
+    ActeAccuseReponseObservations "greffe.acte.accuse-reponse-observations.v1" ACTE;
+    ActeDefere "greffe.acte.defere.v1" ACTE;
+    ActeExamine "greffe.acte.examine.v1" EXAMEN;
+    QuarantaineMise "greffe.quarantaine.mise.v1" QUARANTAINE;
+    QuarantaineRattachee "greffe.quarantaine.rattachee.v1" QUARANTAINE;
+    QuarantaineEcartee "greffe.quarantaine.ecartee.v1" QUARANTAINE;
+    ClassificationDemandee "greffe.classification.demandee.v1" CLASSIFICATION;
+    ClassificationPubliee "greffe.classification.publiee.v1" CLASSIFICATION;
+    ClassificationInchangee "greffe.classification.inchangee.v1" CLASSIFICATION;
     FluxTransmis "greffe.flux.transmis.v1" FLUX;
     FluxAcquitte "greffe.flux.acquitte.v1" FLUX;
     FluxRetour "greffe.flux.retour.v1" FLUX;
@@ -242,9 +273,14 @@ macro_rules! echanges {
 }
 
 echanges! {
-    constats: ActeAnomalie ActeAnnulationAcquittee FluxAcquitte FluxRetour FactureDeposee FactureStatut FacturePaiement
+    constats: ActeAnomalie ActeAnnulationAcquittee ActeCourrierSimple ActeDemandePieces ActeAccusePieces
+        ActeLettreObservations ActeAccuseReponseObservations ActeDefere QuarantaineMise ClassificationPubliee
+        ClassificationInchangee FluxAcquitte FluxRetour FactureDeposee FactureStatut FacturePaiement
         ConsultationDceRetire ConsultationQuestionPosee PliEmpreinteDeposee PliDepose PliRetire;
-    paroles: ActePublie ActeAnnulationDemandee FluxTransmis ConsultationCreee ConsultationAvisPublie
+    paroles: ActePublie ActeAnnulationDemandee ActeReponseCourrierSimple ActeAccuseDemandePieces ActeRefusPieces
+        ActePiecesComplementaires ActeAccuseLettreObservations ActeRejetLettreObservations
+        ActeReponseLettreObservations ActeExamine QuarantaineRattachee QuarantaineEcartee ClassificationDemandee
+        FluxTransmis ConsultationCreee ConsultationAvisPublie
         ConsultationDcePublie ConsultationDceModifie ConsultationReponsePubliee ConsultationDelaiReporte
         ConsultationPhaseOuverte ConsultationTentativeRefusee ConsultationCleCommission ConsultationClose
         ConsultationSeanceOuverte ConsultationSeanceContresignee ConsultationAttribuee ConsultationSignee

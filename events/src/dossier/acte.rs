@@ -1,16 +1,19 @@
 //! An act: transmitted, then acknowledged or rejected by the prefecture itself, by a constat, or by both; published;
 //! cancelled.
 //!
+//! Letters, answers and the referral (2-1 to 5-1) need an act that was transmitted and nothing else: what is late, answers nothing that is
+//! known here, or comes after a cancellation, is recorded, and the law of the day says what it does.
+//!
 //! An anomaly before any acknowledgement frees the number: the act may be transmitted again, under the same identifier. Later
 //! ones, and publications before the transmission or without one (CGCT L2131-3), are recorded and forbid nothing.
 
 use serde::{Deserialize, Serialize};
 
-use super::compte;
+use super::{Recording, compte};
 use crate::catalogue::acte::ModePublication;
 use crate::catalogue::{ActeAnnulationAcquittee, ActePublie, Data};
-use crate::event::Event;
-use crate::horodatage::Jour;
+use crate::event::{DossierId, Event};
+use crate::horodatage::{Horodatage, Jour};
 use crate::refusal::{Code, Refusal};
 
 /// What the events of an act say together.
@@ -39,8 +42,9 @@ pub struct Acte {
 }
 
 impl Acte {
-    pub(super) fn after(before: Option<&Self>, event: &Event) -> Result<Self, Refusal> {
+    pub(super) fn after(before: Option<&Self>, event: &Event, at: Recording) -> Result<Self, Refusal> {
         let subject = &event.subject;
+        check_passe(event, at)?;
         let refuse = |code, detail: String| Err(Refusal::new(code, detail).at("subject"));
         let mut acte = before.cloned().unwrap_or_default();
         match &event.data {
@@ -85,6 +89,19 @@ impl Acte {
                 acte.annulation_demandee = true;
             }
             Data::ActeAnnulationAcquittee(data) => acte.annule(data, event)?,
+            Data::ActeCourrierSimple(_)
+            | Data::ActeReponseCourrierSimple(_)
+            | Data::ActeDemandePieces(_)
+            | Data::ActeAccuseDemandePieces(_)
+            | Data::ActeRefusPieces(_)
+            | Data::ActePiecesComplementaires(_)
+            | Data::ActeAccusePieces(_)
+            | Data::ActeLettreObservations(_)
+            | Data::ActeAccuseLettreObservations(_)
+            | Data::ActeRejetLettreObservations(_)
+            | Data::ActeReponseLettreObservations(_)
+            | Data::ActeAccuseReponseObservations(_)
+            | Data::ActeDefere(_) => {}
             _ => return Err(super::wrong_family()),
         }
         Ok(acte)
@@ -126,3 +143,48 @@ impl Acte {
         self.annulation_signee.or(self.annulation_constatee).is_some()
     }
 }
+
+/// Days that an event reports have come: a decision, a reception, a letter of tomorrow would move the law's dates to where nobody
+/// can take them back. One day more than UTC's is admitted, for the places east of it.
+fn check_passe(event: &Event, at: Recording) -> Result<(), Refusal> {
+    let last = Horodatage::from_unix_ms(at.recorded_at_ms.saturating_add(DAY_MS)).jour_utc();
+    let check = |jour: Jour, field: &str| {
+        if jour <= last {
+            return Ok(());
+        }
+        Err(Refusal::new(Code::DateFuture, format!("{jour} has not come yet")).at(field))
+    };
+    match &event.data {
+        Data::ActeTransmis(_) => match &event.dossier {
+            DossierId::Acte(id) => check(Jour(id.date), "subject"),
+            _ => Ok(()),
+        },
+        Data::ActeAccuseReception(data) => check(data.date_reception, "data.date_reception"),
+        Data::ActeAnomalie(data) => check(data.date, "data.date"),
+        Data::ActePublie(data) => check(data.date, "data.date"),
+        Data::ActeAnnulationAcquittee(data) => check(data.date_reception, "data.date_reception"),
+        Data::ActeCourrierSimple(data) => check(data.date, "data.date"),
+        Data::ActeDemandePieces(data) => check(data.date, "data.date"),
+        Data::ActeLettreObservations(data) => check(data.date, "data.date"),
+        Data::ActeReponseCourrierSimple(data) => check(data.courrier, "data.courrier"),
+        Data::ActeRefusPieces(data) => check(data.courrier, "data.courrier"),
+        Data::ActePiecesComplementaires(data) => check(data.courrier, "data.courrier"),
+        Data::ActeRejetLettreObservations(data) => check(data.courrier, "data.courrier"),
+        Data::ActeReponseLettreObservations(data) => check(data.courrier, "data.courrier"),
+        Data::ActeAccuseDemandePieces(data) => {
+            check(data.courrier, "data.courrier")?;
+            data.date_reception.map_or(Ok(()), |jour| check(jour, "data.date_reception"))
+        }
+        Data::ActeAccuseLettreObservations(data) => {
+            check(data.courrier, "data.courrier")?;
+            data.date_reception.map_or(Ok(()), |jour| check(jour, "data.date_reception"))
+        }
+        Data::ActeAccusePieces(data) => check(data.date_reception, "data.date_reception"),
+        Data::ActeAccuseReponseObservations(data) => check(data.date_reception, "data.date_reception"),
+        Data::ActeDefere(data) => check(data.date_depot, "data.date_depot"),
+        _ => Ok(()),
+    }
+}
+
+/// A day, in milliseconds.
+const DAY_MS: u64 = 24 * 3_600 * 1_000;

@@ -131,6 +131,11 @@ impl IdActe {
     pub fn dossier(&self) -> Subject {
         Subject::made(Subject::ACTE, &self.to_string())
     }
+
+    /// The dossier `examen/<identifier>`: what the prefecture notes for itself about the act.
+    pub fn dossier_examen(&self) -> Subject {
+        Subject::made(Subject::EXAMEN, &self.to_string())
+    }
 }
 
 impl fmt::Display for IdActe {

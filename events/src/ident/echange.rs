@@ -1,10 +1,11 @@
-//! Identifiers of the dossiers of accounting and tenders. Each names its owners; none has room for a person's name.
+//! Identifiers of the dossiers of accounting and tenders, and of messages that could not be placed. Each names its owners; none has room for a person's name.
 //!
 //! ```text
 //! flux/<SIRET of the budget>_<repère of the file's name>
 //! facture/<seller>_<buyer>_<year of issue>_<repère of the number>
 //! consultation/<buyer>_<the buyer's reference>
 //! pli/<buyer>_<the buyer's reference>_<bidder>_<UUID chosen by who opens it>
+//! quarantaine/<who received the message>_<UUID chosen by who opens it>
 //! ```
 //!
 //! A party is written `<SIREN>` or `<ICD>:<id>`; neither has an underscore, so the parts never run together. The name of a PES
@@ -247,11 +248,45 @@ impl FromStr for IdPli {
         Ok(Self {
             consultation: consultation.parse()?,
             soumissionnaire: Organisation::of_abrege(soumissionnaire)?,
-            numero: Uuid::try_parse(numero)
-                .ok()
-                .filter(|uuid| uuid.hyphenated().to_string() == numero)
-                .ok_or_else(wrong)?,
+            numero: uuid(numero).ok_or_else(wrong)?,
         })
+    }
+}
+
+/// A UUID in its one spelling.
+fn uuid(text: &str) -> Option<Uuid> {
+    Uuid::try_parse(text).ok().filter(|uuid| uuid.hyphenated().to_string() == text)
+}
+
+/// A message that could not be placed, owned by who received it.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct IdQuarantaine {
+    /// Who received it.
+    pub titulaire: Organisation,
+    /// Chosen by who puts it aside.
+    pub numero: Uuid,
+}
+
+impl IdQuarantaine {
+    /// The dossier.
+    pub fn dossier(&self) -> Subject {
+        Subject::made(Subject::QUARANTAINE, &self.to_string())
+    }
+}
+
+impl fmt::Display for IdQuarantaine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", self.titulaire.abrege(), self.numero.hyphenated())
+    }
+}
+
+impl FromStr for IdQuarantaine {
+    type Err = IdentError;
+
+    fn from_str(text: &str) -> Result<Self, IdentError> {
+        let wrong = || IdentError::Echange("a message put aside is RECEIVER_UUID", excerpt(text));
+        let (titulaire, numero) = text.split_once('_').ok_or_else(wrong)?;
+        Ok(Self { titulaire: Organisation::of_abrege(titulaire)?, numero: uuid(numero).ok_or_else(wrong)? })
     }
 }
 
@@ -261,6 +296,7 @@ super::text_identifiers! {
     IdFacture, "^([0-9]{9}|[0-9]{4}:[A-Za-z0-9.-]{1,50})_([0-9]{9}|[0-9]{4}:[A-Za-z0-9.-]{1,50})_[0-9]{4}_[0-9a-f]{32}$", "Invoice: SELLER_BUYER_YEAR_REPERE";
     RefConsultation, "^[A-Za-z0-9.-]{1,30}$", "The buyer's reference";
     IdConsultation, "^([0-9]{9}|[0-9]{4}:[A-Za-z0-9.-]{1,50})_[A-Za-z0-9.-]{1,30}$", "Tender: BUYER_REFERENCE";
+    IdQuarantaine, "^([0-9]{9}|[0-9]{4}:[A-Za-z0-9.-]{1,50})_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", "Message put aside: RECEIVER_UUID";
     IdPli, "^([0-9]{9}|[0-9]{4}:[A-Za-z0-9.-]{1,50})_[A-Za-z0-9.-]{1,30}_([0-9]{9}|[0-9]{4}:[A-Za-z0-9.-]{1,50})_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", "Submission: BUYER_REFERENCE_BIDDER_UUID";
 }
 
@@ -285,6 +321,9 @@ mod tests {
         assert!(reads::<IdFacture>(&format!("0060:a.b-c_214502494_2026_{hex}")));
         assert!(reads::<IdConsultation>("214502494_2026-M.12"));
         assert!(reads::<IdPli>(&format!("214502494_2026-M12_491011698_{uuid}")));
+        assert!(reads::<IdQuarantaine>(&format!("214502494_{uuid}")));
+        assert!(!reads::<IdQuarantaine>(&format!("214502494_{}", uuid.to_uppercase())));
+        assert!(!reads::<IdQuarantaine>(uuid));
         assert!(reads::<IdPli>(&format!("0060:x-1_2026-M12_0060:y-2_{uuid}")));
         for bad in ["", "214502494", "214502494_a_b", "214502495_a", "214502494_", "214502494_é", "x:y_a"] {
             assert!(!reads::<IdConsultation>(bad), "{bad}");

@@ -94,6 +94,17 @@ impl Code {
             Self::ActeDejaTransmis => "Rien à faire si c'est le même acte. Sinon, donnez-lui un autre numéro.",
             Self::AnnulationDejaDemandee | Self::AnnulationDejaAcquittee => "Rien à faire : c'est déjà au registre.",
             Self::AnnulationNonDemandee => "La collectivité demande d'abord l'annulation de l'acte.",
+            Self::DateFuture => {
+                "Corrigez la date : ce que l'événement rapporte ne peut pas avoir eu lieu après aujourd'hui. D'un fichier reçu, mettez le message en quarantaine."
+            }
+            Self::DepartementAutre => {
+                "Corrigez le département de l'identifiant : la préfecture ne verrait pas cet acte. Si la fiche de la collectivité est fausse, l'opérateur la corrige."
+            }
+            Self::QuarantaineDejaMise => "Rien à faire si c'est le même message. Sinon, donnez-lui un numéro neuf.",
+            Self::QuarantaineInconnue => {
+                "Vérifiez l'identifiant : aucun message n'a été mis en quarantaine sous ce numéro."
+            }
+            Self::QuarantaineReglee => "Rien à faire : ce message a déjà trouvé sa place.",
             Self::ConstatRequis => {
                 "Déposez le fichier reçu et citez-le, avec « auteur_declare » : vous constatez ce qu'un autre a dit, sans parler à sa place."
             }

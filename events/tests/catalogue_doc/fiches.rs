@@ -64,21 +64,50 @@ pub fn fiche(event_type: EventType) -> Option<Fiche> {
     use EventType as T;
     const TENDER: &str = "in any state of the consultation";
     let (admis, refus): (&str, &[Code]) = match event_type {
-        T::ActeTransmis => {
-            ("to open the dossier; again after an anomaly that came before any acknowledgement", &[C::ActeDejaTransmis])
-        }
-        T::ActeAccuseReception => {
-            ("after a transmission; once signed and once stated", &[C::ActeInconnu, C::AccuseDejaEnregistre])
-        }
+        T::ActeTransmis => (
+            "to open the dossier; again after an anomaly that came before any acknowledgement; decided today at the latest",
+            &[C::ActeDejaTransmis, C::DateFuture],
+        ),
+        T::ActeAccuseReception => (
+            "after a transmission; once signed and once stated",
+            &[C::ActeInconnu, C::AccuseDejaEnregistre, C::DateFuture],
+        ),
         T::ActeAnomalie => (
             "after a transmission, any number of times; frees the number only before any acknowledgement",
-            &[C::ActeInconnu],
+            &[C::ActeInconnu, C::DateFuture],
         ),
-        T::ActePublie => ("always, before the transmission and without one too; may open the dossier", &[]),
+        T::ActePublie => {
+            ("always, before the transmission and without one too; may open the dossier", &[C::DateFuture])
+        }
+        T::ActeCourrierSimple
+        | T::ActeReponseCourrierSimple
+        | T::ActeDemandePieces
+        | T::ActeAccuseDemandePieces
+        | T::ActeRefusPieces
+        | T::ActePiecesComplementaires
+        | T::ActeAccusePieces
+        | T::ActeLettreObservations
+        | T::ActeAccuseLettreObservations
+        | T::ActeRejetLettreObservations
+        | T::ActeReponseLettreObservations
+        | T::ActeAccuseReponseObservations
+        | T::ActeDefere => (
+            "after a transmission, in any number and order: what is late or answers nothing that is known here is recorded",
+            &[C::ActeInconnu, C::DateFuture],
+        ),
+        T::ActeExamine => ("of an act that was transmitted, in any number", &[C::ActeInconnu]),
+        T::QuarantaineMise => ("to open the dossier", &[C::QuarantaineDejaMise]),
+        T::QuarantaineRattachee => {
+            ("once, also after it was set aside", &[C::QuarantaineInconnue, C::QuarantaineReglee])
+        }
+        T::QuarantaineEcartee => ("while it waits", &[C::QuarantaineInconnue, C::QuarantaineReglee]),
+        T::ClassificationDemandee | T::ClassificationPubliee | T::ClassificationInchangee => {
+            ("always, in any number and order", &[])
+        }
         T::ActeAnnulationDemandee => ("after a transmission, once", &[C::ActeInconnu, C::AnnulationDejaDemandee]),
         T::ActeAnnulationAcquittee => (
             "after the request; once signed and once stated",
-            &[C::ActeInconnu, C::AnnulationNonDemandee, C::AnnulationDejaAcquittee],
+            &[C::ActeInconnu, C::AnnulationNonDemandee, C::AnnulationDejaAcquittee, C::DateFuture],
         ),
         T::FluxTransmis => ("to open the dossier; again when every acquit so far rejects it", &[C::FluxDejaTransmis]),
         T::FluxAcquitte => (

@@ -110,6 +110,11 @@ impl Dossiers {
         Ok(())
     }
 
+    /// How many events were recorded.
+    pub fn taille(&self) -> u64 {
+        self.index
+    }
+
     /// The state of a dossier.
     pub fn etat(&self, subject: &str) -> &Dossier {
         &self.etats[&subject.parse().unwrap()]

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::essais::{Histoire, Vue, assert_rebuildable, cle, hex, organisation};
-use crate::liste::{assert_searches, du_departement};
+use crate::liste::{assert_searches, de_la_prefecture, du_departement};
 
 const OPERATEUR: &str = "219600012";
 const COMMUNE: &str = "214502494";
@@ -83,21 +83,25 @@ fn each_sees_what_it_said_what_it_owns_and_what_refused_it() {
     let refused = story.dit(OPERATEUR, "registre.refus", "registre/greffe.example", &refus);
     let accuse = json!({ "date_reception": "2017-07-21" });
     let accuse = story.dit("214400152", "acte.accuse-reception", ACTE, &accuse);
+    let examen = json!({ "jusqu_a": 2, "suite": "sans-observation" });
+    let examen = story.dit("214400152", "acte.examine", &ACTE.replace("acte/", "examen/"), &examen);
     let view = Vue::of(Journal, &story);
     let name = |siren| de(&organisation(siren));
     for (acces, expected) in [
-        (Acces::Tout, vec![accuse, refused, after, 3, 2, 1, 0]),
+        (Acces::Tout, vec![examen, accuse, refused, after, 3, 2, 1, 0]),
         (of(&[name(COMMUNE)]), vec![accuse, refused, after, 3, 2, 1]),
         // Its key signed them all.
-        (of(&[name(PASSERELLE)]), vec![accuse, refused, after, 3, 2, 1, 0]),
-        (of(&[name("214400152")]), vec![accuse]),
+        (of(&[name(PASSERELLE)]), vec![examen, accuse, refused, after, 3, 2, 1, 0]),
+        (of(&[name("214400152")]), vec![examen, accuse]),
         (of(&[du_departement("045")]), vec![accuse, after, 2]),
+        (of(&[de_la_prefecture("045")]), vec![examen]),
+        (of(&[de_la_prefecture("039")]), vec![]),
         (of(&[du_departement("039")]), vec![]),
         (of(&[name(OPERATEUR)]), vec![refused, 0]),
     ] {
         let seen: Vec<u64> = everything(&view, &acces, &Filtre::default()).iter().map(|row| row.index).collect();
         assert_eq!(seen, expected, "{acces:?}");
-        for index in 0..=accuse {
+        for index in 0..=examen {
             let found = view.read(|conn| find(conn, &acces, index)).is_some();
             assert_eq!(found, expected.contains(&index), "{acces:?} {index}");
         }

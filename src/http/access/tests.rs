@@ -53,6 +53,11 @@ fn accuse() -> Event {
     event("acte.accuse-reception", PREFECTURE, &format!("acte/{ACTE}"), &json!({ "date_reception": "2026-11-20" }))
 }
 
+fn examen() -> Event {
+    let data = json!({ "jusqu_a": 1, "suite": "sans-observation" });
+    event("acte.examine", "urn:siren:130004955", &format!("examen/{ACTE}"), &data)
+}
+
 fn inscrit() -> Event {
     let data = json!({ "organisation": COMMUNE, "categorie": "commune", "denomination": "Commune" });
     event("adherent.inscrit", OPERATOR, "adherent/214502494", &data)
@@ -122,6 +127,24 @@ fn each_reader_sees_what_is_its_own_and_nothing_else() {
     for (of, roles, expected) in table {
         let reader = reader(of, roles);
         assert_eq!(things.clone().map(|event| reads(&reader, &event, &monde)), expected, "{of} with {roles:?}");
+    }
+}
+
+#[test]
+fn what_the_prefecture_examined_is_for_the_prefecture_alone() {
+    let monde = Monde { ouvert: true, cles_de: Some(COMMUNE) };
+    for (of, role, expected) in [
+        (PREFECTURE, "prefecture:045", true),
+        (PREFECTURE, "prefecture:039", false),
+        ("urn:siren:130004955", "prefecture:045", true),
+        (COMMUNE, "collectivite", false),
+        (COMMUNE, "transmetteur", false),
+        (OTHER_COMMUNE, "auditeur:045", false),
+        (OTHER_COMMUNE, "auditeur:214502494", false),
+        (OTHER_COMMUNE, "auditeur:*", true),
+        (OPERATOR, "operateur", true),
+    ] {
+        assert_eq!(reads(&reader(of, &[role]), &examen(), &monde), expected, "{of} with {role}");
     }
 }
 

@@ -39,7 +39,7 @@ impl Filtre {
 
     pub fn admits(&self, feuille: &Feuille) -> bool {
         let departement = match feuille.audience.dossier() {
-            DossierId::Acte(id) => Some(id.departement),
+            DossierId::Acte(id) | DossierId::Examen(id) => Some(id.departement),
             _ => None,
         };
         let is_one = |types: &Vec<EventType>| types.contains(&feuille.event_type);

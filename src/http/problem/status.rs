@@ -51,6 +51,9 @@ pub fn status_of(code: Code) -> StatusCode {
         | Code::AnnulationDejaDemandee
         | Code::AnnulationNonDemandee
         | Code::AnnulationDejaAcquittee
+        | Code::QuarantaineDejaMise
+        | Code::QuarantaineInconnue
+        | Code::QuarantaineReglee
         | Code::FluxInconnu
         | Code::FluxDejaTransmis
         | Code::FactureDejaDeposee
@@ -87,6 +90,8 @@ pub fn status_of(code: Code) -> StatusCode {
         | Code::TypeUnknown
         | Code::DataMissing
         | Code::DataInvalid
+        | Code::DateFuture
+        | Code::DepartementAutre
         | Code::KeyWeak
         | Code::PieceMissing
         | Code::PieceMismatch => StatusCode::UNPROCESSABLE_ENTITY,

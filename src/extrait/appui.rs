@@ -5,13 +5,14 @@
 //!
 //! | asked for | answered by |
 //! |---|---|
-//! | its membership: of whoever speaks, signs, or is given a delegation that is shown | each admission, change and exit |
+//! | its membership: of whoever speaks, signs, or is given a delegation that is shown | each admission and exit |
+//! | where a member lies whose act is transmitted in a leaf that is here | each change of it |
 //! | a key that signed a leaf that is here | its enrolment or recovery, what objected to that, its revocation, its compromise |
 //! | recoveries, where a key of it is asked for | each: one that comes into force ends the keys before it |
 //! | a delegation, where somebody signed for it or carried its files | what it granted to that delegate, and took back |
 //!
-//! What answers is judged in its turn: by the keys that signed it, back to the first one. All else of the dossier stays out: other keys,
-//! other delegations. [`greffe_events::authority::authorise`] over these leaves alone decides as over the whole dossier, since
+//! What answers is judged in its turn: by the keys that signed it, back to the first one. All else of the dossier stays out: other keys, other
+//! delegations, changes of name of those who transmit nothing here. [`greffe_events::authority::authorise`] over these leaves alone decides as over the whole dossier, since
 //! nothing else in a dossier changes what it asks: see `Rights::look_up` and `dossier::Adherent`.
 
 use std::collections::{HashMap, HashSet};
@@ -26,8 +27,10 @@ use greffe_events::key::KeyId;
 /// Something about a member that a leaf is judged by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Besoin {
-    /// Since when it is a member, where, and until when.
+    /// Since when it is a member, and until when.
     Appartenance(Organisation),
+    /// Where it lies: its acts name its département.
+    Lieu(Organisation),
     /// What this key of it may sign, and since when no more.
     Cle(Organisation, KeyId),
     /// Its recoveries.
@@ -41,6 +44,7 @@ impl Besoin {
     pub fn membre(&self) -> &Organisation {
         match self {
             Self::Appartenance(membre)
+            | Self::Lieu(membre)
             | Self::Cle(membre, _)
             | Self::Recouvrements(membre)
             | Self::Delegation(membre, _) => membre,
@@ -84,6 +88,9 @@ pub fn demande<E>(
         }
         asked.extend(content);
     }
+    if let (Data::ActeTransmis(_), DossierId::Acte(id)) = (&event.data, &event.dossier) {
+        asked.push(Besoin::Lieu(id.siren.into()));
+    }
     if let Data::DelegationAccordee(data) = &event.data {
         asked.push(Besoin::Appartenance(data.delegataire.clone()));
     }
@@ -106,10 +113,8 @@ pub fn reponse(event: &Event) -> Vec<Besoin> {
     let DossierId::Adherent(membre) = &event.dossier else { return Vec::new() };
     let cle = |cle: &KeyId| Besoin::Cle(membre.clone(), *cle);
     match &event.data {
-        // Where it lies tells whether its acts name the right département.
-        Data::AdherentInscrit(_) | Data::AdherentModifie(_) | Data::AdherentSorti(_) => {
-            vec![Besoin::Appartenance(membre.clone())]
-        }
+        Data::AdherentInscrit(_) | Data::AdherentSorti(_) => vec![Besoin::Appartenance(membre.clone())],
+        Data::AdherentModifie(_) => vec![Besoin::Lieu(membre.clone())],
         Data::CleEnrolee(data) => vec![cle(&data.cle)],
         Data::CleRevoquee(data) => vec![cle(&data.cle)],
         Data::CleCompromise(data) => vec![cle(&data.cle)],

@@ -26,6 +26,7 @@ use greffe_projections::file;
 use greffe_projections::journal::Journal;
 use greffe_projections::legalite::{Legalite, OBJET_PIECE_BYTES_MAX, PieceSource, PieceUnreadable};
 use greffe_projections::marches::Marches;
+use greffe_projections::quarantaine::Quarantaine;
 use greffe_projections::{Log, LogError, Projection, Recent, Recorded, RunError, Runner, Status, ViewReader};
 use thiserror::Error;
 use tokio::sync::watch;
@@ -112,9 +113,19 @@ impl PieceSource for StorePieces {
     }
 }
 
+/// How many views a node has.
+pub const NOMBRE: usize = 6;
+
 /// Every view of a node.
-pub fn toutes() -> [Box<dyn Projection>; 5] {
-    [Box::new(Legalite), Box::new(Adherents), Box::new(Comptabilite), Box::new(Marches), Box::new(Journal)]
+pub fn toutes() -> [Box<dyn Projection>; NOMBRE] {
+    [
+        Box::new(Legalite),
+        Box::new(Quarantaine),
+        Box::new(Adherents),
+        Box::new(Comptabilite),
+        Box::new(Marches),
+        Box::new(Journal),
+    ]
 }
 
 /// The views of a node, each followed by a thread of its own, until they are dropped.
@@ -128,6 +139,8 @@ pub struct Vues {
 pub struct Lecteurs {
     /// Acts.
     pub legalite: ViewReader,
+    /// Messages that could not be placed.
+    pub quarantaine: ViewReader,
     /// Members.
     pub adherents: ViewReader,
     /// Flows and invoices.
@@ -149,25 +162,21 @@ impl Vues {
     /// The same with these projections, in the order of [`toutes`].
     pub fn start_these(
         dir: &Path,
-        projections: [Box<dyn Projection>; 5],
+        projections: [Box<dyn Projection>; NOMBRE],
         ledger: &Ledger,
     ) -> Result<Self, FollowError> {
         std::fs::create_dir_all(dir).map_err(|source| FollowError::System { view: "vues", source })?;
         file::remove_others(dir, &projections)?;
         let log = StoreLog::of(ledger);
-        let follow = |projection| Follower::follow(dir, projection, log.clone(), ledger.subscribe());
-        let [legalite, adherents, comptabilite, marches, journal] = projections;
-        let [legalite, adherents, comptabilite, marches, journal] =
-            [follow(legalite)?, follow(adherents)?, follow(comptabilite)?, follow(marches)?, follow(journal)?];
-        let lecteurs = Lecteurs {
-            legalite: legalite.reader(),
-            adherents: adherents.reader(),
-            comptabilite: comptabilite.reader(),
-            marches: marches.reader(),
-            journal: journal.reader(),
-            health: [&legalite, &adherents, &comptabilite, &marches, &journal].map(Follower::health).to_vec(),
-        };
-        Ok(Self { followers: vec![legalite, adherents, comptabilite, marches, journal], lecteurs })
+        let mut followers = Vec::with_capacity(NOMBRE);
+        for projection in projections {
+            followers.push(Follower::follow(dir, projection, log.clone(), ledger.subscribe())?);
+        }
+        let [legalite, quarantaine, adherents, comptabilite, marches, journal] =
+            std::array::from_fn(|place| followers[place].reader());
+        let health = followers.iter().map(Follower::health).collect();
+        let lecteurs = Lecteurs { legalite, quarantaine, adherents, comptabilite, marches, journal, health };
+        Ok(Self { followers, lecteurs })
     }
 
     /// Reads them.

@@ -42,6 +42,7 @@ pub mod log;
 pub mod marches;
 pub mod pieces;
 pub mod projection;
+pub mod quarantaine;
 pub mod reader;
 pub mod recorded;
 pub mod runner;

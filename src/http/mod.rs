@@ -9,6 +9,7 @@
 //! | [`pieces`] | `PUT /v1/pieces/{sha256}`, `GET /v1/pieces/{reference}` |
 //! | [`actes`] | `GET /v1/actes`, `GET /v1/actes/{id}` |
 //! | [`adherents`] | `GET /v1/adherents`, `GET /v1/adherents/{organisation}` |
+//! | [`quarantaine`] | `GET /v1/quarantaine`, `GET /v1/quarantaine/{id}` |
 //! | [`flux`] | `GET /v1/flux`, `GET /v1/flux/totaux`, `GET /v1/flux/{id}` |
 //! | [`factures`] | `GET /v1/factures`, `GET /v1/factures/totaux`, `GET /v1/factures/{id}` |
 //! | [`consultations`] | `GET /v1/consultations`, `GET /v1/consultations/{id}`, its `retraits` and `plis` |
@@ -67,6 +68,7 @@ pub mod pieces;
 mod places;
 pub mod problem;
 pub mod proofs;
+pub mod quarantaine;
 pub mod refus;
 pub mod request;
 mod routes;

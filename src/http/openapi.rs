@@ -23,7 +23,7 @@ const SCHEMAS: &str = "#/components/schemas/";
 const ORGANISATION: &str = "^([0-9]{9}|[0-9]{4}:[A-Za-z0-9.-]{1,50})$";
 
 /// What the parameters of paths and queries are, in French.
-const PARAMETRES: [(&str, &str); 40] = [
+const PARAMETRES: [(&str, &str); 41] = [
     ("acheteur", "L'acheteur : un SIREN, ou ICD:identifiant."),
     (
         "after",
@@ -58,6 +58,7 @@ const PARAMETRES: [(&str, &str); 40] = [
     ("last-event-id", "Le curseur, à la reprise d'un flux ; il l'emporte sur after."),
     ("limit", "Lignes par page, 50 par défaut."),
     ("membre", "true : les adhérents ; false : ceux qui sont sortis."),
+    ("motif", "Pourquoi le message est en quarantaine."),
     ("nature", "La nature de l'acte, deux lettres."),
     ("organisation", "Un SIREN, ou ICD:identifiant."),
     ("ouverte", "true : celles dont la date limite n'est pas passée."),

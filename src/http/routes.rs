@@ -7,7 +7,7 @@ use super::operation::{Corps, JSON, Operation, Qui, of};
 use super::problem::Cause;
 use super::{
     actes, adherents, consultations, docs, events, extrait, factures, feuille, fil, flux, journal, lots, metrics, node,
-    openapi, pieces, proofs, refus, tiles, vues, webhooks,
+    openapi, pieces, proofs, quarantaine, refus, tiles, vues, webhooks,
 };
 use crate::ledger::head::Receipt;
 
@@ -204,6 +204,14 @@ fn legalite() -> Vec<Operation> {
             .resume("Un acte : état, accusés, publications, caractère exécutoire, dernier jour du déféré, pièces.")
             .query::<vues::FindQuery>()
             .un::<greffe_projections::legalite::ActeRow>(),
+        lue("/v1/quarantaine", "lister-quarantaine", ACTES, get(quarantaine::list))
+            .resume("Les messages qu'aucun acte n'a pu recevoir : pourquoi, et ce qu'il en est advenu.")
+            .query::<quarantaine::ListQuery>()
+            .liste::<vues::PageJson<greffe_projections::quarantaine::QuarantaineRow>>(),
+        lue("/v1/quarantaine/{id}", "message-en-quarantaine", ACTES, get(quarantaine::find))
+            .resume("Un message en quarantaine, avec ses fichiers.")
+            .query::<vues::FindQuery>()
+            .un::<greffe_projections::quarantaine::QuarantaineRow>(),
     ]
 }
 

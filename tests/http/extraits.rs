@@ -39,8 +39,10 @@ impl Projection for Sourd {
 }
 
 fn deaf(to: fn(&Event) -> bool) -> Node {
-    let [legalite, adherents, comptabilite, marches, _] = toutes();
-    Node::with_views([legalite, adherents, comptabilite, marches, Box::new(Sourd(to))])
+    let mut views = toutes();
+    let journal = views.iter().position(|view| view.name() == Journal.name()).unwrap();
+    views[journal] = Box::new(Sourd(to));
+    Node::with_views(views)
 }
 
 /// The answer to a commune that asks for all that it ever said, which is one event.

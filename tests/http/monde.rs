@@ -14,7 +14,7 @@ use greffe::ledger::pieces::Quota;
 use greffe::ledger::{Ledger, Options};
 use greffe::store::place::Place;
 use greffe::tlog::Verifier;
-use greffe::vues::{Vues, toutes};
+use greffe::vues::{self, Vues, toutes};
 use greffe::webhooks::{self, Webhooks};
 use greffe_events::Uuid;
 use greffe_events::dsse::Envelope;
@@ -142,7 +142,7 @@ impl Node {
     }
 
     /// The same, with these projections in the place of its views.
-    pub fn with_views(projections: [Box<dyn Projection>; 5]) -> Self {
+    pub fn with_views(projections: [Box<dyn Projection>; vues::NOMBRE]) -> Self {
         Self::with(projections, webhooks::Options::default())
     }
 
@@ -151,7 +151,7 @@ impl Node {
         Self::with(toutes(), options)
     }
 
-    fn with(projections: [Box<dyn Projection>; 5], webhooks: webhooks::Options) -> Self {
+    fn with(projections: [Box<dyn Projection>; vues::NOMBRE], webhooks: webhooks::Options) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         let folder = Folder::new(dir.path().join("registre"));
         let guard = folder.default_guard();
@@ -174,7 +174,7 @@ impl Node {
         dir: Arc<tempfile::TempDir>,
         folder: Folder,
         quota: Quota,
-        projections: [Box<dyn Projection>; 5],
+        projections: [Box<dyn Projection>; vues::NOMBRE],
         webhooks: webhooks::Options,
     ) -> Self {
         let options = Options {

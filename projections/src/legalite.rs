@@ -10,14 +10,13 @@
 //! most as long as it is there: [`Objets`] reads it when the act is shown, and nothing of it is kept here.
 //!
 //! Rows hold facts; what follows from them in law (since when an act is executory, until when it can be referred to the
-//! court) is computed when it is shown ([`delais`]): it depends on a calendar, and on the law of the day.
+//! court) is computed when it is shown ([`crate::droit`]): it depends on a calendar, the clock, and the law of the day.
 //!
 //! Nothing is decided here: events were admitted. Orders that admission forbids are kept without a failure: an
 //! acknowledgement waits in `faits` for its act, a second transmission of an act that was not rejected adds nothing.
 //!
 //! [`list`] and [`find`] read the view.
 
-pub mod delais;
 mod objet;
 mod query;
 mod row;

@@ -23,6 +23,7 @@
 //! | [`marches`] | the view of tenders, their registers and submissions |
 //! | [`journal`] | the view of every event: who said what, with which key, for whom |
 //! | [`legalite`] | the view of acts: how far each has come, and what follows in law |
+//! | [`droit`] | the law of legality control: what follows from the facts of an act, the calendar and the day |
 //!
 //! A view is disposable (DESIGN, promise 8): whatever is wrong with its file, the answer is to build it again.
 //! Nothing here writes events.
@@ -32,6 +33,7 @@ pub mod batch;
 pub mod comptabilite;
 pub mod digest;
 pub mod dossiers;
+pub mod droit;
 #[cfg(test)]
 mod essais;
 pub mod file;

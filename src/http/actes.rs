@@ -11,8 +11,9 @@
 use axum::extract::{Path, State};
 use axum::response::Response;
 use greffe_events::catalogue::Famille;
+use greffe_events::horodatage::Jour;
 use greffe_events::ident::{Departement, IdActe, Nature, Siren};
-use greffe_projections::legalite::delais::Motif;
+use greffe_projections::droit::Motif;
 use greffe_projections::legalite::{self, Acces, AccuseRow, ActeRow, Etat, Filtre, Objets, PublicationRow};
 use schemars::{Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
@@ -82,20 +83,23 @@ pub(super) async fn list(
     wait_for(&node, query.at_least, |vues| &vues.legalite).await?;
     node.blocking(move |app| {
         let filtre = Filtre { acces: acces(app, &reader)?, ..filtre };
+        let maintenant_ms = app.ledger.now_ms();
         let read = |view: &_| {
-            let actes = legalite::list(view, &filtre)?;
+            let actes = legalite::list(view, &filtre, maintenant_ms)?;
             let Some(last) = actes.last().map(|acte| acte.index) else { return Ok((actes, None)) };
-            let beyond = legalite::list(view, &Filtre { apres: Some(last), limite: 1, ..filtre.clone() })?;
+            let next = Filtre { apres: Some(last), limite: 1, ..filtre.clone() };
+            let beyond = legalite::list(view, &next, maintenant_ms)?;
             Ok((actes, (!beyond.is_empty()).then(|| cursor(last))))
         };
         // The view's connection is given back first: files may be slow.
-        let answer = demande.lit(&app.vues.legalite, &vu(app, &filtre.acces), read, |(mut actes, suite)| {
-            let objets = objets(app);
-            for acte in &mut actes {
-                objets.fill(acte);
-            }
-            Ok(Page { actes, suite })
-        });
+        let answer =
+            demande.lit(&app.vues.legalite, &vu(app, &filtre.acces, maintenant_ms), read, |(mut actes, suite)| {
+                let objets = objets(app);
+                for acte in &mut actes {
+                    objets.fill(acte);
+                }
+                Ok(Page { actes, suite })
+            });
         answer.map(compression::never)
     })
     .await
@@ -113,8 +117,10 @@ pub(super) async fn find(
     wait_for(&node, query.at_least, |vues| &vues.legalite).await?;
     node.blocking(move |app| {
         let acces = acces(app, &reader)?;
-        let read = |view: &_| legalite::find(view, &id.to_string(), &acces);
-        let answer = conditions.un(&app.vues.legalite, &vu(app, &acces), read, |acte| objets(app).fill(acte));
+        let maintenant_ms = app.ledger.now_ms();
+        let read = |view: &_| legalite::find(view, &id.to_string(), &acces, maintenant_ms);
+        let answer =
+            conditions.un(&app.vues.legalite, &vu(app, &acces, maintenant_ms), read, |acte| objets(app).fill(acte));
         answer.map(compression::never)
     })
     .await
@@ -138,9 +144,11 @@ impl ListQuery {
     }
 }
 
-/// What an answer follows from, beside the view: what the reader may see, and the log, which may have erased an objet already.
-fn vu(app: &App, acces: &Acces) -> impl std::fmt::Debug {
-    (acces.clone(), app.ledger.head().size)
+/// What an answer follows from, beside the view: what the reader may see, the log, which may have erased an objet already, and the
+/// day of the law, which somewhere begins with each hour.
+fn vu(app: &App, acces: &Acces, maintenant_ms: u64) -> impl std::fmt::Debug {
+    const HOUR_MS: u64 = 3_600_000;
+    (acces.clone(), app.ledger.head().size, maintenant_ms / HOUR_MS)
 }
 
 fn objets(app: &App) -> Objets<StorePieces> {
@@ -194,6 +202,7 @@ impl Tableau for ActeRow {
 
     fn lignes<'a>(&'a self) -> Vec<Vec<Cellule<'a>>> {
         let jour = |text: Option<&'a String>| Cellule::option(text, |text| Cellule::Jour(text));
+        let date = |jour: Option<Jour>| jour.map_or(Cellule::Vide, Cellule::Date);
         let first = |is_notification: bool| {
             let of_kind = |row: &&PublicationRow| (row.mode == "notification") == is_notification;
             jour(self.publications.iter().filter(of_kind).map(|row| &row.date).min())
@@ -219,10 +228,10 @@ impl Tableau for ActeRow {
             self.anomalies.len().into(),
             first(false),
             first(true),
-            jour(self.executoire.le.as_ref()),
+            date(self.executoire.le),
             motif(self.executoire.motif).into(),
-            jour(self.defere.as_ref().map(|defere| &defere.au_plus_tot)),
-            jour(self.defere.as_ref().map(|defere| &defere.au_plus_tard)),
+            date(self.defere.au_plus_tot),
+            date(self.defere.au_plus_tard),
             self.pieces.len().into(),
             self.index.into(),
         ]]

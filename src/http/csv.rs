@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 
 use csv::{Terminator, WriterBuilder};
-use greffe_events::horodatage::Horodatage;
+use greffe_events::horodatage::{Horodatage, Jour};
 
 /// What tells a spreadsheet that a text is UTF-8.
 const BOM: &str = "\u{feff}";
@@ -33,6 +33,8 @@ pub(super) enum Cellule<'a> {
     Montant(&'a str),
     /// `YYYY-MM-DD`.
     Jour(&'a str),
+    /// The same, as a value.
+    Date(Jour),
     /// RFC 3339, in UTC.
     Instant(&'a str),
     /// The same, as a value.
@@ -60,6 +62,7 @@ impl<'a> Cellule<'a> {
             Self::Nombre(number) => number.to_string().into(),
             Self::Montant(text) if is_decimal(text) => text.replace('.', ",").into(),
             Self::Jour(text) if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') => (*text).into(),
+            Self::Date(jour) => jour.to_string().into(),
             Self::Instant(text) => second_of(text),
             Self::Horodatage(instant) => second_of(&instant.to_string()).into_owned().into(),
             // Neither is what it should be: a text like any other.

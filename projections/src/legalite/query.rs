@@ -63,7 +63,8 @@ impl Acces {
 }
 
 /// A page of acts, newest first. It stays the same while new acts arrive, but for their state and those transmitted again.
-pub fn list(conn: &Connection, filtre: &Filtre) -> rusqlite::Result<Vec<ActeRow>> {
+/// What follows in law is that of `maintenant_ms`, Unix ms.
+pub fn list(conn: &Connection, filtre: &Filtre, maintenant_ms: u64) -> rusqlite::Result<Vec<ActeRow>> {
     let limite = filtre.limite.min(LIMITE_MAX);
     // SQLite's integers end there, and so do leaves.
     let before = filtre.apres.map_or(i64::MAX, |index| i64::try_from(index).unwrap_or(i64::MAX));
@@ -93,13 +94,13 @@ pub fn list(conn: &Connection, filtre: &Filtre) -> rusqlite::Result<Vec<ActeRow>
             }
         }
     }
-    let whole = |index| acte(conn, "idx = ?1", index)?.ok_or(rusqlite::Error::QueryReturnedNoRows);
+    let whole = |index| acte(conn, "idx = ?1", index, maintenant_ms)?.ok_or(rusqlite::Error::QueryReturnedNoRows);
     page.iter().rev().map(whole).collect()
 }
 
-/// One act, if it is there and the reader may see it.
-pub fn find(conn: &Connection, id: &str, acces: &Acces) -> rusqlite::Result<Option<ActeRow>> {
-    Ok(acte(conn, "id = ?1", id)?.filter(|acte| acces.admits(acte)))
+/// One act, if it is there and the reader may see it, as the law has it at `maintenant_ms`, Unix ms.
+pub fn find(conn: &Connection, id: &str, acces: &Acces, maintenant_ms: u64) -> rusqlite::Result<Option<ActeRow>> {
+    Ok(acte(conn, "id = ?1", id, maintenant_ms)?.filter(|acte| acces.admits(acte)))
 }
 
 /// Where the acts of some strands lie; everywhere by default.

@@ -5,8 +5,8 @@ use greffe_events::ident::IdActe;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 use serde::Serialize;
 
-use super::delais::{self, Defere, Executoire, Faits};
 use super::{ACCUSE, ANNULATION_ACQUITTEE, ANNULATION_DEMANDEE, ANOMALIE, PUBLICATION};
+use crate::droit::{self, Calendrier, Defere, Echeance, Etape, Executoire, Faits, Genre};
 use crate::pieces::{self, PieceRow};
 
 /// An act, as the log's events say.
@@ -54,8 +54,10 @@ pub struct ActeRow {
     pub annulation: Option<AnnulationRow>,
     /// Whether it is executory, since when, and why.
     pub executoire: Executoire,
-    /// Until when it can be referred to the administrative court; none before reception or once cancelled.
-    pub defere: Option<Defere>,
+    /// Until when it can be referred to the administrative court, and every step that moved that day.
+    pub defere: Defere,
+    /// What else is due.
+    pub echeances: Vec<Echeance>,
     /// Files cited by the act, then by what was said about it.
     pub pieces: Vec<PieceRow>,
 }
@@ -176,11 +178,18 @@ pub(super) const ACTE: &str =
 pub(super) const FAITS: &str = "SELECT genre, idx, enregistre_le_ms, date, organisation, qualite, departement,
      arrondissement, code, portee, mode, jusqu_au FROM faits WHERE acte = ?1 ORDER BY idx";
 
-/// The whole of the act that `condition` on `?1` names, if there is one.
-pub(super) fn acte(conn: &Connection, condition: &'static str, key: impl ToSql) -> rusqlite::Result<Option<ActeRow>> {
+/// The whole of the act that `condition` on `?1` names, if there is one, as the law has it at `maintenant_ms`.
+pub(super) fn acte(
+    conn: &Connection,
+    condition: &'static str,
+    key: impl ToSql,
+    maintenant_ms: u64,
+) -> rusqlite::Result<Option<ActeRow>> {
     let found = conn.prepare_cached(&format!("{ACTE}{condition}"))?.query_row([key], read_acte).optional()?;
     let Some((mut acte, transmis_le_ms)) = found else { return Ok(None) };
     acte.pieces = pieces::read(conn, acte.index)?;
+    let calendrier = Calendrier::du_departement(&acte.departement);
+    let mut etapes = Vec::new();
     let mut select = conn.prepare_cached(FAITS)?;
     let mut rows = select.query([&acte.id])?;
     while let Some(row) = rows.next()? {
@@ -189,9 +198,10 @@ pub(super) fn acte(conn: &Connection, condition: &'static str, key: impl ToSql) 
         if fait.index != acte.index {
             acte.pieces.extend(pieces::read(conn, fait.index)?);
         }
+        etapes.extend(fait.etape(&calendrier));
         acte.take(fait);
     }
-    acte.judge(transmis_le_ms);
+    acte.judge(&calendrier, etapes, transmis_le_ms, maintenant_ms);
     Ok(Some(acte))
 }
 
@@ -223,18 +233,22 @@ fn read_acte(row: &Row<'_>) -> rusqlite::Result<(ActeRow, Option<i64>)> {
         publications: Vec::new(),
         annulation: None,
         executoire: Executoire::default(),
-        defere: None,
+        defere: Defere::default(),
+        echeances: Vec::new(),
         pieces: Vec::new(),
         id,
     };
     Ok((acte, transmis_le_ms))
 }
 
+/// The mode of a publication that is a notification.
+const NOTIFICATION: &str = "notification";
+
 /// A row of `faits`.
 struct Fait {
     genre: String,
     index: u64,
-    enregistre_le: String,
+    enregistre_le_ms: i64,
     date: Option<String>,
     organisation: String,
     auteur: Option<AuteurRow>,
@@ -253,7 +267,7 @@ impl Fait {
         Ok(Self {
             genre: row.get(0)?,
             index: row.get(1)?,
-            enregistre_le: instant(row.get(2)?),
+            enregistre_le_ms: row.get(2)?,
             date: row.get(3)?,
             organisation: row.get(4)?,
             auteur,
@@ -268,12 +282,35 @@ impl Fait {
         let (signe_par, constate_par) = self.par();
         AccuseRow {
             index: self.index,
-            enregistre_le: self.enregistre_le,
+            enregistre_le: instant(self.enregistre_le_ms),
             date_reception: self.date.unwrap_or_default(),
             signe_par,
             constate_par,
             auteur_declare: self.auteur,
         }
+    }
+
+    /// What the law makes of it.
+    fn etape(&self, calendrier: &Calendrier) -> Option<Etape> {
+        let genre = match self.genre.as_str() {
+            ACCUSE => Genre::Reception,
+            ANOMALIE => Genre::Anomalie,
+            PUBLICATION if self.mode.as_deref() == Some(NOTIFICATION) => Genre::Notification,
+            PUBLICATION => Genre::Publication,
+            ANNULATION_DEMANDEE => Genre::AnnulationDemandee,
+            ANNULATION_ACQUITTEE => Genre::AnnulationAcquittee,
+            _ => return None,
+        };
+        let enregistre_le = calendrier.jour_civil(self.enregistre_le_ms.cast_unsigned());
+        let date = self.date.as_deref().and_then(|date| date.parse::<Jour>().ok());
+        Some(Etape {
+            feuille: self.index,
+            genre,
+            date: date.map_or(enregistre_le, |date| date.0),
+            enregistre_le,
+            courrier: None,
+            constat: self.auteur.is_some(),
+        })
     }
 
     /// « signé par », « constaté par ».
@@ -292,7 +329,7 @@ impl ActeRow {
                 let (signe_par, constate_par) = fait.par();
                 self.anomalies.push(AnomalieRow {
                     index: fait.index,
-                    enregistre_le: fait.enregistre_le,
+                    enregistre_le: instant(fait.enregistre_le_ms),
                     date: fait.date.unwrap_or_default(),
                     code: fait.code.unwrap_or_default(),
                     portee: fait.portee.unwrap_or_default(),
@@ -303,7 +340,7 @@ impl ActeRow {
             }
             PUBLICATION => self.publications.push(PublicationRow {
                 index: fait.index,
-                enregistre_le: fait.enregistre_le,
+                enregistre_le: instant(fait.enregistre_le_ms),
                 mode: fait.mode.unwrap_or_default(),
                 date: fait.date.unwrap_or_default(),
                 jusqu_au: fait.jusqu_au,
@@ -315,28 +352,34 @@ impl ActeRow {
     }
 
     /// What follows from the facts.
-    fn judge(&mut self, transmis_le_ms: Option<i64>) {
+    fn judge(
+        &mut self,
+        calendrier: &Calendrier,
+        mut etapes: Vec<Etape>,
+        transmis_le_ms: Option<i64>,
+        maintenant_ms: u64,
+    ) {
         // The prefecture's own word first, else the constat's; of each the first.
         let own = self.accuses.iter().find(|accuse| accuse.signe_par.is_some());
         let accuse = own.or(self.accuses.first()).filter(|_| self.transmis_index.is_some());
         self.date_reception = accuse.map(|accuse| accuse.date_reception.clone());
-        let day = |text: &str| text.parse::<Jour>().ok().map(|jour| jour.0);
-        let first = |is_notification: bool| {
-            let of_kind = |row: &&PublicationRow| (row.mode == "notification") == is_notification;
-            self.publications.iter().filter(of_kind).filter_map(|row| day(&row.date)).min()
-        };
+        if self.transmis_index.is_none() {
+            etapes.retain(|etape| etape.genre != Genre::Reception);
+        }
+        let au_jour = calendrier.jour_civil(maintenant_ms);
         let faits = Faits {
+            calendrier,
             nature: &self.nature,
-            departement: &self.departement,
-            transmis_le_ms: transmis_le_ms.map(i64::cast_unsigned),
+            matiere: self.matiere.as_deref(),
+            decide_le: self.date_decision.parse::<Jour>().ok().map(|jour| jour.0),
+            transmis_le: transmis_le_ms.map(|ms| calendrier.jour_civil(ms.cast_unsigned())),
             rejete: self.etat == Etat::Anomalie,
             annule: self.etat == Etat::Annule,
-            recu_le: self.date_reception.as_deref().and_then(day),
-            publie_le: first(false),
-            notifie_le: first(true),
+            etapes: &etapes,
         };
-        self.executoire = delais::executoire(&faits);
-        self.defere = delais::defere(&faits);
+        self.executoire = droit::executoire(&faits);
+        self.defere = droit::defere(&faits, au_jour);
+        self.echeances = droit::echeances(&faits, au_jour);
     }
 }
 

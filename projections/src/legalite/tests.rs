@@ -22,6 +22,8 @@ const OTHER_COMMUNE: &str = "210703385";
 const PREFECTURE: &str = "214400152";
 const ACTE: &str = "045-214502494-20170717-D201717-DE";
 const NOM: &str = "045-214502494-20170717-D201717-DE-1-1_1.pdf";
+/// A day after the story, Unix ms: 2026-11-21T10:15:30Z.
+const MAINTENANT_MS: u64 = 1_795_256_130_000;
 
 /// The log, and the pieces beside it.
 #[derive(Clone, Default)]
@@ -105,7 +107,7 @@ impl View {
     }
 
     fn find(&self, id: &str) -> Option<ActeRow> {
-        let mut acte = self.read(|conn| find(conn, id, &Acces::Tout))?;
+        let mut acte = self.read(|conn| find(conn, id, &Acces::Tout, MAINTENANT_MS))?;
         self.objets.fill(&mut acte);
         Some(acte)
     }
@@ -157,7 +159,21 @@ fn an_act_is_shown_with_all_that_its_events_say() {
         "etat": "recu", "index": 1, "transmis_index": 1, "transmis_le": "2026-11-20T10:15:31Z", "transmissions": 1,
         "date_reception": "2017-07-18", "anomalies": [], "publications": [], "annulation": null,
         "executoire": { "le": null, "motif": "non-publie", "prouve": false },
-        "defere": { "au_plus_tot": "2017-09-19", "au_plus_tard": "2017-09-19", "incertitude": null },
+        "defere": { "etat": "purge", "au_plus_tot": "2017-09-19", "au_plus_tard": "2017-09-19", "incertitudes": [], "depot": null,
+            "etapes": [
+                { "feuille": 3, "le": "2017-07-18", "quoi": "reception", "effet": "ouvre", "raison": null,
+                  "source": "CGCT L2131-6", "au_plus_tot": "2017-09-19", "au_plus_tard": "2017-09-19", "incertitudes": [] },
+                { "feuille": 2, "le": "2017-07-19", "quoi": "reception", "effet": "sans-effet", "raison": "deja-recu",
+                  "source": "CGCT L2131-6", "au_plus_tot": "2017-09-19", "au_plus_tard": "2017-09-19", "incertitudes": [] },
+            ] },
+        "echeances": [
+            { "regle": "reponse-de-la-prefecture", "source": "usage de S²LOW", "inference": false,
+              "au_plus_tot": "2026-12-20", "au_plus_tard": "2026-12-20", "incertitudes": [], "condition": null,
+              "etat": "tenue", "jours": null },
+            { "regle": "saisine-chambre-comptes", "source": "CGCT L1612-5", "inference": true,
+              "au_plus_tot": "2017-08-17", "au_plus_tard": "2017-08-17", "incertitudes": [],
+              "condition": "budget-desequilibre", "etat": "passee", "jours": null },
+        ],
         "accuses": [
             { "index": 2, "enregistre_le": "2026-11-20T10:15:32Z", "date_reception": "2017-07-19", "signe_par": null,
               "constate_par": "urn:siren:214502494",
@@ -335,8 +351,12 @@ fn the_state_of_an_act_is_what_was_said_last_of_what_counts() {
         }
         let acte = story.view().acte(ACTE);
         let (le, last) =
-            (acte.executoire.le.as_deref(), acte.defere.as_ref().map(|defere| defere.au_plus_tot.as_str()));
-        assert_eq!((acte.etat, acte.index, le, last), (etat, index, executoire, defere), "{events:?}");
+            (acte.executoire.le.map(|le| le.to_string()), acte.defere.au_plus_tot.map(|last| last.to_string()));
+        assert_eq!(
+            (acte.etat, acte.index, le.as_deref(), last.as_deref()),
+            (etat, index, executoire, defere),
+            "{events:?}"
+        );
         let count = |what: &str| events.iter().filter(|event| event.starts_with(what)).count();
         assert_eq!(acte.anomalies.len(), count("anomalie"), "{events:?}");
         assert_eq!(acte.publications.len(), count("publie") + count("notifie"), "{events:?}");

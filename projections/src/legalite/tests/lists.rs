@@ -49,7 +49,7 @@ fn partiel(sirens: &[&str], departements: &[&str]) -> Acces {
 }
 
 fn listed(view: &View, filtre: &Filtre) -> Vec<ActeRow> {
-    view.runner.reader().read(|conn, _| list(conn, filtre)).unwrap()
+    view.runner.reader().read(|conn, _| list(conn, filtre, MAINTENANT_MS)).unwrap()
 }
 
 fn indexes(view: &View, filtre: &Filtre) -> Vec<u64> {
@@ -146,7 +146,9 @@ fn the_acts_of_others_stay_invisible() {
     assert_eq!(listed(&view, &theirs), []);
 
     let id = &departement[0].id;
-    let found = |id: &str, acces: &Acces| view.runner.reader().read(|conn, _| find(conn, id, acces)).unwrap().is_some();
+    let found = |id: &str, acces: &Acces| {
+        view.runner.reader().read(|conn, _| find(conn, id, acces, MAINTENANT_MS)).unwrap().is_some()
+    };
     for (acces, visible) in [
         (Acces::Tout, true),
         (partiel(&[&departement[0].siren], &[]), true),

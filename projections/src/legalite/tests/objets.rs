@@ -60,7 +60,7 @@ fn a_large_or_erased_piece_is_not_even_read() {
     story.erase(COMMUNE, "ce");
     let view = story.view();
     for id in [ACTE, NOMINATION] {
-        let mut acte = view.read(|conn| find(conn, id, &Acces::Tout)).unwrap();
+        let mut acte = view.read(|conn| find(conn, id, &Acces::Tout, MAINTENANT_MS)).unwrap();
         Objets(Forbidden).fill(&mut acte);
         assert_eq!(acte.objet, None);
     }
@@ -163,7 +163,7 @@ fn a_disk_that_fails_costs_an_objet_and_nothing_else() {
         }
     }
     let view = two_acts().view();
-    let mut acte = view.read(|conn| find(conn, ACTE, &Acces::Tout)).unwrap();
+    let mut acte = view.read(|conn| find(conn, ACTE, &Acces::Tout, MAINTENANT_MS)).unwrap();
     Objets(Failing).fill(&mut acte);
     assert_eq!((acte.objet, acte.pieces[1].effacee_index), (None, None), "and it is not said to be erased");
 }

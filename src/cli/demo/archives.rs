@@ -4,20 +4,16 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use greffe_events::ident::{IdActe, Numero, Siren};
+use greffe_events::ident::{IdActe, Numero};
 use jiff::civil::Date;
 
 use super::document::pdf;
 use super::modeles::Modele;
 use super::region::{DEPARTEMENT, Organisme};
-use crate::formats::actes::archive::{self, Entree};
-use crate::formats::actes::ecriture::{self, ActeADeposer, Depot, FichierADeposer};
-use crate::formats::actes::enveloppe::{Autorite, Enveloppe, EnveloppeMisillCl, IdCl, Referent};
-use crate::formats::actes::lecture::Lu;
-use crate::formats::actes::message::{Acte, ArActe, CodeMessage, FichierSigne, Generation, Matieres};
-use crate::formats::actes::nom::{
-    Auteur, NomArchive, NomEnveloppe, NomFichier, Quadrigramme, Serie, Trigramme, TypePj,
-};
+use crate::formats::actes::ecriture::{ArchiveEcrite, Depot, FichierADeposer, MessageADeposer};
+use crate::formats::actes::enveloppe::{Autorite, Enveloppe, EnveloppeClMisill, EnveloppeMisillCl, IdCl, Referent};
+use crate::formats::actes::message::{Acte, ArActe, CodeMessage, FichierSigne, Generation, Matieres, Message};
+use crate::formats::actes::nom::{NomFichier, Quadrigramme, Serie, Trigramme, TypePj};
 
 /// An act of the demonstration.
 pub struct ActeEcrit {
@@ -56,14 +52,11 @@ pub fn write_acte(
         "Document de démonstration : tout y est inventé.".to_owned(),
     ];
     let document = fichier(Some(modele.type_pj), pdf(&lines))?;
-    let annexes = if n % 4 == 1 {
-        vec![fichier(Some("99_AU"), pdf(&["Annexe".to_owned(), acte.objet.clone()]))?]
-    } else {
-        Vec::new()
-    };
-    let depot = Depot {
-        trigramme: Trigramme::new("GRF").context("trigramme")?,
-        quadrigramme: Quadrigramme::Test,
+    let mut fichiers = vec![document];
+    if n % 4 == 1 {
+        fichiers.push(fichier(Some("99_AU"), pdf(&["Annexe".to_owned(), acte.objet.clone()]))?);
+    }
+    let enveloppe = Enveloppe::ClMisill(EnveloppeClMisill {
         emetteur: IdCl {
             siren: organisme.siren.into(),
             departement: DEPARTEMENT.parse::<greffe_events::ident::Departement>()?.into(),
@@ -76,17 +69,37 @@ pub fn write_acte(
             courriel: Some("mairie@demo.invalid.org".to_owned()),
         }),
         courriels_retour: vec!["mairie@demo.invalid.org".to_owned()],
-        date: envoi.transmission,
-        // Never used twice by a collectivité, on no day.
-        serie: Serie::new(u16::try_from(envoi.rang)?).context("plus de 9 999 dépôts")?,
-        actes: vec![ActeADeposer { acte: acte.clone(), document, annexes }],
+        formulaires: Vec::new(),
+    });
+    let message = MessageADeposer { message: Message::Acte(Box::new(acte.clone())), fichiers };
+    // Never used twice by a collectivité, on no day.
+    let (written, archive) = write(folder, enveloppe, envoi.transmission, envoi.rang, message)?;
+    let id = written.ids.into_iter().flatten().next().context("une archive sans acte")?;
+    Ok((ActeEcrit { id, acte }, archive))
+}
+
+/// Writes the archive of one message.
+fn write(
+    folder: &Path,
+    enveloppe: Enveloppe,
+    date: Date,
+    serie: usize,
+    message: MessageADeposer,
+) -> anyhow::Result<(ArchiveEcrite, PathBuf)> {
+    let depot = Depot {
+        trigramme: Trigramme::new("GRF").context("trigramme")?,
+        quadrigramme: Quadrigramme::Test,
+        enveloppe,
+        date,
+        serie: u16::try_from(serie).ok().and_then(Serie::new).context("plus de 9 999 envois")?,
+        generation: Generation::Gen2,
+        messages: vec![message],
         mtime_s: 0,
     };
     let written = depot.archive().map_err(|error| anyhow::anyhow!("{error}"))?;
     let archive = folder.join(&written.nom);
     std::fs::write(&archive, &written.octets).with_context(|| archive.display().to_string())?;
-    let id = written.ids.into_iter().next().context("une archive sans acte")?;
-    Ok((ActeEcrit { id, acte }, archive))
+    Ok((written, archive))
 }
 
 fn acte(modele: &Modele, envoi: &Envoi) -> anyhow::Result<Acte> {
@@ -116,35 +129,20 @@ fn fichier(type_pj: Option<&str>, octets: Vec<u8>) -> anyhow::Result<FichierADep
 
 /// Writes the archive in which the sous-préfecture acknowledges an act.
 pub fn write_accuse(folder: &Path, demo: &ActeEcrit, serie: usize, jour: Date) -> anyhow::Result<PathBuf> {
-    let siren: Siren = demo.id.siren;
     let mut acte = demo.acte.clone();
     acte.document.nom = NomFichier::new(&demo.id, None, CodeMessage::Acte, 1, "pdf").to_string();
     let ar = ArActe {
         id_acte: demo.id.clone().into(),
         date_reception: jour,
         classification_en_cours: acte.classification_date,
-        acte,
+        acte: acte.into(),
     };
-    let message = NomFichier::new(&demo.id, None, CodeMessage::ArActe, 1, "xml").to_string();
-    let departement: Lu<_> = demo.id.departement.into();
     let enveloppe = Enveloppe::MisillCl(EnveloppeMisillCl {
-        emetteur: Autorite::SousPrefecture { departement, arrondissement: 1.into() },
+        emetteur: Autorite::SousPrefecture { departement: demo.id.departement.into(), arrondissement: 1.into() },
         referent: None,
-        formulaires: vec![FichierSigne { nom: message.clone(), signature: None }],
-        destinataire: siren.into(),
+        formulaires: Vec::new(),
+        destinataire: demo.id.siren.into(),
     });
-    let serie = Serie::new(u16::try_from(serie)?).context("plus de 9 999 accusés")?;
-    let auteur = Auteur::Etat { autorite: format!("SPREF{}1", demo.id.departement), destinataire: siren };
-    let nom = NomEnveloppe { quadrigramme: Quadrigramme::Test, auteur, date: jour, serie };
-    let errors = |error: ecriture::EcritureError| anyhow::anyhow!("{error}");
-    let entries = [
-        Entree { nom: nom.to_string(), octets: ecriture::enveloppe(&enveloppe).map_err(errors)? },
-        Entree { nom: message, octets: ecriture::ar_acte(&ar).map_err(errors)? },
-    ];
-    let mut octets = Vec::new();
-    archive::write(&entries, 0, &mut octets).map_err(|error| anyhow::anyhow!("{error}"))?;
-    let trigramme = Trigramme::new("GRF").context("trigramme")?;
-    let path = folder.join(NomArchive { trigramme, enveloppe: nom }.to_string());
-    std::fs::write(&path, octets).with_context(|| path.display().to_string())?;
-    Ok(path)
+    let message = MessageADeposer { message: Message::ArActe(Box::new(ar)), fichiers: Vec::new() };
+    Ok(write(folder, enveloppe, jour, serie, message)?.1)
 }

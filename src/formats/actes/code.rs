@@ -1,7 +1,7 @@
 //! Kinds of messages: their codes and root elements.
 //!
-//! Source: `actesv1_1.xsd` for the elements; the codes stand in file names (`…-1-1_0.xml`). Which kinds are read
-//! further is [`super::message`]'s choice.
+//! Source: `actesv1_1.xsd` for the elements; the codes stand in file names (`…-1-1_0.xml`). What each kind says is in
+//! [`super::message`].
 
 macro_rules! codes {
     ($($variant:ident $code:literal $racine:literal $doc:literal;)*) => {
@@ -53,6 +53,25 @@ codes! {
 }
 
 impl CodeMessage {
+    /// Whether the State says it, to a collectivité; all others go to the State.
+    pub fn est_de_l_etat(self) -> bool {
+        matches!(
+            self,
+            Self::ArActe
+                | Self::AnomalieActe
+                | Self::CourrierSimple
+                | Self::DemandePieceComplementaire
+                | Self::ArPieceComplementaire
+                | Self::LettreObservations
+                | Self::ArReponseRejetLettreObservations
+                | Self::DefereTa
+                | Self::ArAnnulation
+                | Self::RetourClassification
+                | Self::ReponseClassificationSansChangement
+                | Self::AnomalieEnveloppe
+        )
+    }
+
     /// The kind of a code `1-1` to `7-3`.
     pub fn parse(code: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|c| c.as_str() == code && *c != Self::AnomalieEnveloppe)

@@ -115,8 +115,8 @@ pub enum Motif {
     /// The identifier was not in the message, it was put together from elsewhere.
     #[error("no readable IDActe; deduced from the content and {0}")]
     IdActeDeduit(&'static str),
-    /// The act cannot be identified: no valid SIREN or département.
-    #[error("the act has no identifier: its SIREN or département cannot be read")]
+    /// The act cannot be identified by the message and its envelope: no `IDActe`, or no valid SIREN or département.
+    #[error("the act is not identified: neither IDActe nor SIREN and département can be read")]
     SansIdentifiant,
     /// The file name says something else than the content.
     #[error("the file name differs from the content in: {0}")]
@@ -129,6 +129,15 @@ pub enum Motif {
         /// In the act.
         siren: String,
     },
+    /// The nature of an anomaly outside the form that the schema gives: three digits, or a known code of an envelope.
+    #[error("the nature of the anomaly is not of the form of the schema: {0:?}")]
+    NatureAnomalie(String),
+    /// What the answer repeats of what was received can't be read whole.
+    #[error("what was received is repeated in a form that is not read whole: {0}")]
+    RecuIllisible(String),
+    /// A code that stands twice in a list; the first was read.
+    #[error("the code {0:?} occurs more than once; the first was read")]
+    CodeRepete(String),
     /// A file that no message cites.
     #[error("no message cites this file")]
     NonReference,
@@ -159,6 +168,9 @@ impl Motif {
             Self::SansIdentifiant => "sans-identifiant",
             Self::NomDifferent(_) => "nom-different",
             Self::AutreDestinataire { .. } => "autre-destinataire",
+            Self::NatureAnomalie(_) => "nature-anomalie",
+            Self::RecuIllisible(_) => "recu-illisible",
+            Self::CodeRepete(_) => "code-repete",
             Self::NonReference => "non-reference",
         }
     }
@@ -177,6 +189,7 @@ impl Motif {
             | Self::ObjetLong { .. }
             | Self::NumeroHorsForme { .. }
             | Self::IdActeDeduit(_)
+            | Self::NatureAnomalie(_)
             | Self::NonReference
             | Self::Absent
             | Self::ElementInconnu(_) => Severite::Anomalie,
@@ -186,6 +199,8 @@ impl Motif {
             | Self::Siren(_)
             | Self::DateFuture(_)
             | Self::IdActeContenu(_)
+            | Self::RecuIllisible(_)
+            | Self::CodeRepete(_)
             | Self::SansIdentifiant
             | Self::AutreDestinataire { .. } => Severite::Grave,
         }

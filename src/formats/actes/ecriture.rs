@@ -1,25 +1,28 @@
-//! Writing messages and archives, to the letter of the second generation of the schema.
+//! Writing messages, envelopes and archives, to the letter of either generation of the schema.
 //!
-//! XML 1.0 in ISO-8859-1, as the ministry's own: what ISO-8859-1 does not have, and the range 0x80 to 0x9F that
-//! readers take for windows-1252, is written as numeric references. What was written is read again before it is given:
-//! a value that does not come back equal is an error, never a wrong file.
+//! What was written is read again before it is given: a value that does not come back equal is an error, never a wrong file.
+//! What a generation can't say (paper and types of attachments in the first) is an error too, not left out in silence.
 //!
-//! Source: `actesv1_1.xsd` of 2017-09, [`super::nom`] for names. It validates lengths and forms that the schema
+//! Source: `actesv1_1.xsd` in both generations, [`super::nom`] for names. It validates lengths and forms that the schema
 //! gives, not whether matters and attachment types exist.
 
-use std::fmt::Write as _;
-
+use greffe_events::ident::{Departement, IdActe};
 use jiff::civil::Date;
 use thiserror::Error;
 
 use super::archive::ArchiveError;
-use super::enveloppe::{self, Autorite, Enveloppe, EnveloppeClMisill, EnveloppeMisillCl, Referent};
-use super::message::{self, Acte, ArActe, FichierSigne, Generation, Message, OBJET_CHARS_MAX, Signature};
-use super::{ESPACE, ESPACE_INSEE, ESPACE_XSI};
+use super::enveloppe::{self as enveloppes, Autorite, Enveloppe, EnveloppeClMisill, RACINE_CL, RACINE_ETAT};
+use super::lecture::{Lecture, LectureError, Lu};
+use super::message::{self as messages, Acte, ActeRecu, CodeMessage, Generation, Message};
+
+use page::Page;
 
 mod depot;
+mod enveloppe;
+mod message;
+mod page;
 
-pub use depot::{ActeADeposer, ArchiveEcrite, Depot, FichierADeposer};
+pub use depot::{ArchiveEcrite, Depot, FichierADeposer, MessageADeposer};
 
 /// Why a value can't be written.
 #[derive(Debug, Error)]
@@ -29,6 +32,12 @@ pub enum EcritureError {
     Champ {
         /// Element or attribute.
         champ: &'static str,
+    },
+    /// A message that does not travel that way: a receipt in an envelope of a collectivité.
+    #[error("a message {} does not travel in this envelope", .code.as_str())]
+    Sens {
+        /// Its kind.
+        code: CodeMessage,
     },
     /// A character that XML does not have.
     #[error("{champ} holds a character that XML does not have (U+{code:04X})")]
@@ -51,6 +60,7 @@ impl EcritureError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Champ { .. } => "ecriture-champ",
+            Self::Sens { .. } => "ecriture-sens",
             Self::Caractere { .. } => "ecriture-caractere",
             Self::Relecture(_) => "ecriture-relecture",
             Self::Archive(error) => error.code(),
@@ -58,102 +68,51 @@ impl EcritureError {
     }
 }
 
-/// Writes a 1-1.
-pub fn acte(acte: &Acte) -> Result<Vec<u8>, EcritureError> {
-    let mut page = Page::new("Acte");
-    page.donnees_acte(acte)?;
-    let octets = page.fin("Acte");
-    match relit(message::read(&octets, Date::MAX))? {
-        Message::Acte(lu) if *lu == en_gen2(acte) => Ok(octets),
-        _ => Err(differe()),
+/// Writes a message of any kind, in a generation of the schema, whatever generation an act in it was read from.
+pub fn message(message: &Message, generation: Generation) -> Result<Vec<u8>, EcritureError> {
+    let octets = message::message(message, generation)?;
+    let mut lu = relit(messages::read(&octets, Date::MAX))?;
+    let mut voulu = message.clone();
+    for message in [&mut lu, &mut voulu] {
+        met_au_propre(message);
     }
+    if let Some(acte) = acte_mut(&mut voulu) {
+        acte.generation = generation;
+    }
+    if lu == voulu { Ok(octets) } else { Err(differe()) }
 }
 
-/// Writes a 1-2.
-pub fn ar_acte(ar: &ArActe) -> Result<Vec<u8>, EcritureError> {
-    let mut page = Page::new("ARActe");
-    let id = ar.id_acte.valeur.as_ref().ok_or(EcritureError::Champ { champ: "IDActe" })?.to_string();
-    page.attribut("actes:IDActe", &id)?;
-    page.attribut("actes:DateReception", &ar.date_reception.to_string())?;
-    page.texte.push_str(">\n<actes:ActeRecu");
-    page.donnees_acte(&ar.acte)?;
-    page.texte.push_str("</actes:ActeRecu>\n");
-    page.date("ClassificationDateVersionEnCours", ar.classification_en_cours)?;
-    let octets = page.fin("ARActe");
-    match relit(message::read(&octets, Date::MAX))? {
-        Message::ArActe(lu)
-            if lu.id_acte.valeur == ar.id_acte.valeur
-                && lu.date_reception == ar.date_reception
-                && lu.classification_en_cours == ar.classification_en_cours
-                && lu.acte == en_gen2(&ar.acte) =>
-        {
-            Ok(octets)
-        }
-        _ => Err(differe()),
-    }
-}
-
-/// Writes an envelope of either kind.
+/// Writes an envelope of either kind. The generations agree about them.
 pub fn enveloppe(enveloppe: &Enveloppe) -> Result<Vec<u8>, EcritureError> {
     let octets = match enveloppe {
-        Enveloppe::ClMisill(valeur) => enveloppe_cl(valeur)?,
-        Enveloppe::MisillCl(valeur) => enveloppe_etat(valeur)?,
+        Enveloppe::ClMisill(cl) => {
+            Page::document(RACINE_CL, &[], Generation::Gen2, |page| enveloppe::de_collectivite(page, cl))?
+        }
+        Enveloppe::MisillCl(etat) => {
+            Page::document(RACINE_ETAT, &[], Generation::Gen2, |page| enveloppe::de_l_etat(page, etat))?
+        }
     };
-    if relit(enveloppe::read(&octets))? == *enveloppe { Ok(octets) } else { Err(differe()) }
-}
-
-fn enveloppe_cl(enveloppe: &EnveloppeClMisill) -> Result<Vec<u8>, EcritureError> {
-    let EnveloppeClMisill { emetteur, referent, courriels_retour, formulaires } = enveloppe;
-    let mut page = Page::new(enveloppe::RACINE_CL);
-    page.texte.push_str(">\n<actes:Emetteur>\n<actes:IDCL");
-    page.attribut("insee:SIREN", valeur("SIREN", emetteur.siren.valeur)?.as_str())?;
-    page.attribut("actes:Departement", valeur("Departement", emetteur.departement.valeur)?.as_str())?;
-    page.attribut("actes:Arrondissement", &valeur("Arrondissement", emetteur.arrondissement.valeur)?.to_string())?;
-    page.attribut("actes:Nature", &format!("{:02}", valeur("Nature", emetteur.nature.valeur)?))?;
-    page.texte.push_str("/>\n");
-    page.referent(referent.as_ref())?;
-    page.texte.push_str("</actes:Emetteur>\n<actes:AdressesRetour>\n");
-    if courriels_retour.is_empty() {
-        return Err(EcritureError::Champ { champ: "AdressesRetour" });
+    let mut lue = relit(enveloppes::read(&octets))?;
+    let mut voulue = enveloppe.clone();
+    for enveloppe in [&mut lue, &mut voulue] {
+        match enveloppe {
+            Enveloppe::ClMisill(cl) => enveloppe_au_propre(cl),
+            Enveloppe::MisillCl(etat) => {
+                propre(&mut etat.destinataire);
+                match &mut etat.emetteur {
+                    Autorite::Sgar(departement) | Autorite::Prefecture(departement) => propre(departement),
+                    Autorite::SousPrefecture { departement, arrondissement } => {
+                        propre(departement);
+                        propre(arrondissement);
+                    }
+                }
+            }
+        }
     }
-    for courriel in courriels_retour {
-        page.courriel(courriel)?;
-    }
-    page.texte.push_str("</actes:AdressesRetour>\n");
-    page.formulaires(formulaires)?;
-    Ok(page.fin(enveloppe::RACINE_CL))
+    if lue == voulue { Ok(octets) } else { Err(differe()) }
 }
 
-fn enveloppe_etat(enveloppe: &EnveloppeMisillCl) -> Result<Vec<u8>, EcritureError> {
-    let EnveloppeMisillCl { emetteur, referent, formulaires, destinataire } = enveloppe;
-    let mut page = Page::new(enveloppe::RACINE_ETAT);
-    page.texte.push_str(">\n<actes:Emetteur>\n");
-    let element = match emetteur {
-        Autorite::Sgar(_) => "IDSGAR",
-        Autorite::Prefecture(_) => "IDPref",
-        Autorite::SousPrefecture { .. } => "IDSousPref",
-    };
-    page.texte.push_str("<actes:");
-    page.texte.push_str(element);
-    page.attribut("actes:Departement", valeur("Departement", emetteur.departement().valeur)?.as_str())?;
-    if let Autorite::SousPrefecture { arrondissement, .. } = emetteur {
-        page.attribut("actes:Arrondissement", &valeur("Arrondissement", arrondissement.valeur)?.to_string())?;
-    }
-    page.texte.push_str("/>\n");
-    page.referent(referent.as_ref())?;
-    page.texte.push_str("</actes:Emetteur>\n");
-    page.formulaires(formulaires)?;
-    page.texte.push_str("<actes:Destinataire");
-    page.attribut("insee:SIREN", valeur("SIREN", destinataire.valeur)?.as_str())?;
-    page.texte.push_str("/>\n");
-    Ok(page.fin(enveloppe::RACINE_ETAT))
-}
-
-fn valeur<T>(champ: &'static str, lu: Option<T>) -> Result<T, EcritureError> {
-    lu.ok_or(EcritureError::Champ { champ })
-}
-
-fn relit<T>(lecture: Result<super::lecture::Lecture<T>, super::lecture::LectureError>) -> Result<T, EcritureError> {
+fn relit<T>(lecture: Result<Lecture<T>, LectureError>) -> Result<T, EcritureError> {
     lecture.map(|l| l.valeur).map_err(|e| EcritureError::Relecture(e.to_string()))
 }
 
@@ -161,207 +120,75 @@ fn differe() -> EcritureError {
     EcritureError::Relecture("a field differs".to_owned())
 }
 
-/// The act as the second generation says it.
-fn en_gen2(acte: &Acte) -> Acte {
-    Acte { generation: Generation::Gen2, ..acte.clone() }
-}
-
-/// An XML text being written; its root is left open for attributes.
-struct Page {
-    texte: String,
-}
-
-impl Page {
-    fn new(racine: &str) -> Self {
-        let texte = format!(
-            "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>\n<actes:{racine} xmlns:actes=\"{ESPACE}\" \
-             xmlns:insee=\"{ESPACE_INSEE}\" xmlns:xsi=\"{ESPACE_XSI}\" xsi:schemaLocation=\"{ESPACE} actesv1_1.xsd\""
-        );
-        Self { texte }
-    }
-
-    /// Closes the root and encodes.
-    fn fin(mut self, racine: &str) -> Vec<u8> {
-        self.texte.push_str("</actes:");
-        self.texte.push_str(racine);
-        self.texte.push_str(">\n");
-        latin_1(&self.texte)
-    }
-
-    fn attribut(&mut self, nom: &'static str, valeur: &str) -> Result<(), EcritureError> {
-        self.texte.push(' ');
-        self.texte.push_str(nom);
-        self.texte.push_str("=\"");
-        self.echappe(nom, valeur)?;
-        self.texte.push('"');
-        Ok(())
-    }
-
-    fn element(&mut self, nom: &'static str, contenu: &str) -> Result<(), EcritureError> {
-        self.texte.push_str("<actes:");
-        self.texte.push_str(nom);
-        self.texte.push('>');
-        self.echappe(nom, contenu)?;
-        self.texte.push_str("</actes:");
-        self.texte.push_str(nom);
-        self.texte.push_str(">\n");
-        Ok(())
-    }
-
-    /// Mark-up is escaped, and the white space that readers normalise (XML 1.0 §2.11, §3.3.3).
-    fn echappe(&mut self, champ: &'static str, texte: &str) -> Result<(), EcritureError> {
-        for c in texte.chars() {
-            match c {
-                '&' => self.texte.push_str("&amp;"),
-                '<' => self.texte.push_str("&lt;"),
-                '>' => self.texte.push_str("&gt;"),
-                '"' => self.texte.push_str("&quot;"),
-                '\'' => self.texte.push_str("&apos;"),
-                '\t' | '\n' | '\r' => reference(&mut self.texte, c),
-                '\0'..='\x1f' | '\u{fffe}' | '\u{ffff}' => {
-                    return Err(EcritureError::Caractere { champ, code: u32::from(c) });
-                }
-                _ => self.texte.push(c),
-            }
-        }
-        Ok(())
-    }
-
-    fn date(&mut self, nom: &'static str, date: Option<Date>) -> Result<(), EcritureError> {
-        self.element(nom, &valeur(nom, date)?.to_string())
-    }
-
-    fn courriel(&mut self, courriel: &str) -> Result<(), EcritureError> {
-        if !est_courriel(courriel) {
-            return Err(EcritureError::Champ { champ: "Email" });
-        }
-        self.element("Email", courriel)
-    }
-
-    fn referent(&mut self, referent: Option<&Referent>) -> Result<(), EcritureError> {
-        let Some(Referent { nom, telephone, courriel }) = referent else { return Ok(()) };
-        self.texte.push_str("<actes:Referent>\n");
-        if let Some(nom) = nom {
-            self.element("Nom", nom)?;
-        }
-        if let Some(telephone) = telephone {
-            self.element("Telephone", telephone)?;
-        }
-        if let Some(courriel) = courriel {
-            self.courriel(courriel)?;
-        }
-        self.texte.push_str("</actes:Referent>\n");
-        Ok(())
-    }
-
-    fn formulaires(&mut self, formulaires: &[FichierSigne]) -> Result<(), EcritureError> {
-        self.texte.push_str("<actes:FormulairesEnvoyes>\n");
-        for formulaire in formulaires {
-            self.fichier("Formulaire", formulaire)?;
-        }
-        self.texte.push_str("</actes:FormulairesEnvoyes>\n");
-        Ok(())
-    }
-
-    fn fichier(&mut self, element: &'static str, fichier: &FichierSigne) -> Result<(), EcritureError> {
-        self.texte.push_str("<actes:");
-        self.texte.push_str(element);
-        self.texte.push_str(">\n");
-        self.element("NomFichier", &fichier.nom)?;
-        match &fichier.signature {
-            None => {}
-            Some(Signature::Texte(texte)) => self.element("Signature", texte)?,
-            // As it stands; reading again says whether it still is XML here.
-            Some(Signature::Xml(xml)) => {
-                self.texte.push_str("<actes:Signature>");
-                self.texte.push_str(xml);
-                self.texte.push_str("</actes:Signature>\n");
-            }
-        }
-        self.texte.push_str("</actes:");
-        self.texte.push_str(element);
-        self.texte.push_str(">\n");
-        Ok(())
-    }
-
-    /// Attributes and content of a DonneesActe, in the order of the schema.
-    fn donnees_acte(&mut self, acte: &Acte) -> Result<(), EcritureError> {
-        /// NumeroInterne in the schema.
-        const NUMERO_CHARS_MAX: usize = 15;
-        if acte.numero_brut.chars().count() > NUMERO_CHARS_MAX {
-            return Err(EcritureError::Champ { champ: "NumeroInterne" });
-        }
-        if acte.objet.chars().count() > OBJET_CHARS_MAX {
-            return Err(EcritureError::Champ { champ: "Objet" });
-        }
-        self.attribut("actes:Date", &acte.date.to_string())?;
-        self.attribut("actes:NumeroInterne", &acte.numero_brut)?;
-        self.attribut("actes:CodeNatureActe", &acte.nature.code().to_string())?;
-        self.texte.push_str(">\n");
-        let [un, deux, ..] = acte.matieres.0;
-        if un.is_none() || deux.is_none() {
-            return Err(EcritureError::Champ { champ: "CodeMatiere" });
-        }
-        for (niveau, code) in (1..).zip(acte.matieres.0) {
-            if let Some(code) = code {
-                // Writing to a String does not fail.
-                let _ = writeln!(self.texte, "<actes:CodeMatiere{niveau} actes:CodeMatiere=\"{code}\"/>");
-            }
-        }
-        self.element("Objet", &acte.objet)?;
-        if let Some(precedent) = &acte.precedent {
-            let id = precedent.valeur.as_ref().ok_or(EcritureError::Champ { champ: "PrecedentIdentifiantActe" })?;
-            self.texte.push_str("<actes:PrecedentIdentifiantActe");
-            self.attribut("actes:IDActe", &id.to_string())?;
-            self.texte.push_str("/>\n");
-        }
-        self.date("ClassificationDateVersion", acte.classification_date)?;
-        self.fichier("Document", &acte.document)?;
-        let _ = writeln!(self.texte, "<actes:Annexes actes:Nombre=\"{}\">", acte.annexes.len());
-        for annexe in &acte.annexes {
-            self.fichier("Annexe", annexe)?;
-        }
-        self.texte.push_str("</actes:Annexes>\n");
-        self.texte.push_str(match acte.document_papier {
-            None => "<actes:DocumentPapier xsi:nil=\"true\"/>\n",
-            Some(true) => "<actes:DocumentPapier>O</actes:DocumentPapier>\n",
-            Some(false) => "<actes:DocumentPapier>N</actes:DocumentPapier>\n",
-        });
-        Ok(())
+/// What is compared of a value that is there is the value, not how a file spelt it.
+fn propre<T: std::fmt::Display>(lu: &mut Lu<T>) {
+    if let Some(valeur) = &lu.valeur {
+        lu.brut = valeur.to_string();
     }
 }
 
-fn reference(sortie: &mut String, c: char) {
-    // Writing to a String does not fail.
-    let _ = write!(sortie, "&#{};", u32::from(c));
+fn enveloppe_au_propre(enveloppe: &mut EnveloppeClMisill) {
+    let emetteur = &mut enveloppe.emetteur;
+    propre(&mut emetteur.siren);
+    propre(&mut emetteur.departement);
+    propre(&mut emetteur.arrondissement);
+    propre(&mut emetteur.nature);
 }
 
-/// ISO-8859-1 without its control range; all else as references. In our own mark-up all is ASCII.
-fn latin_1(texte: &str) -> Vec<u8> {
-    let mut octets = Vec::with_capacity(texte.len());
-    let mut tampon = String::new();
-    for c in texte.chars() {
-        if let Ok(octet @ (..=0x7e | 0xa0..)) = u8::try_from(u32::from(c)) {
-            octets.push(octet);
-        } else {
-            tampon.clear();
-            reference(&mut tampon, c);
-            octets.extend_from_slice(tampon.as_bytes());
-        }
+fn met_au_propre(message: &mut Message) {
+    if let Some(id) = id_acte_mut(message) {
+        propre(id);
     }
-    octets
+    if let Some(precedent) = acte_mut(message).and_then(|acte| acte.precedent.as_mut()) {
+        propre(precedent);
+    }
+    if let Message::AnomalieEnveloppe(anomalie) = message
+        && let Some(enveloppe) = &mut anomalie.enveloppe
+    {
+        enveloppe_au_propre(enveloppe);
+    }
 }
 
-/// The schema's pattern: `local@domain`, words of letters, digits, `_`, `-` joined by dots, an end of 2 to 6 letters.
-fn est_courriel(texte: &str) -> bool {
-    let mots = |texte: &str, souligne: bool| {
-        let tient = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || (souligne && b == b'_');
-        texte.split('.').all(|mot| !mot.is_empty() && mot.bytes().all(tient))
+fn acte_mut(message: &mut Message) -> Option<&mut Acte> {
+    let recu = match message {
+        Message::Acte(acte) => return Some(acte),
+        Message::ArActe(ar) => &mut ar.acte,
+        Message::AnomalieActe(anomalie) => &mut anomalie.acte,
+        _ => return None,
     };
-    let Some((local, domaine)) = texte.split_once('@') else { return false };
-    let Some((debut, fin)) = domaine.rsplit_once('.') else { return false };
-    let fin_tient = (2..=6).contains(&fin.len()) && fin.bytes().all(|b| b.is_ascii_alphabetic());
-    mots(local, true) && mots(debut, false) && fin_tient
+    match recu {
+        ActeRecu::Entier(acte) => Some(acte),
+        ActeRecu::Partiel { .. } => None,
+    }
+}
+
+fn id_acte_mut(message: &mut Message) -> Option<&mut Lu<IdActe>> {
+    match message {
+        Message::ArActe(ar) => Some(&mut ar.id_acte),
+        Message::ArPieceComplementaire(ar) | Message::ArReponseRejetLettreObservations(ar) => {
+            Some(&mut ar.reference.id_acte)
+        }
+        Message::DefereTa(defere) => Some(&mut defere.id_acte),
+        Message::Annulation(annulation) => Some(&mut annulation.id_acte),
+        Message::ArAnnulation(ar) => Some(&mut ar.id_acte),
+        _ => message.courrier_mut().map(|courrier| &mut courrier.reference.id_acte),
+    }
+}
+
+fn valeur<T>(champ: &'static str, lu: Option<T>) -> Result<T, EcritureError> {
+    lu.ok_or(EcritureError::Champ { champ })
+}
+
+/// A day that `xsd:date` has: there is no year 0.
+fn date(champ: &'static str, date: Option<Date>) -> Result<String, EcritureError> {
+    let date = valeur(champ, date)?;
+    if date.year() < 1 { Err(EcritureError::Champ { champ }) } else { Ok(date.to_string()) }
+}
+
+/// A département within the pattern of the schema: it begins with 0 or 9.
+fn departement(lu: Option<Departement>) -> Result<Departement, EcritureError> {
+    let tient = |departement: &Departement| departement.as_str().starts_with(['0', '9']);
+    valeur("Departement", lu.filter(tient))
 }
 
 #[cfg(test)]

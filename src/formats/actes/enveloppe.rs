@@ -17,14 +17,17 @@
 use greffe_events::ident::{Departement, Siren};
 use roxmltree::Node;
 
-use super::lecture::{Lecteur, Lecture, LectureError, Lu, chemin, enfants, extrait, texte};
-use super::message::{FichierSigne, fichier};
+use super::lecture::{Lecteur, Lecture, LectureError, Lu, chemin, enfants_bornes, extrait, texte};
+use super::message::{FICHIERS_MAX, FichierSigne, fichier};
 use super::{ESPACE, ESPACE_INSEE, Motif, xml};
 
 /// Root of an envelope of a collectivité.
 pub const RACINE_CL: &str = "EnveloppeCLMISILL";
 /// Root of an envelope of the State.
 pub const RACINE_ETAT: &str = "EnveloppeMISILLCL";
+
+/// Most return addresses: four occur in the field, repeated ones among them; fifty times that.
+pub const COURRIELS_MAX: usize = 200;
 
 /// An envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +133,20 @@ impl Autorite {
     }
 }
 
+impl Autorite {
+    /// As names of envelopes say it (`PREF044`, `SPREF0441`, `SGAR044`); none where a part can't be read.
+    pub fn sigle(&self) -> Option<String> {
+        let departement = self.departement().valeur?;
+        match self {
+            Self::Sgar(_) => Some(format!("SGAR{departement}")),
+            Self::Prefecture(_) => Some(format!("PREF{departement}")),
+            Self::SousPrefecture { arrondissement, .. } => {
+                Some(format!("SPREF{departement}{}", arrondissement.valeur?))
+            }
+        }
+    }
+}
+
 /// Reads one envelope.
 pub fn read(octets: &[u8]) -> Result<Lecture<Enveloppe>, LectureError> {
     let decode = xml::decode(octets)?;
@@ -151,7 +168,8 @@ pub fn read(octets: &[u8]) -> Result<Lecture<Enveloppe>, LectureError> {
     Ok(lecteur.rend(enveloppe))
 }
 
-fn de_collectivite(lecteur: &mut Lecteur, noeud: Node) -> Result<EnveloppeClMisill, LectureError> {
+/// A DonneesEnveloppeCLMISILL.
+pub(super) fn de_collectivite(lecteur: &mut Lecteur, noeud: Node) -> Result<EnveloppeClMisill, LectureError> {
     lecteur.inconnus(noeud, &["Emetteur", "AdressesRetour", "FormulairesEnvoyes"]);
     let emetteur = lecteur.requis(noeud, "Emetteur")?;
     lecteur.inconnus(emetteur, &["IDCL", "Referent"]);
@@ -159,7 +177,7 @@ fn de_collectivite(lecteur: &mut Lecteur, noeud: Node) -> Result<EnveloppeClMisi
     let courriels_retour = match lecteur.enfant(noeud, "AdressesRetour") {
         Some(adresses) => {
             lecteur.inconnus(adresses, &["Email"]);
-            enfants(adresses, "Email").map(|n| texte(n).trim().to_owned()).collect()
+            enfants_bornes(adresses, "Email", COURRIELS_MAX)?.map(|n| texte(n).trim().to_owned()).collect()
         }
         None => Vec::new(),
     };
@@ -237,8 +255,9 @@ fn referent(lecteur: &mut Lecteur, emetteur: Node) -> Option<Referent> {
 fn formulaires(lecteur: &mut Lecteur, noeud: Node) -> Result<Vec<FichierSigne>, LectureError> {
     let liste = lecteur.requis(noeud, "FormulairesEnvoyes")?;
     lecteur.inconnus(liste, &["Formulaire"]);
-    let formulaires: Vec<_> =
-        enfants(liste, "Formulaire").map(|n| fichier(lecteur, n)).collect::<Result<_, LectureError>>()?;
+    let formulaires: Vec<_> = enfants_bornes(liste, "Formulaire", FICHIERS_MAX)?
+        .map(|n| fichier(lecteur, n))
+        .collect::<Result<_, LectureError>>()?;
     // Without any, the envelope sends nothing.
     if formulaires.is_empty() {
         return Err(LectureError::Absent { chemin: format!("{}/Formulaire", chemin(liste)) });

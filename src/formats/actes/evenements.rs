@@ -74,7 +74,7 @@ pub fn evenements(lot: &Lot, sel: &mut impl FnMut() -> [u8; 32]) -> Vec<(String,
             let issue = match &message.message {
                 Message::Acte(acte) => transmis(lot, message, acte, &communs, sel),
                 Message::ArActe(ar) => constat(lot, message, ar, &communs, sel),
-                Message::Autre { code, .. } => return (message.nom.clone(), Issue::PasEncore(*code)),
+                autre => return (message.nom.clone(), Issue::PasEncore(autre.code())),
             };
             let issue = match issue {
                 Ok(proposition) => {
@@ -86,6 +86,7 @@ pub fn evenements(lot: &Lot, sel: &mut impl FnMut() -> [u8; 32]) -> Vec<(String,
             };
             (message.nom.clone(), issue)
         })
+        .chain(lot.refuses.iter().map(|r| (r.nom.clone(), Issue::Impossible(r.code, r.detail.clone()))))
         .collect()
 }
 

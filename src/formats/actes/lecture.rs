@@ -52,6 +52,22 @@ pub enum LectureError {
         /// The beginning of what stands there.
         texte: String,
     },
+    /// The nature of an anomaly that is no number: `ERREUR2` occurs, and nobody knows what it says.
+    #[error("{chemin} is not the number of an anomaly: {texte:?}")]
+    NatureAnomalie {
+        /// Its path.
+        chemin: String,
+        /// The beginning of what stands there.
+        texte: String,
+    },
+    /// A list over its bound.
+    #[error("{chemin} occurs more than {max} times")]
+    TropNombreux {
+        /// Path of what is repeated.
+        chemin: String,
+        /// The bound.
+        max: usize,
+    },
     /// A number from which no identifier can be made.
     #[error("{chemin} is not a number of 1 to 15 characters: {texte:?}")]
     Numero {
@@ -71,6 +87,8 @@ impl LectureError {
             Self::Absent { .. } => "xml-missing",
             Self::Valeur { .. } => "xml-value",
             Self::NatureInconnue { .. } => "nature-inconnue",
+            Self::NatureAnomalie { .. } => "anomalie-nature-illisible",
+            Self::TropNombreux { .. } => "xml-too-many",
             Self::Numero { .. } => "numero-illisible",
         }
     }
@@ -170,6 +188,15 @@ impl Lecteur {
         self.enfant(noeud, nom).map(texte)
     }
 
+    /// A mandatory text without which we can do.
+    pub(super) fn texte_attendu(&mut self, noeud: Node, nom: &str) -> Option<String> {
+        let texte = self.texte_de(noeud, nom);
+        if texte.is_none() {
+            self.note(format!("{}/{nom}", chemin(noeud)), Motif::Absent);
+        }
+        texte
+    }
+
     pub(super) fn attribut<'a>(&mut self, noeud: Node<'a, '_>, espace: &str, nom: &str) -> Option<&'a str> {
         if let Some(valeur) = noeud.attribute((espace, nom)) {
             return Some(valeur);
@@ -215,6 +242,24 @@ impl Lecteur {
         self.date(brut, &chemin).ok_or_else(|| valeur(chemin))
     }
 
+    /// A mandatory date attribute without which we can do.
+    pub(super) fn date_lue(&mut self, noeud: Node, nom: &str) -> Option<Date> {
+        let ici = format!("{}/@{nom}", chemin(noeud));
+        let Some(brut) = self.attribut(noeud, ESPACE, nom).filter(|v| !v.trim().is_empty()) else {
+            self.note(ici, Motif::Absent);
+            return None;
+        };
+        self.date_ou_note(brut, ici)
+    }
+
+    fn date_ou_note(&mut self, brut: &str, ici: String) -> Option<Date> {
+        let date = self.date(brut, &ici);
+        if date.is_none() {
+            self.note(ici, Motif::Illisible(extrait(brut)));
+        }
+        date
+    }
+
     /// A mandatory date element without which we can do.
     pub(super) fn date_de(&mut self, noeud: Node, nom: &str) -> Option<Date> {
         let ici = format!("{}/{nom}", chemin(noeud));
@@ -222,11 +267,7 @@ impl Lecteur {
             self.note(ici, Motif::Absent);
             return None;
         };
-        let date = self.date(&brut, &ici);
-        if date.is_none() {
-            self.note(ici, Motif::Illisible(extrait(&brut)));
-        }
-        date
+        self.date_ou_note(&brut, ici)
     }
 
     pub(super) fn siren(&mut self, brut: &str, chemin: &str) -> Lu<Siren> {
@@ -262,6 +303,16 @@ impl Lecteur {
         lu(valeur)
     }
 
+    /// The mandatory `IDActe` of an element, without which its envelope or its file name may still tell the act.
+    pub(super) fn id_acte_de(&mut self, noeud: Node) -> Lu<IdActe> {
+        let ici = format!("{}/@IDActe", chemin(noeud));
+        if let Some(brut) = self.attribut(noeud, ESPACE, "IDActe") {
+            return self.id_acte(brut, &ici);
+        }
+        self.note(ici, Motif::Absent);
+        Lu { brut: String::new(), valeur: None }
+    }
+
     pub(super) fn numero_hors_forme(&mut self, brut: &str, retenu: &Numero, chemin: &str) {
         let motif = Motif::NumeroHorsForme { brut: extrait(brut), retenu: retenu.to_string() };
         self.note(chemin.to_owned(), motif);
@@ -270,6 +321,18 @@ impl Lecteur {
 
 pub(super) fn enfants<'a, 'i>(noeud: Node<'a, 'i>, nom: &str) -> impl Iterator<Item = Node<'a, 'i>> {
     noeud.children().filter(move |n| n.is_element() && n.has_tag_name((ESPACE, nom)))
+}
+
+/// The children of a name, at most `max` of them.
+pub(super) fn enfants_bornes<'a, 'i>(
+    noeud: Node<'a, 'i>,
+    nom: &str,
+    max: usize,
+) -> Result<impl Iterator<Item = Node<'a, 'i>>, LectureError> {
+    if enfants(noeud, nom).nth(max).is_some() {
+        return Err(LectureError::TropNombreux { chemin: format!("{}/{nom}", chemin(noeud)), max });
+    }
+    Ok(enfants(noeud, nom))
 }
 
 /// `DEP-SIREN-DATE`, the number (which may itself hold `-`), the nature.

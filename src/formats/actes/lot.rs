@@ -5,25 +5,32 @@
 //! another one (the act in a receipt or an anomaly) need not. Files that nothing cites are kept and noted.
 //!
 //! The identifier of an act is computed from the envelope (département, SIREN) and the message (date, number, nature):
-//! file names decide nothing. A receipt carries its own.
+//! file names decide nothing. An answer carries its own, or repeats what identifies its act ([`Identifiants`]).
+//!
+//! A deposit of a collectivité is taken whole or not at all. Of what the State sends, each message stands for itself: one that can't
+//! be read is set apart ([`MessageRefuse`]), since nobody will send it again.
 //!
 //! Source: the practice of S²LOW, Stela and the ministry (no schema says it). It knows no earlier submission: whether an
 //! act was sent before, or a receipt answers one, is the ledger's business.
 
-use std::collections::HashMap;
-
-use greffe_events::ident::{Departement, IdActe, Siren};
+use greffe_events::ident::IdActe;
 use jiff::civil::Date;
 use thiserror::Error;
 
 use super::archive::{ArchiveError, Entree, check_nom};
-use super::enveloppe::{self, Enveloppe, RACINE_CL, RACINE_ETAT};
+use super::enveloppe::{self, Enveloppe};
+use super::identifiants::Identifiants;
 use super::lecture::{Lecture, LectureError};
-use super::message::{self, Acte, ArActe, CodeMessage, Message};
-use super::nom::{NomEnveloppe, NomFichier, ORDRE_MAX};
-use super::sonde::{self, SondeError};
-use super::xml::XmlError;
+use super::message::{self, CodeMessage, Message};
+use super::nom::{NomFichier, ORDRE_MAX};
 use super::{Ecart, Motif};
+
+use fichiers::Fichiers;
+
+mod fichiers;
+mod reconnaissance;
+
+pub use super::message::Role;
 
 /// Why files are not a submission.
 #[derive(Debug, Error)]
@@ -89,6 +96,8 @@ pub struct Lot {
     pub enveloppe: Option<EnveloppeDuLot>,
     /// In the order of the envelope.
     pub messages: Vec<MessageDuLot>,
+    /// Messages of the State that can't be taken: unreadable, or without a file that they cite. To be put aside, not dropped.
+    pub refuses: Vec<MessageRefuse>,
     /// Files that nothing cites, in their order.
     pub autres: Vec<Entree>,
     /// Deviations of the submission itself: those of the envelope and of the messages are with them.
@@ -119,10 +128,27 @@ pub struct MessageDuLot {
     pub message: Message,
     /// The act concerned, where it could be identified.
     pub id_acte: Option<IdActe>,
+    /// All that tells which act it is about.
+    pub identifiants: Identifiants,
     /// The files that it cites and that are there, in the order of the citations.
     pub documents: Vec<Fichier>,
     /// Deviations, paths from its root.
     pub ecarts: Vec<Ecart>,
+}
+
+/// A message that can't be taken, with what is known of it. Files that it cites, if any, are among the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageRefuse {
+    /// File name.
+    pub nom: String,
+    /// Its bytes, as received; none where the file itself is missing.
+    pub octets: Option<Vec<u8>>,
+    /// What the file name and the envelope tell.
+    pub identifiants: Identifiants,
+    /// Stable code of the cause: that of [`LotError`].
+    pub code: &'static str,
+    /// The cause in words.
+    pub detail: String,
 }
 
 /// A cited file.
@@ -134,15 +160,6 @@ pub struct Fichier {
     pub nom: String,
     /// Its bytes, as received.
     pub octets: Vec<u8>,
-}
-
-/// What a file is to its message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// The act, the letter.
-    Document,
-    /// An annex of the act.
-    Annexe,
 }
 
 impl Lot {
@@ -168,23 +185,47 @@ impl Lot {
         if a_lire.is_empty() {
             return Err(LotError::EnveloppeAbsente);
         }
-        let mut messages = Vec::with_capacity(a_lire.len());
+        let du_cote_de_l_etat = !matches!(&enveloppe, Some(e) if matches!(e.enveloppe, Enveloppe::ClMisill(_)));
+        let (mut messages, mut refuses) = (Vec::with_capacity(a_lire.len()), Vec::new());
         for (nom, cite_par) in a_lire {
-            let octets = fichiers.prend(&nom, &cite_par)?;
-            let enveloppe = enveloppe.as_ref().map(|e| &e.enveloppe);
-            messages.push(message_du_lot(nom, octets, enveloppe, &mut fichiers, aujourdhui)?);
+            let enveloppe = enveloppe.as_ref().map(|e| (e.nom.as_str(), &e.enveloppe));
+            let lu = match fichiers.prend(&nom, &cite_par) {
+                Ok(octets) => match lit(&nom, &octets, enveloppe, &mut fichiers, aujourdhui) {
+                    Ok(lu) => Ok((octets, lu)),
+                    Err(cause) => Err((Some(octets), cause)),
+                },
+                Err(cause) => Err((None, cause)),
+            };
+            match lu {
+                Ok((octets, lu)) => messages.push(MessageDuLot::new(nom, octets, lu)),
+                // What a collectivité sends is whole or not at all; what the State sends is kept, message by message.
+                Err((octets, cause)) if du_cote_de_l_etat => {
+                    let identifiants = Identifiants::sans_message(&nom, enveloppe);
+                    let (code, detail) = (cause.code(), cause.to_string());
+                    refuses.push(MessageRefuse { nom, octets, identifiants, code, detail });
+                }
+                Err((_, cause)) => return Err(cause),
+            }
         }
         let autres = fichiers.reste();
         let ecarts = autres.iter().map(|e| Ecart { chemin: e.nom.clone(), motif: Motif::NonReference }).collect();
-        Ok(Self { enveloppe, messages, autres, ecarts })
+        Ok(Self { enveloppe, messages, refuses, autres, ecarts })
     }
 
-    /// A message alone: a receipt or an anomaly as the ministry's portal gives it. An act alone lacks its file.
+    /// A message alone: a receipt or an anomaly as the ministry's portal gives it. An act or a letter alone lacks its file.
     pub fn from_message(nom: String, octets: Vec<u8>, aujourdhui: Date) -> Result<Self, LotError> {
         check_nom(&nom)?;
         let mut fichiers = Fichiers::new(std::iter::empty())?;
-        let message = message_du_lot(nom, octets, None, &mut fichiers, aujourdhui)?;
-        Ok(Self { enveloppe: None, messages: vec![message], autres: Vec::new(), ecarts: Vec::new() })
+        let lu = lit(&nom, &octets, None, &mut fichiers, aujourdhui)?;
+        let messages = vec![MessageDuLot::new(nom, octets, lu)];
+        Ok(Self { enveloppe: None, messages, refuses: Vec::new(), autres: Vec::new(), ecarts: Vec::new() })
+    }
+}
+
+impl MessageDuLot {
+    fn new(nom: String, octets: Vec<u8>, lu: Lu) -> Self {
+        let Lu { message, id_acte, identifiants, documents, ecarts } = lu;
+        Self { nom, octets, message, id_acte, identifiants, documents, ecarts }
     }
 }
 
@@ -192,164 +233,50 @@ fn lecture(nom: &str, source: LectureError) -> LotError {
     LotError::Lecture { nom: nom.to_owned(), source }
 }
 
-/// The files, each taken at most once.
-struct Fichiers {
-    entrees: Vec<Option<Entree>>,
-    /// Every name that was ever there.
-    positions: HashMap<String, usize>,
+/// What is read of a message, its bytes apart.
+struct Lu {
+    message: Message,
+    id_acte: Option<IdActe>,
+    identifiants: Identifiants,
+    documents: Vec<Fichier>,
+    ecarts: Vec<Ecart>,
 }
 
-impl Fichiers {
-    fn new(entrees: impl Iterator<Item = Entree>) -> Result<Self, LotError> {
-        let mut fichiers = Self { entrees: Vec::new(), positions: HashMap::new() };
-        for entree in entrees {
-            check_nom(&entree.nom)?;
-            if fichiers.positions.insert(entree.nom.clone(), fichiers.entrees.len()).is_some() {
-                return Err(ArchiveError::Duplicate { entry: entree.nom }.into());
-            }
-            fichiers.entrees.push(Some(entree));
-        }
-        Ok(fichiers)
-    }
-
-    fn contient(&self, nom: &str) -> bool {
-        self.positions.contains_key(nom)
-    }
-
-    fn prend(&mut self, nom: &str, cite_par: &str) -> Result<Vec<u8>, LotError> {
-        let (nom, cite_par) = (nom.to_owned(), cite_par.to_owned());
-        match self.positions.get(&nom).and_then(|position| self.entrees.get_mut(*position)) {
-            None => Err(LotError::FichierManquant { nom, cite_par }),
-            Some(place) => place.take().map(|e| e.octets).ok_or(LotError::FichierRepete { nom, cite_par }),
-        }
-    }
-
-    fn reste(self) -> Vec<Entree> {
-        self.entrees.into_iter().flatten().collect()
-    }
-
-    /// The one file whose root is that of an envelope.
-    fn enveloppe(&self) -> Result<Option<String>, LotError> {
-        let mut trouvee: Option<&str> = None;
-        for Entree { nom, octets } in self.entrees.iter().flatten() {
-            let annoncee = NomEnveloppe::parse(nom).is_some();
-            match racine(octets) {
-                Ok(Some(racine)) if racine == RACINE_CL || racine == RACINE_ETAT => {}
-                Err(SondeError::Dtd) if annoncee => return Err(lecture(nom, XmlError::Dtd.into())),
-                // Named as an envelope, and nothing that we can read: better its own error than "absent".
-                _ if annoncee => {
-                    enveloppe::read(octets).map_err(|e| lecture(nom, e))?;
-                }
-                _ => continue,
-            }
-            if let Some(premiere) = trouvee {
-                return Err(LotError::EnveloppeMultiple { premiere: premiere.to_owned(), seconde: nom.clone() });
-            }
-            trouvee = Some(nom);
-        }
-        Ok(trouvee.map(ToOwned::to_owned))
-    }
-
-    fn anomalies(&self) -> Vec<(String, String)> {
-        let est_anomalie = |octets: &[u8]| matches!(racine(octets), Ok(Some(racine)) if racine == CodeMessage::AnomalieEnveloppe.racine());
-        let anomalies = self.entrees.iter().flatten().filter(|e| est_anomalie(&e.octets));
-        anomalies.map(|e| (e.nom.clone(), e.nom.clone())).collect()
-    }
-}
-
-/// The root that a file seems to have. Its name is ASCII in every encoding that we read.
-fn racine(octets: &[u8]) -> Result<Option<String>, SondeError> {
-    /// What may stand before a root: a declaration, a comment.
-    const HEAD_BYTES_MAX: usize = 16_384;
-    let head = String::from_utf8_lossy(&octets[..octets.len().min(HEAD_BYTES_MAX)]);
-    // A PDF may hold mark-up too, further on.
-    if !head.trim_start_matches('\u{feff}').trim_start().starts_with('<') {
-        return Ok(None);
-    }
-    sonde::racine(&head).map(|racine| racine.map(ToOwned::to_owned))
-}
-
-fn message_du_lot(
-    nom: String,
-    octets: Vec<u8>,
-    enveloppe: Option<&Enveloppe>,
+/// Reads a message and takes its files; where one is missing, none is taken.
+fn lit(
+    nom: &str,
+    octets: &[u8],
+    enveloppe: Option<(&str, &Enveloppe)>,
     fichiers: &mut Fichiers,
     aujourdhui: Date,
-) -> Result<MessageDuLot, LotError> {
-    let Lecture { valeur: message, mut ecarts } = message::read(&octets, aujourdhui).map_err(|e| lecture(&nom, e))?;
-    let id_acte = match &message {
-        Message::Acte(acte) => id_de_l_acte(acte, enveloppe, &mut ecarts),
-        Message::ArActe(ar) => id_de_l_ar(ar, enveloppe, &nom, &mut ecarts),
-        Message::Autre { id_acte, .. } => id_acte.as_ref().and_then(|lu| lu.valeur.clone()),
-    };
-    compare_nom(&nom, message.code(), id_acte.as_ref(), &mut ecarts);
-    if let (Some(Enveloppe::MisillCl(enveloppe)), Some(id)) = (enveloppe, &id_acte) {
+) -> Result<Lu, LotError> {
+    let Lecture { valeur: message, mut ecarts } = message::read(octets, aujourdhui).map_err(|e| lecture(nom, e))?;
+    let identifiants = Identifiants::of(&message, nom, enveloppe);
+    let id_acte = reconnaissance::acte(&message, &identifiants, enveloppe.map(|(_, e)| e), &mut ecarts);
+    compare_nom(nom, message.code(), id_acte.as_ref(), &mut ecarts);
+    if let (Some((_, Enveloppe::MisillCl(enveloppe))), Some(id)) = (enveloppe, &id_acte) {
         let destinataire = &enveloppe.destinataire;
         if destinataire.valeur.is_some_and(|siren| siren != id.siren) {
             let motif =
                 Motif::AutreDestinataire { destinataire: destinataire.brut.clone(), siren: id.siren.to_string() };
-            ecarts.push(Ecart { chemin: nom.clone(), motif });
+            ecarts.push(Ecart { chemin: nom.to_owned(), motif });
         }
     }
-    let mut documents = Vec::new();
-    for (role, cite) in citations(&message) {
-        if repete_un_autre(message.code()) && !fichiers.contient(cite) {
-            continue;
-        }
-        documents.push(Fichier { role, nom: cite.to_owned(), octets: fichiers.prend(cite, &nom)? });
+    let mut cites = message.citations();
+    if repete_un_autre(message.code()) {
+        cites.retain(|(_, cite)| fichiers.contient(&cite.nom));
     }
-    Ok(MessageDuLot { nom, octets, message, id_acte, documents, ecarts })
+    let noms: Vec<&str> = cites.iter().map(|(_, cite)| cite.nom.as_str()).collect();
+    let octets = fichiers.prend_tous(&noms, nom)?;
+    let documents =
+        cites.iter().zip(octets).map(|((role, cite), octets)| Fichier { role: *role, nom: cite.nom.clone(), octets });
+    let documents = documents.collect();
+    Ok(Lu { message, id_acte, identifiants, documents, ecarts })
 }
 
 /// Whether the files that a message cites are those of the message it answers.
 fn repete_un_autre(code: CodeMessage) -> bool {
     matches!(code, CodeMessage::ArActe | CodeMessage::AnomalieActe | CodeMessage::AnomalieEnveloppe)
-}
-
-fn citations(message: &Message) -> Vec<(Role, &str)> {
-    let acte = match message {
-        Message::Acte(acte) => acte,
-        Message::ArActe(ar) => &ar.acte,
-        Message::Autre { fichiers, .. } => return fichiers.iter().map(|f| (Role::Document, f.as_str())).collect(),
-    };
-    let annexes = acte.annexes.iter().map(|f| (Role::Annexe, f.nom.as_str()));
-    std::iter::once((Role::Document, acte.document.nom.as_str())).chain(annexes).collect()
-}
-
-fn id_acte(departement: Departement, siren: Siren, acte: &Acte) -> IdActe {
-    IdActe { departement, siren, date: acte.date, numero: acte.numero.clone(), nature: acte.nature }
-}
-
-fn id_de_l_acte(acte: &Acte, enveloppe: Option<&Enveloppe>, ecarts: &mut Vec<Ecart>) -> Option<IdActe> {
-    if let Some(Enveloppe::ClMisill(enveloppe)) = enveloppe
-        && let (Some(departement), Some(siren)) =
-            (enveloppe.emetteur.departement.valeur, enveloppe.emetteur.siren.valeur)
-    {
-        return Some(id_acte(departement, siren, acte));
-    }
-    ecarts.push(Ecart { chemin: "Acte".to_owned(), motif: Motif::SansIdentifiant });
-    None
-}
-
-/// Its own `IDActe`; else the addressee's SIREN, the content, and the département that the name or the sender gives.
-fn id_de_l_ar(ar: &ArActe, enveloppe: Option<&Enveloppe>, nom: &str, ecarts: &mut Vec<Ecart>) -> Option<IdActe> {
-    if let Some(id) = &ar.id_acte.valeur {
-        return Some(id.clone());
-    }
-    let deduit = match enveloppe {
-        Some(Enveloppe::MisillCl(enveloppe)) => enveloppe.destinataire.valeur.and_then(|siren| {
-            let du_nom = NomFichier::parse(nom).and_then(|n| n.departement).map(|d| (d, "the file name"));
-            let de_l_emetteur = enveloppe.emetteur.departement().valeur.map(|d| (d, "the sender"));
-            du_nom.or(de_l_emetteur).map(|(departement, origine)| (id_acte(departement, siren, &ar.acte), origine))
-        }),
-        _ => None,
-    };
-    let (id, motif) = match deduit {
-        Some((id, origine)) => (Some(id), Motif::IdActeDeduit(origine)),
-        None => (None, Motif::SansIdentifiant),
-    };
-    ecarts.push(Ecart { chemin: "ARActe/@IDActe".to_owned(), motif });
-    id
 }
 
 /// Notes what a file name says differently. Parts that it leaves out say nothing.

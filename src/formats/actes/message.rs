@@ -1,33 +1,40 @@
-//! Messages ("fichiers métier"): the act (1-1) and its receipt (1-2); the others are recognised.
+//! Messages ("fichiers métier"), 1-1 to 7-3, and the anomaly of an envelope: what each says.
 //!
-//! ```text
-//! Acte @Date @NumeroInterne @CodeNatureActe            ARActe @IDActe @DateReception
-//! ├── CodeMatiere1 … CodeMatiere5 @CodeMatiere         ├── ActeRecu (as Acte)
-//! ├── Objet, PrecedentIdentifiantActe?                 └── ClassificationDateVersionEnCours
-//! ├── ClassificationDateVersion
-//! ├── Document (NomFichier, Signature?)
-//! ├── Annexes @Nombre (Annexe*)
-//! └── DocumentPapier (second generation only)
-//! ```
+//! | shape | messages | where |
+//! |---|---|---|
+//! | [`Acte`], [`ArActe`] | 1-1, 1-2 | [`acte`] |
+//! | [`AnomalieActe`], [`AnomalieEnveloppe`] | 1-3, ANO | [`anomalie`] |
+//! | [`Courrier`] | 2-1 to 3-4, 4-1 to 4-4 | [`courrier`] |
+//! | [`ArReponse`] | 3-5, 4-5 | [`courrier`] |
+//! | [`DefereTa`], [`Annulation`], [`ArAnnulation`] | 5-1, 6-1, 6-2 | [`courrier`] |
+//! | a date, [`Classification`] | 7-1 and 7-3, 7-2 | [`super::classification`] |
 //!
-//! Source: `actesv1_1.xsd`, types DonneesActe, FichierSigne, element ARActe, in both generations; S²LOW and Stela for
-//! what occurs beside them. Without date, number, nature and document there is no act: an error. All the rest may be
-//! missing, with a deviation.
+//! Source: `actesv1_1.xsd`, in both generations; S²LOW and Stela for what occurs beside them. What is missing or out of form is
+//! a deviation, unless the message means nothing without it.
 //!
 //! It does not verify signatures, and does not know which file a name stands for ([`super::lot`] does).
 
-use greffe_events::ident::{IdActe, Nature, Numero};
+use greffe_events::ident::IdActe;
 use jiff::civil::Date;
 use roxmltree::Node;
 
-use super::lecture::{Lecteur, Lecture, LectureError, Lu, chemin, enfants, extrait, numero_retenu, texte};
+use super::archive::ENTRIES_MAX;
+use super::classification::{Classification, classification};
+use super::lecture::{Lecteur, Lecture, LectureError, Lu, chemin, enfants_bornes, extrait, texte};
 use super::nom::{NomFichier, ORDRE_MAX};
-use super::{ESPACE, ESPACE_XSI, Motif, xml};
+use super::{ESPACE, Motif, xml};
+
+pub mod acte;
+pub mod anomalie;
+pub mod courrier;
 
 pub use super::code::CodeMessage;
+pub use acte::{Acte, ActeRecu, ArActe, Matieres, OBJET_CHARS_MAX};
+pub use anomalie::{AnomalieActe, AnomalieEnveloppe};
+pub use courrier::{Annulation, ArAnnulation, ArReponse, Courrier, CourrierPref, DefereTa};
 
-/// Longest object of an act, in characters (schema).
-pub const OBJET_CHARS_MAX: usize = 500;
+/// Most files that one list of a message or an envelope cites: an archive holds no more.
+pub const FICHIERS_MAX: usize = ENTRIES_MAX;
 
 /// The two schemas that share one namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,24 +45,62 @@ pub enum Generation {
     Gen2,
 }
 
-/// A message.
+/// A message, by its kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
     /// 1-1.
     Acte(Box<Acte>),
     /// 1-2.
     ArActe(Box<ArActe>),
-    /// Recognised, not read further: keep its bytes.
-    Autre {
-        /// Its kind.
-        code: CodeMessage,
-        /// Local name of its root.
-        racine: String,
-        /// `IDActe` of its root, where it has one.
-        id_acte: Option<Lu<IdActe>>,
-        /// Every file name that it cites, in order.
-        fichiers: Vec<String>,
-    },
+    /// 1-3.
+    AnomalieActe(Box<AnomalieActe>),
+    /// 2-1.
+    CourrierSimple(Courrier),
+    /// 2-2.
+    ReponseCourrierSimple(Courrier),
+    /// 3-1.
+    DemandePieceComplementaire(Courrier),
+    /// 3-2.
+    ArDemandePieceComplementaire(Courrier),
+    /// 3-3.
+    RefusPieceComplementaire(Courrier),
+    /// 3-4.
+    PieceComplementaire(Courrier),
+    /// 3-5.
+    ArPieceComplementaire(ArReponse),
+    /// 4-1.
+    LettreObservations(Courrier),
+    /// 4-2.
+    ArLettreObservations(Courrier),
+    /// 4-3.
+    RejetLettreObservations(Courrier),
+    /// 4-4.
+    ReponseLettreObservations(Courrier),
+    /// 4-5.
+    ArReponseRejetLettreObservations(ArReponse),
+    /// 5-1.
+    DefereTa(DefereTa),
+    /// 6-1.
+    Annulation(Annulation),
+    /// 6-2.
+    ArAnnulation(ArAnnulation),
+    /// 7-1: the date of the version in use, where there is one.
+    DemandeClassification(Option<Date>),
+    /// 7-2.
+    RetourClassification(Box<Classification>),
+    /// 7-3: the date of the version in force.
+    ReponseClassificationSansChangement(Option<Date>),
+    /// ANO.
+    AnomalieEnveloppe(Box<AnomalieEnveloppe>),
+}
+
+/// What a file is to the message that cites it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The act, the letter, the documents asked for.
+    Document,
+    /// An annex of the act.
+    Annexe,
 }
 
 impl Message {
@@ -64,48 +109,106 @@ impl Message {
         match self {
             Self::Acte(_) => CodeMessage::Acte,
             Self::ArActe(_) => CodeMessage::ArActe,
-            Self::Autre { code, .. } => *code,
+            Self::AnomalieActe(_) => CodeMessage::AnomalieActe,
+            Self::CourrierSimple(_) => CodeMessage::CourrierSimple,
+            Self::ReponseCourrierSimple(_) => CodeMessage::ReponseCourrierSimple,
+            Self::DemandePieceComplementaire(_) => CodeMessage::DemandePieceComplementaire,
+            Self::ArDemandePieceComplementaire(_) => CodeMessage::ArDemandePieceComplementaire,
+            Self::RefusPieceComplementaire(_) => CodeMessage::RefusPieceComplementaire,
+            Self::PieceComplementaire(_) => CodeMessage::PieceComplementaire,
+            Self::ArPieceComplementaire(_) => CodeMessage::ArPieceComplementaire,
+            Self::LettreObservations(_) => CodeMessage::LettreObservations,
+            Self::ArLettreObservations(_) => CodeMessage::ArLettreObservations,
+            Self::RejetLettreObservations(_) => CodeMessage::RejetLettreObservations,
+            Self::ReponseLettreObservations(_) => CodeMessage::ReponseLettreObservations,
+            Self::ArReponseRejetLettreObservations(_) => CodeMessage::ArReponseRejetLettreObservations,
+            Self::DefereTa(_) => CodeMessage::DefereTa,
+            Self::Annulation(_) => CodeMessage::Annulation,
+            Self::ArAnnulation(_) => CodeMessage::ArAnnulation,
+            Self::DemandeClassification(_) => CodeMessage::DemandeClassification,
+            Self::RetourClassification(_) => CodeMessage::RetourClassification,
+            Self::ReponseClassificationSansChangement(_) => CodeMessage::ReponseClassificationSansChangement,
+            Self::AnomalieEnveloppe(_) => CodeMessage::AnomalieEnveloppe,
         }
     }
-}
 
-/// Data of an act (DonneesActe), as transmitted or as received.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Acte {
-    /// Which schema it seems to follow.
-    pub generation: Generation,
-    /// Date of the decision.
-    pub date: Date,
-    /// The collectivité's number, as the identifier has it.
-    pub numero: Numero,
-    /// The number as the file writes it.
-    pub numero_brut: String,
-    /// Its nature.
-    pub nature: Nature,
-    /// Its matter.
-    pub matieres: Matieres,
-    /// What it is about. May name persons.
-    pub objet: String,
-    /// An act transmitted before, that this one follows.
-    pub precedent: Option<Lu<IdActe>>,
-    /// Which classification its matter is of.
-    pub classification_date: Option<Date>,
-    /// The act's own file.
-    pub document: FichierSigne,
-    /// Its annexes.
-    pub annexes: Vec<FichierSigne>,
-    /// Whether paper follows by mail.
-    pub document_papier: Option<bool>,
-}
+    /// The letter, or what answers one, whatever its kind.
+    pub fn courrier(&self) -> Option<&Courrier> {
+        match self {
+            Self::CourrierSimple(courrier)
+            | Self::ReponseCourrierSimple(courrier)
+            | Self::DemandePieceComplementaire(courrier)
+            | Self::ArDemandePieceComplementaire(courrier)
+            | Self::RefusPieceComplementaire(courrier)
+            | Self::PieceComplementaire(courrier)
+            | Self::LettreObservations(courrier)
+            | Self::ArLettreObservations(courrier)
+            | Self::RejetLettreObservations(courrier)
+            | Self::ReponseLettreObservations(courrier) => Some(courrier),
+            _ => None,
+        }
+    }
 
-/// Codes of the matter, level 1 to 5; the first two are mandatory, a level may be missing in the field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Matieres(pub [Option<u16>; 5]);
+    pub(super) fn courrier_mut(&mut self) -> Option<&mut Courrier> {
+        match self {
+            Self::CourrierSimple(courrier)
+            | Self::ReponseCourrierSimple(courrier)
+            | Self::DemandePieceComplementaire(courrier)
+            | Self::ArDemandePieceComplementaire(courrier)
+            | Self::RefusPieceComplementaire(courrier)
+            | Self::PieceComplementaire(courrier)
+            | Self::LettreObservations(courrier)
+            | Self::ArLettreObservations(courrier)
+            | Self::RejetLettreObservations(courrier)
+            | Self::ReponseLettreObservations(courrier) => Some(courrier),
+            _ => None,
+        }
+    }
 
-impl Matieres {
-    /// `3.2.1`: the levels up to the first that is missing.
-    pub fn code(&self) -> String {
-        self.0.iter().map_while(|n| n.map(|n| n.to_string())).collect::<Vec<_>>().join(".")
+    /// Its own `IDActe`; none in the kinds that have none (1-1, 1-3, 7-1 to 7-3, ANO).
+    pub fn id_acte(&self) -> Option<&Lu<IdActe>> {
+        match self {
+            Self::ArActe(ar) => Some(&ar.id_acte),
+            Self::ArPieceComplementaire(ar) | Self::ArReponseRejetLettreObservations(ar) => Some(&ar.reference.id_acte),
+            Self::DefereTa(defere) => Some(&defere.id_acte),
+            Self::Annulation(annulation) => Some(&annulation.id_acte),
+            Self::ArAnnulation(ar) => Some(&ar.id_acte),
+            _ => self.courrier().map(|courrier| &courrier.reference.id_acte),
+        }
+    }
+
+    /// The letter that it is, or that it answers, by that letter's date.
+    pub fn date_courrier(&self) -> Option<Date> {
+        match self {
+            Self::ArPieceComplementaire(ar) | Self::ArReponseRejetLettreObservations(ar) => ar.reference.date,
+            _ => self.courrier().and_then(|courrier| courrier.reference.date),
+        }
+    }
+
+    /// The act that it is, or that it repeats, where that was read whole.
+    pub fn acte(&self) -> Option<&Acte> {
+        match self {
+            Self::Acte(acte) => Some(acte),
+            Self::ArActe(ar) => ar.acte.entier(),
+            Self::AnomalieActe(anomalie) => anomalie.acte.entier(),
+            _ => None,
+        }
+    }
+
+    /// Every file that it cites, in order.
+    pub fn citations(&self) -> Vec<(Role, &FichierSigne)> {
+        if let Some(acte) = self.acte() {
+            let annexes = acte.annexes.iter().map(|annexe| (Role::Annexe, annexe));
+            return std::iter::once((Role::Document, &acte.document)).chain(annexes).collect();
+        }
+        let documents = match self {
+            Self::DefereTa(defere) => defere.pieces.as_slice(),
+            Self::AnomalieEnveloppe(anomalie) => {
+                anomalie.enveloppe.as_ref().map(|enveloppe| enveloppe.formulaires.as_slice()).unwrap_or_default()
+            }
+            _ => self.courrier().map(|courrier| courrier.documents.as_slice()).unwrap_or_default(),
+        };
+        documents.iter().map(|document| (Role::Document, document)).collect()
     }
 }
 
@@ -141,44 +244,57 @@ impl Signature {
     }
 }
 
-/// 1-2: the prefecture's receipt of an act.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ArActe {
-    /// Of which act.
-    pub id_acte: Lu<IdActe>,
-    /// The day from which the delay of the déféré runs.
-    pub date_reception: Date,
-    /// What was received.
-    pub acte: Acte,
-    /// The classification in force.
-    pub classification_en_cours: Option<Date>,
-}
-
 /// Reads one message. `aujourdhui` is the day against which a decision is in the future.
 pub fn read(octets: &[u8], aujourdhui: Date) -> Result<Lecture<Message>, LectureError> {
     let decode = xml::decode(octets)?;
     let document = xml::parse(&decode)?;
     let racine = document.root_element();
     let mut lecteur = Lecteur::new(&decode);
-    let message = match code(racine)? {
-        CodeMessage::Acte => Message::Acte(Box::new(acte(&mut lecteur, racine, aujourdhui)?)),
-        CodeMessage::ArActe => Message::ArActe(Box::new(ar_acte(&mut lecteur, racine, aujourdhui)?)),
-        code => {
-            let brut = lecteur.attribut(racine, ESPACE, "IDActe");
-            let ici = format!("{}/@IDActe", chemin(racine));
-            Message::Autre {
-                code,
-                racine: racine.tag_name().name().to_owned(),
-                id_acte: brut.map(|brut| lecteur.id_acte(brut, &ici)),
-                fichiers: racine
-                    .descendants()
-                    .filter(|n| n.has_tag_name((ESPACE, "NomFichier")))
-                    .map(|n| texte(n).trim().to_owned())
-                    .collect(),
-            }
-        }
-    };
+    let message = message(&mut lecteur, racine, aujourdhui)?;
     Ok(lecteur.rend(message))
+}
+
+fn message(lecteur: &mut Lecteur, racine: Node, aujourdhui: Date) -> Result<Message, LectureError> {
+    let code = code(racine)?;
+    let mut courrier = || courrier::courrier(lecteur, racine, code);
+    Ok(match code {
+        CodeMessage::Acte => Message::Acte(Box::new(acte::acte(lecteur, racine, aujourdhui)?)),
+        CodeMessage::ArActe => Message::ArActe(Box::new(acte::ar_acte(lecteur, racine, aujourdhui)?)),
+        CodeMessage::AnomalieActe => {
+            Message::AnomalieActe(Box::new(anomalie::anomalie_acte(lecteur, racine, aujourdhui)?))
+        }
+        CodeMessage::AnomalieEnveloppe => {
+            Message::AnomalieEnveloppe(Box::new(anomalie::anomalie_enveloppe(lecteur, racine)?))
+        }
+        CodeMessage::ArPieceComplementaire => Message::ArPieceComplementaire(courrier::ar_reponse(lecteur, racine)?),
+        CodeMessage::ArReponseRejetLettreObservations => {
+            Message::ArReponseRejetLettreObservations(courrier::ar_reponse(lecteur, racine)?)
+        }
+        CodeMessage::DefereTa => Message::DefereTa(courrier::defere(lecteur, racine)?),
+        CodeMessage::Annulation => Message::Annulation(courrier::annulation(lecteur, racine)),
+        CodeMessage::ArAnnulation => Message::ArAnnulation(courrier::ar_annulation(lecteur, racine)?),
+        CodeMessage::DemandeClassification => {
+            lecteur.inconnus(racine, &["DateClassification"]);
+            // In this one the date is optional.
+            let date = racine.children().any(|n| n.is_element()).then(|| lecteur.date_de(racine, "DateClassification"));
+            Message::DemandeClassification(date.flatten())
+        }
+        CodeMessage::RetourClassification => Message::RetourClassification(Box::new(classification(lecteur, racine)?)),
+        CodeMessage::ReponseClassificationSansChangement => {
+            lecteur.inconnus(racine, &["DateClassification"]);
+            Message::ReponseClassificationSansChangement(lecteur.date_de(racine, "DateClassification"))
+        }
+        CodeMessage::CourrierSimple => Message::CourrierSimple(courrier()?),
+        CodeMessage::ReponseCourrierSimple => Message::ReponseCourrierSimple(courrier()?),
+        CodeMessage::DemandePieceComplementaire => Message::DemandePieceComplementaire(courrier()?),
+        CodeMessage::ArDemandePieceComplementaire => Message::ArDemandePieceComplementaire(courrier()?),
+        CodeMessage::RefusPieceComplementaire => Message::RefusPieceComplementaire(courrier()?),
+        CodeMessage::PieceComplementaire => Message::PieceComplementaire(courrier()?),
+        CodeMessage::LettreObservations => Message::LettreObservations(courrier()?),
+        CodeMessage::ArLettreObservations => Message::ArLettreObservations(courrier()?),
+        CodeMessage::RejetLettreObservations => Message::RejetLettreObservations(courrier()?),
+        CodeMessage::ReponseLettreObservations => Message::ReponseLettreObservations(courrier()?),
+    })
 }
 
 fn code(racine: Node) -> Result<CodeMessage, LectureError> {
@@ -190,161 +306,6 @@ fn code(racine: Node) -> Result<CodeMessage, LectureError> {
             attendu: "a message of ACTES",
         }
     })
-}
-
-fn ar_acte(lecteur: &mut Lecteur, noeud: Node, aujourdhui: Date) -> Result<ArActe, LectureError> {
-    lecteur.inconnus(noeud, &["ActeRecu", "ClassificationDateVersionEnCours"]);
-    let ici = format!("{}/@IDActe", chemin(noeud));
-    let id_acte = if let Some(brut) = lecteur.attribut(noeud, ESPACE, "IDActe") {
-        lecteur.id_acte(brut, &ici)
-    } else {
-        lecteur.note(ici.clone(), Motif::Absent);
-        Lu { brut: String::new(), valeur: None }
-    };
-    let date_reception = lecteur.date_requise(noeud, "DateReception")?;
-    let recu = lecteur.requis(noeud, "ActeRecu")?;
-    let acte = acte(lecteur, recu, aujourdhui)?;
-    let classification_en_cours = lecteur.date_de(noeud, "ClassificationDateVersionEnCours");
-    if let Some(id) = &id_acte.valeur {
-        for (tient, champ) in
-            [(id.date == acte.date, "date"), (id.numero == acte.numero, "number"), (id.nature == acte.nature, "nature")]
-        {
-            if !tient {
-                lecteur.note(ici.clone(), Motif::IdActeContenu(champ));
-            }
-        }
-    }
-    Ok(ArActe { id_acte, date_reception, acte, classification_en_cours })
-}
-
-fn acte(lecteur: &mut Lecteur, noeud: Node, aujourdhui: Date) -> Result<Acte, LectureError> {
-    lecteur.inconnus(
-        noeud,
-        &[
-            "CodeMatiere1",
-            "CodeMatiere2",
-            "CodeMatiere3",
-            "CodeMatiere4",
-            "CodeMatiere5",
-            "Objet",
-            "PrecedentIdentifiantActe",
-            "ClassificationDateVersion",
-            "Document",
-            "Annexes",
-            "DocumentPapier",
-        ],
-    );
-    let date = lecteur.date_requise(noeud, "Date")?;
-    if date > aujourdhui {
-        lecteur.note(format!("{}/@Date", chemin(noeud)), Motif::DateFuture(date));
-    }
-    let (numero, numero_brut) = numero(lecteur, noeud)?;
-    let nature = nature(lecteur, noeud)?;
-    let matieres = matieres(lecteur, noeud);
-    let objet = objet(lecteur, noeud);
-    let precedent = lecteur.enfant(noeud, "PrecedentIdentifiantActe").map(|n| {
-        let brut = lecteur.attribut(n, ESPACE, "IDActe").unwrap_or_default();
-        lecteur.id_acte(brut, &format!("{}/@IDActe", chemin(n)))
-    });
-    let classification_date = lecteur.date_de(noeud, "ClassificationDateVersion");
-    let document = lecteur.requis(noeud, "Document")?;
-    let document = fichier(lecteur, document)?;
-    let annexes = annexes(lecteur, noeud)?;
-    let papier = lecteur.enfant(noeud, "DocumentPapier");
-    let types = std::iter::once(&document)
-        .chain(&annexes)
-        .any(|f| NomFichier::parse(&f.nom).is_some_and(|nom| nom.type_pj.is_some()));
-    // Attachment types stand in names since the second generation only.
-    let generation = if papier.is_some() || types { Generation::Gen2 } else { Generation::Gen1 };
-    let document_papier = match papier {
-        Some(papier) => document_papier(lecteur, papier),
-        None if generation == Generation::Gen2 => {
-            lecteur.note(format!("{}/DocumentPapier", chemin(noeud)), Motif::DocumentPapierAbsent);
-            None
-        }
-        None => None,
-    };
-    Ok(Acte {
-        generation,
-        date,
-        numero,
-        numero_brut,
-        nature,
-        matieres,
-        objet,
-        precedent,
-        classification_date,
-        document,
-        annexes,
-        document_papier,
-    })
-}
-
-fn numero(lecteur: &mut Lecteur, noeud: Node) -> Result<(Numero, String), LectureError> {
-    let brut = lecteur.attribut_requis(noeud, "NumeroInterne")?;
-    let ici = format!("{}/@NumeroInterne", chemin(noeud));
-    let Some(retenu) = numero_retenu(brut) else {
-        return Err(LectureError::Numero { chemin: ici, texte: extrait(brut) });
-    };
-    if retenu.as_str() != brut {
-        lecteur.numero_hors_forme(brut, &retenu, &ici);
-    }
-    Ok((retenu, brut.to_owned()))
-}
-
-fn nature(lecteur: &mut Lecteur, noeud: Node) -> Result<Nature, LectureError> {
-    let brut = lecteur.attribut_requis(noeud, "CodeNatureActe")?;
-    brut.trim().parse().ok().and_then(Nature::from_code).ok_or_else(|| LectureError::NatureInconnue {
-        chemin: format!("{}/@CodeNatureActe", chemin(noeud)),
-        texte: extrait(brut),
-    })
-}
-
-fn matieres(lecteur: &mut Lecteur, noeud: Node) -> Matieres {
-    let mut matieres = Matieres::default();
-    let mut manquant = None;
-    for (niveau, place) in (1u8..).zip(&mut matieres.0) {
-        let nom = format!("CodeMatiere{niveau}");
-        if let Some(enfant) = lecteur.enfant(noeud, &nom) {
-            *place = lecteur.attribut_lu(enfant, "CodeMatiere", |brut| brut.parse().ok()).valeur;
-            if let Some(manquant) = manquant {
-                lecteur.note(chemin(enfant), Motif::NiveauSaute { niveau, manquant });
-            }
-        } else {
-            if niveau <= 2 {
-                lecteur.note(format!("{}/{nom}", chemin(noeud)), Motif::Absent);
-            }
-            manquant = manquant.or(Some(niveau));
-        }
-    }
-    matieres
-}
-
-fn objet(lecteur: &mut Lecteur, noeud: Node) -> String {
-    let ici = format!("{}/Objet", chemin(noeud));
-    let Some(objet) = lecteur.texte_de(noeud, "Objet") else {
-        lecteur.note(ici, Motif::Absent);
-        return String::new();
-    };
-    let caracteres = objet.chars().count();
-    if caracteres > OBJET_CHARS_MAX {
-        lecteur.note(ici, Motif::ObjetLong { caracteres });
-    }
-    objet
-}
-
-fn annexes(lecteur: &mut Lecteur, noeud: Node) -> Result<Vec<FichierSigne>, LectureError> {
-    let Some(liste) = lecteur.enfant(noeud, "Annexes") else {
-        lecteur.note(format!("{}/Annexes", chemin(noeud)), Motif::Absent);
-        return Ok(Vec::new());
-    };
-    lecteur.inconnus(liste, &["Annexe"]);
-    let annexes = enfants(liste, "Annexe").map(|n| fichier(lecteur, n)).collect::<Result<Vec<_>, _>>()?;
-    let declare = lecteur.attribut_lu(liste, "Nombre", |brut| brut.parse::<u32>().ok()).valeur;
-    if let Some(declare) = declare.filter(|n| usize::try_from(*n) != Ok(annexes.len())) {
-        lecteur.note(format!("{}/@Nombre", chemin(liste)), Motif::NombreAnnexes { declare, trouve: annexes.len() });
-    }
-    Ok(annexes)
 }
 
 /// A FichierSigne: an element that cites a file.
@@ -373,20 +334,17 @@ fn signature(noeud: Node) -> Signature {
     }
 }
 
-/// `O`, `N`, `0`, `1`, `true`, `false`, `oui`, `non`; empty or `xsi:nil` say nothing.
-fn document_papier(lecteur: &mut Lecteur, noeud: Node) -> Option<bool> {
-    let brut = texte(noeud);
-    let nil = noeud.attribute((ESPACE_XSI, "nil")).is_some_and(|v| matches!(v.trim(), "true" | "1"));
-    match brut.trim().to_ascii_lowercase().as_str() {
-        "" => None,
-        _ if nil => None,
-        "o" | "1" | "oui" | "true" => Some(true),
-        "n" | "0" | "non" | "false" => Some(false),
-        _ => {
-            lecteur.note(chemin(noeud), Motif::DocumentPapierInconnu(extrait(&brut)));
-            None
+/// The files of a list; one without a name is left out, with a deviation.
+fn fichiers(lecteur: &mut Lecteur, noeud: Node, element: &str) -> Result<Vec<FichierSigne>, LectureError> {
+    let mut lus = Vec::new();
+    for enfant in enfants_bornes(noeud, element, FICHIERS_MAX)? {
+        match fichier(lecteur, enfant) {
+            Ok(fichier) => lus.push(fichier),
+            Err(LectureError::Absent { chemin }) => lecteur.note(chemin, Motif::Absent),
+            Err(autre) => return Err(autre),
         }
     }
+    Ok(lus)
 }
 
 #[cfg(test)]

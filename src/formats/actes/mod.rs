@@ -10,16 +10,17 @@
 //!
 //! Source: schema `actesv1_1.xsd`, namespace [`ESPACE`], of which two incompatible generations share
 //! the name (see [`message::Generation`]). Reading keeps the bytes, reads what can be read and says what could
-//! not, as [`Ecart`]s; it errs only where an act could not be identified. Writing follows the second
+//! not, as [`Ecart`]s; it errs only where a message would mean nothing. Writing follows either
 //! generation to the letter.
 //!
-//! This module does not validate against the XSD, does not know matters or attachment types (versioned data of
-//! the ministry), and does not decide whether an act is admissible: that is a life cycle's business.
+//! This module does not validate against the XSD, does not know which [`classification`] is in force, and does not decide whether an act is admissible: that is a life cycle's business.
 
 pub mod archive;
+pub mod classification;
 pub mod ecriture;
 pub mod enveloppe;
 pub mod evenements;
+pub mod identifiants;
 pub mod lecture;
 pub mod lot;
 pub mod message;

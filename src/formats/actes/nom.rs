@@ -18,8 +18,12 @@ use jiff::civil::Date;
 
 use super::message::CodeMessage;
 
-/// Highest daily serial of a collectivité.
-pub const SERIE_MAX: u16 = 9_999;
+mod serie;
+
+pub use serie::{SERIE_MAX, Serie, SerieError};
+
+/// What stands before an envelope's name in that of its anomaly (`ANO_EACT--….xml`).
+pub const PREFIXE_ANOMALIE: &str = "ANO_";
 /// Highest order number in the normalised form: four digits.
 pub const ORDRE_MAX: u32 = 9_999;
 
@@ -43,35 +47,6 @@ impl Quadrigramme {
 
     fn parse(texte: &str) -> Option<Self> {
         [Self::Reel, Self::Test].into_iter().find(|q| q.as_str() == texte)
-    }
-}
-
-/// Position of an envelope in its day: 1 to [`SERIE_MAX`], starting again each day for each collectivité.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Serie(u16);
-
-impl Serie {
-    /// None out of 1 to [`SERIE_MAX`].
-    pub fn new(n: u16) -> Option<Self> {
-        (1..=SERIE_MAX).contains(&n).then_some(Self(n))
-    }
-
-    /// The number.
-    pub fn get(self) -> u16 {
-        self.0
-    }
-
-    /// The serial that follows the last one used, on a given day; none where the day is full.
-    pub fn suivante(derniere: Option<(Date, Self)>, jour: Date) -> Option<Self> {
-        match derniere {
-            Some((date, Self(n))) if date == jour => Self::new(n + 1),
-            _ => Some(Self(1)),
-        }
-    }
-
-    fn parse(texte: &str) -> Option<Self> {
-        let sans_zero = !texte.starts_with('0') && texte.bytes().all(|b| b.is_ascii_digit());
-        texte.parse().ok().filter(|_| sans_zero).and_then(Self::new)
     }
 }
 
@@ -126,6 +101,11 @@ impl NomEnveloppe {
         })
     }
 
+    /// Name of the anomaly that refuses this envelope.
+    pub fn nom_anomalie(&self) -> String {
+        format!("{PREFIXE_ANOMALIE}{self}")
+    }
+
     fn souche(&self) -> String {
         let Self { quadrigramme, auteur, date, serie } = self;
         let (quad, jour, n) = (quadrigramme.as_str(), compact(*date), serie.get());
@@ -177,7 +157,7 @@ impl Trigramme {
 }
 
 /// Type of an attachment, five characters of `A-Z 0-9 _` (`99_DE`). Which ones exist is versioned data, not known here.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TypePj(String);
 
 impl TypePj {
@@ -297,7 +277,7 @@ pub fn is_normalise(nom: &str) -> bool {
         // Printing what was understood gives the name back: nothing else stands in it.
         return numero_tient && ordre_tient && extension_tient && message.to_string() == nom;
     }
-    let enveloppe = nom.strip_prefix("ANO_").unwrap_or(nom);
+    let enveloppe = nom.strip_prefix(PREFIXE_ANOMALIE).unwrap_or(nom);
     NomEnveloppe::parse(enveloppe).is_some_and(|e| e.to_string() == enveloppe)
         || NomArchive::parse(nom).is_some_and(|a| a.to_string() == nom)
 }

@@ -1,15 +1,17 @@
 #![allow(clippy::unwrap_used)]
 
-use greffe_events::ident::{Departement, IdActe, Nature, Siren};
-use proptest::option;
-use proptest::prelude::*;
-
-use super::super::enveloppe::IdCl;
-use super::super::lecture::Lu;
+use super::super::enveloppe::{EnveloppeMisillCl, IdCl};
 use super::super::lot::{Lot, Role};
-use super::super::message::Matieres;
-use super::super::nom::{Quadrigramme, Serie, Trigramme, TypePj};
+use super::super::message::{
+    AnomalieActe, ArActe, Courrier, CourrierPref, DefereTa, FichierSigne, Matieres, Signature,
+};
+use super::super::nom::{self, Quadrigramme, Serie, Trigramme, TypePj};
+use super::enveloppe::est_courriel;
 use super::*;
+use greffe_events::ident::Nature;
+
+mod modeles;
+mod schema;
 
 fn lu<T: std::str::FromStr + std::fmt::Display>(texte: &str) -> Lu<T> {
     Lu { brut: texte.to_owned(), valeur: texte.parse().ok() }
@@ -41,8 +43,12 @@ fn emetteur() -> IdCl {
     }
 }
 
+fn ecrit(acte: &Acte, generation: Generation) -> Result<Vec<u8>, EcritureError> {
+    message(&Message::Acte(Box::new(acte.clone())), generation)
+}
+
 fn relu(octets: &[u8]) -> Acte {
-    match message::read(octets, Date::MAX).unwrap().valeur {
+    match messages::read(octets, Date::MAX).unwrap().valeur {
         Message::Acte(acte) => *acte,
         other => panic!("{other:?}"),
     }
@@ -51,7 +57,7 @@ fn relu(octets: &[u8]) -> Acte {
 #[test]
 fn what_latin_1_lacks_becomes_references() {
     let objet = "Été à l'œuvre: \"5 €\" <& 😀> \u{85}\u{7f}\r\n\t";
-    let octets = acte(&Acte { objet: objet.to_owned(), ..modele() }).unwrap();
+    let octets = ecrit(&Acte { objet: objet.to_owned(), ..modele() }, Generation::Gen2).unwrap();
     let attendu =
         b"<actes:Objet>\xc9t\xe9 \xe0 l&apos;&#339;uvre: &quot;5 &#8364;&quot; &lt;&amp; &#128512;&gt; &#133;&#127;\
         &#13;&#10;&#9;</actes:Objet>";
@@ -76,9 +82,9 @@ fn what_the_schema_does_not_take_is_not_written() {
         (Acte { document: xml("</actes:Signature><actes:Signature>"), ..modele() }, "ecriture-relecture"),
         (Acte { document: FichierSigne { nom: String::new(), signature: None }, ..modele() }, "ecriture-relecture"),
     ] {
-        assert_eq!(acte(&valeur).unwrap_err().code(), code, "{valeur:?}");
+        assert_eq!(ecrit(&valeur, Generation::Gen2).unwrap_err().code(), code, "{valeur:?}");
     }
-    assert!(acte(&Acte { document: xml("<s xmlns='urn:x'>é</s>"), ..modele() }).is_ok());
+    assert!(ecrit(&Acte { document: xml("<s xmlns='urn:x'>é</s>"), ..modele() }, Generation::Gen2).is_ok());
 }
 
 #[test]
@@ -100,43 +106,155 @@ fn return_addresses_follow_the_pattern_of_the_schema() {
     }
 }
 
-fn fichier(nom: &str) -> FichierADeposer {
-    FichierADeposer {
-        type_pj: TypePj::new("99_DE"),
-        extension: "pdf".to_owned(),
-        octets: nom.as_bytes().to_vec(),
-        signature: None,
+#[test]
+fn what_the_first_generation_can_not_say_is_not_written_in_it() {
+    let numero = |brut: &str| {
+        let numero = brut.replace(['-', ' '], "_").parse().unwrap();
+        Acte { numero, numero_brut: brut.to_owned(), ..modele() }
+    };
+    let type_pj = FichierSigne { nom: "99_DE-045-214502494-20240229-N1-DE-1-1_1.pdf".to_owned(), signature: None };
+    for (valeur, gen1, gen2) in [
+        (modele(), None, None),
+        (numero("2024-01 b"), None, None),
+        (numero("_2024"), Some("ecriture-champ"), None),
+        (numero("2024-"), Some("ecriture-champ"), None),
+        (Acte { document_papier: Some(false), ..modele() }, Some("ecriture-champ"), None),
+        (Acte { document: type_pj, ..modele() }, Some("ecriture-relecture"), None),
+        (Acte { date: Date::constant(0, 3, 1), ..modele() }, Some("ecriture-champ"), Some("ecriture-champ")),
+    ] {
+        for (generation, attendu) in [(Generation::Gen1, gen1), (Generation::Gen2, gen2)] {
+            let code = ecrit(&valeur, generation).err().map(|e| e.code());
+            assert_eq!(code, attendu, "{generation:?} {valeur:?}");
+        }
     }
 }
 
-fn depot(date: Date, numeros: &[&str]) -> Depot {
-    let acte = |numero: &&str| ActeADeposer {
-        acte: Acte { numero: numero.parse().unwrap(), numero_brut: (*numero).to_owned(), ..modele() },
-        document: fichier("acte"),
-        annexes: vec![fichier("annexe")],
-    };
-    Depot {
-        trigramme: Trigramme::new("GRF").unwrap(),
-        quadrigramme: Quadrigramme::Test,
-        emetteur: emetteur(),
-        referent: None,
-        courriels_retour: vec!["actes@commune.test".to_owned()],
-        date,
-        serie: Serie::new(3).unwrap(),
-        actes: numeros.iter().map(acte).collect(),
-        mtime_s: 1_735_600_000,
+fn id() -> IdActe {
+    "045-214502494-20240229-DEL2024_01-DE".parse().unwrap()
+}
+
+fn reference() -> CourrierPref {
+    CourrierPref { id_acte: id().into(), date: Some(Date::constant(2024, 3, 5)) }
+}
+
+fn courrier(texte: Option<&str>, documents: usize) -> Courrier {
+    let documents = (0..documents).map(|n| FichierSigne { nom: format!("{n}.pdf"), signature: None }).collect();
+    Courrier { reference: reference(), texte: texte.map(ToOwned::to_owned), documents }
+}
+
+#[test]
+fn a_letter_is_written_with_what_its_kind_has_and_nothing_else() {
+    for (message, tient) in [
+        (Message::CourrierSimple(courrier(None, 1)), true),
+        (Message::CourrierSimple(courrier(None, 0)), false),
+        (Message::CourrierSimple(courrier(None, 2)), false),
+        (Message::CourrierSimple(courrier(Some("motif"), 1)), false),
+        (Message::LettreObservations(courrier(Some("motif"), 1)), true),
+        (Message::LettreObservations(courrier(None, 1)), false),
+        (Message::ArLettreObservations(courrier(None, 0)), true),
+        (Message::ArLettreObservations(courrier(None, 1)), false),
+        (Message::PieceComplementaire(courrier(None, 3)), true),
+        (Message::PieceComplementaire(courrier(None, 0)), false),
+    ] {
+        let ecrit = super::message(&message, Generation::Gen2);
+        assert_eq!(ecrit.is_ok(), tient, "{message:?} {ecrit:?}");
+    }
+    for (reference, champ) in [
+        (CourrierPref { date: None, ..reference() }, "DateCourrierPref"),
+        (CourrierPref { id_acte: lu("034-1"), ..reference() }, "IDActe"),
+        (CourrierPref { id_acte: lu("345-214502494-20240229-N1-DE"), ..reference() }, "Departement"),
+    ] {
+        let error =
+            message(&Message::ArLettreObservations(Courrier { reference, ..courrier(None, 0) }), Generation::Gen2);
+        assert!(error.unwrap_err().to_string().contains(champ));
     }
 }
 
 #[test]
+fn values_read_with_another_spelling_are_written_in_theirs() {
+    let lu = |brut: &str, id: &str| Lu { brut: brut.to_owned(), valeur: Some(id.parse().unwrap()) };
+    let id_acte: Lu<IdActe> = lu("034-000000000-20170701-2017-07 D-AI", "034-000000000-20170701-2017_07_D-AI");
+    let octets = message(&Message::Annulation(messages::Annulation { id_acte }), Generation::Gen1).unwrap();
+    assert!(String::from_utf8(octets).unwrap().contains("\"034-000000000-20170701-2017_07_D-AI\"/>"));
+    let anomalie = AnomalieActe {
+        date: Some(Date::constant(2024, 3, 1)),
+        nature: 2,
+        detail: None,
+        acte: modele().into(),
+        classification_en_cours: Some(Date::constant(2024, 1, 1)),
+    };
+    let octets = message(&Message::AnomalieActe(Box::new(anomalie.clone())), Generation::Gen2).unwrap();
+    assert!(String::from_utf8(octets).unwrap().contains("<actes:Nature>002</actes:Nature>"));
+    let partiel = ActeRecu::Partiel { date: None, numero: None, nature: None };
+    let partielle = AnomalieActe { acte: partiel, ..anomalie };
+    assert!(message(&Message::AnomalieActe(Box::new(partielle)), Generation::Gen2).is_err());
+}
+
+fn fichier(octets: &str) -> FichierADeposer {
+    FichierADeposer {
+        type_pj: TypePj::new("99_DE"),
+        extension: "pdf".to_owned(),
+        octets: octets.as_bytes().to_vec(),
+        signature: Some(Signature::Texte("MIIB".to_owned())),
+    }
+}
+
+fn acte_a_deposer(numero: &str) -> MessageADeposer {
+    let acte = Acte { numero: numero.parse().unwrap(), numero_brut: numero.to_owned(), ..modele() };
+    MessageADeposer { message: Message::Acte(Box::new(acte)), fichiers: vec![fichier("acte"), fichier("annexe")] }
+}
+
+fn de_la_collectivite() -> Enveloppe {
+    Enveloppe::ClMisill(EnveloppeClMisill {
+        emetteur: emetteur(),
+        referent: None,
+        courriels_retour: vec!["actes@commune.test".to_owned()],
+        formulaires: Vec::new(),
+    })
+}
+
+fn de_la_sous_prefecture() -> Enveloppe {
+    Enveloppe::MisillCl(EnveloppeMisillCl {
+        emetteur: Autorite::SousPrefecture { departement: lu("045"), arrondissement: lu("2") },
+        referent: None,
+        formulaires: Vec::new(),
+        destinataire: lu("214502494"),
+    })
+}
+
+fn depot(enveloppe: Enveloppe, messages: Vec<MessageADeposer>) -> Depot {
+    Depot {
+        trigramme: Trigramme::new("GRF").unwrap(),
+        quadrigramme: Quadrigramme::Test,
+        enveloppe,
+        // An ISO week-based year would say 2025.
+        date: Date::constant(2024, 12, 30),
+        serie: Serie::new(3).unwrap(),
+        generation: Generation::Gen2,
+        messages,
+        mtime_s: 1_735_600_000,
+    }
+}
+
+/// The submission read back from its archive, which must not deviate in anything; the names in it.
+fn relit_archive(archive: &ArchiveEcrite) -> (Lot, Vec<String>) {
+    let entrees = super::super::archive::read(archive.octets.as_slice()).unwrap();
+    let noms: Vec<String> = entrees.iter().map(|e| e.nom.clone()).collect();
+    let lot = Lot::from_entries(entrees, Date::constant(2026, 11, 20)).unwrap();
+    let ids: Vec<_> = lot.messages.iter().map(|m| m.id_acte.clone()).collect();
+    assert_eq!(ids, archive.ids);
+    assert_eq!((lot.ecarts.as_slice(), lot.refuses.as_slice()), (&[][..], &[][..]));
+    assert!(lot.messages.iter().all(|m| m.ecarts.is_empty()), "{:?}", lot.messages);
+    (lot, noms)
+}
+
+#[test]
 fn a_deposit_becomes_an_archive_that_reads_back_whole() {
-    // An ISO week-based year would say 2025.
-    let depot = depot(Date::constant(2024, 12, 30), &["N1", "N2"]);
+    let depot = depot(de_la_collectivite(), vec![acte_a_deposer("N1"), acte_a_deposer("N2")]);
     let archive = depot.archive().unwrap();
     assert_eq!(archive.nom, "GRF-TACT--214502494--20241230-3.tar.gz");
     assert_eq!(archive.octets, depot.archive().unwrap().octets, "the same deposit gives the same bytes");
-    let entrees = super::super::archive::read(archive.octets.as_slice()).unwrap();
-    let noms: Vec<_> = entrees.iter().map(|e| e.nom.as_str()).collect();
+    let (lot, noms) = relit_archive(&archive);
     assert_eq!(
         noms[..4],
         [
@@ -146,110 +264,127 @@ fn a_deposit_becomes_an_archive_that_reads_back_whole() {
             "99_DE-045-214502494-20240229-N1-DE-1-1_2.pdf",
         ]
     );
-    assert!(noms.iter().all(|nom| super::super::nom::is_normalise(nom)));
-    let lot = Lot::from_entries(entrees, Date::constant(2026, 11, 20)).unwrap();
-    let ids: Vec<_> = lot.messages.iter().map(|m| m.id_acte.clone().unwrap()).collect();
-    assert_eq!(ids, archive.ids);
-    assert!(lot.messages.iter().all(|m| m.ecarts.is_empty()) && lot.ecarts.is_empty());
+    assert!(noms.iter().all(|nom| nom::is_normalise(nom)));
     let fichiers: Vec<_> = lot.messages[1].documents.iter().map(|f| (f.role, f.octets.as_slice())).collect();
     assert_eq!(fichiers, [(Role::Document, &b"acte"[..]), (Role::Annexe, b"annexe")]);
+    let Message::Acte(acte) = &lot.messages[0].message else { panic!("1-1") };
+    assert_eq!(acte.annexes[0].signature, Some(Signature::Texte("MIIB".to_owned())));
 }
 
 #[test]
-fn two_acts_of_one_identifier_or_none_make_no_deposit() {
-    for numeros in [&["N1", "N1"][..], &[]] {
-        assert_eq!(depot(Date::constant(2024, 3, 1), numeros).archive().unwrap_err().code(), "ecriture-champ");
-    }
-}
-
-fn texte() -> impl Strategy<Value = String> {
-    // Everything XML takes, with a weight on what goes wrong.
-    let c = prop_oneof![
-        prop::char::any().prop_filter("XML", |c| *c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}')),
-        prop::sample::select(vec![
-            '&', '<', '>', '"', '\'', 'é', 'Ÿ', '€', '😀', '\n', '\r', '\t', ']', '\u{80}', '\u{a0}'
-        ]),
+fn every_answer_of_the_collectivite_goes_out_in_one_archive() {
+    let avec = |message, n: usize| MessageADeposer {
+        message,
+        fichiers: vec![FichierADeposer { type_pj: None, ..fichier("x") }; n],
+    };
+    let depot = depot(
+        de_la_collectivite(),
+        vec![
+            avec(Message::ReponseCourrierSimple(courrier(None, 1)), 1),
+            // A second answer about the same act: its files must not take the names of the first.
+            avec(Message::ReponseCourrierSimple(courrier(None, 1)), 1),
+            avec(Message::PieceComplementaire(courrier(None, 1)), 2),
+            avec(Message::ArLettreObservations(courrier(None, 0)), 0),
+            avec(Message::Annulation(messages::Annulation { id_acte: id().into() }), 0),
+            avec(Message::DemandeClassification(Some(Date::constant(2024, 1, 1))), 0),
+        ],
+    );
+    let (lot, noms) = relit_archive(&depot.archive().unwrap());
+    let acte = "045-214502494-20240229-DEL2024_01-DE";
+    let attendus = [
+        "TACT--214502494--20241230-3.xml".to_owned(),
+        format!("{acte}-2-2_0.xml"),
+        format!("{acte}-2-2_1.pdf"),
+        format!("{acte}-2-2_2.xml"),
+        format!("{acte}-2-2_3.pdf"),
+        format!("{acte}-3-4_0.xml"),
+        format!("{acte}-3-4_1.pdf"),
+        format!("{acte}-3-4_2.pdf"),
+        format!("{acte}-4-2_0.xml"),
+        format!("{acte}-6-1_0.xml"),
+        "045-214502494----7-1_0.xml".to_owned(),
     ];
-    prop::collection::vec(c, 0..60).prop_map(|v| v.into_iter().collect())
+    assert_eq!(noms, attendus);
+    assert!(noms.iter().all(|nom| nom::is_normalise(nom)));
+    let pieces = &lot.messages[2];
+    assert_eq!((pieces.documents.len(), pieces.identifiants.date_courrier), (2, Some(Date::constant(2024, 3, 5))));
 }
 
-fn un_fichier() -> impl Strategy<Value = FichierSigne> {
-    ("[a-zé&<'\"_0-9]{1,20}\\.pdf", option::of(texte()))
-        .prop_map(|(nom, signature)| FichierSigne { nom, signature: signature.map(Signature::Texte) })
+#[test]
+fn the_prefecture_sends_its_own_archives() {
+    let sans = |message| MessageADeposer { message, fichiers: Vec::new() };
+    let document =
+        FichierSigne { nom: "99_DE-045-214502494-20240229-DEL2024_01-DE-1-1_1.pdf".to_owned(), signature: None };
+    let acte = Acte { document, ..modele() };
+    let ar = ArActe {
+        id_acte: id().into(),
+        date_reception: Date::constant(2024, 3, 1),
+        acte: acte.clone().into(),
+        classification_en_cours: acte.classification_date,
+    };
+    let anomalie = AnomalieActe {
+        date: Some(Date::constant(2024, 3, 1)),
+        nature: 2,
+        detail: Some("ODT-VERIF-01".to_owned()),
+        acte: acte.clone().into(),
+        classification_en_cours: acte.classification_date,
+    };
+    let defere = DefereTa {
+        id_acte: id().into(),
+        date_depot: Some(Date::constant(2024, 4, 1)),
+        nature_illegalite: Some("Incompétence".to_owned()),
+        pieces: Vec::new(),
+    };
+    let piece = FichierADeposer { type_pj: None, ..fichier("recours") };
+    let depot = depot(
+        de_la_sous_prefecture(),
+        vec![
+            sans(Message::ArActe(Box::new(ar))),
+            sans(Message::AnomalieActe(Box::new(anomalie))),
+            MessageADeposer { message: Message::DefereTa(defere), fichiers: vec![piece; 2] },
+            sans(Message::ReponseClassificationSansChangement(Some(Date::constant(2024, 1, 1)))),
+        ],
+    );
+    let archive = depot.archive().unwrap();
+    assert_eq!(archive.nom, "GRF-TACT--SPREF0452-214502494-20241230-3.tar.gz");
+    let (lot, noms) = relit_archive(&archive);
+    assert_eq!(noms[0], "TACT--SPREF0452-214502494-20241230-3.xml");
+    assert_eq!(noms[2], "045-214502494-20240229-DEL2024_01-DE-1-3_0.xml");
+    assert!(noms.iter().all(|nom| nom::is_normalise(nom)));
+    assert_eq!(lot.messages[1].id_acte, Some(id()), "a 1-3 has no IDActe of its own");
+    assert_eq!(lot.messages[2].documents.len(), 2);
+    let enveloppe = nom::NomEnveloppe::parse("EACT--210703385--20170612-2.xml").unwrap();
+    assert_eq!(enveloppe.nom_anomalie(), "ANO_EACT--210703385--20170612-2.xml");
 }
 
-prop_compose! {
-    fn un_acte()(
-        numero in "[A-Za-z0-9_]{1,15}",
-        nature in 1u8..=6,
-        niveaux in (any::<u16>(), any::<u16>(), option::of(any::<u16>()), option::of(any::<u16>())),
-        objet in texte(),
-        jours in 0i32..20_000,
-        precedent in any::<bool>(),
-        document in un_fichier(),
-        annexes in prop::collection::vec(un_fichier(), 0..4),
-        document_papier in option::of(any::<bool>()),
-    ) -> Acte {
-        let id: IdActe = "02A-214502494-20240229-N1-CC".parse().unwrap();
-        Acte {
-            date: Date::constant(1990, 1, 1).checked_add(jiff::Span::new().days(jours)).unwrap(),
-            numero: numero.parse().unwrap(),
-            numero_brut: numero,
-            nature: Nature::from_code(nature).unwrap(),
-            matieres: Matieres([Some(niveaux.0), Some(niveaux.1), niveaux.2, niveaux.3, None]),
-            objet,
-            precedent: precedent.then(|| id.into()),
-            document,
-            annexes,
-            document_papier,
-            ..modele()
-        }
+#[test]
+fn a_submission_that_would_be_wrong_is_not_made() {
+    let cl = de_la_collectivite;
+    let seul = |message| vec![MessageADeposer { message, fichiers: Vec::new() }];
+    let autre: IdActe = "045-210703385-20240229-N1-DE".parse().unwrap();
+    for (depot, code) in [
+        (depot(cl(), vec![]), "ecriture-champ"),
+        (depot(cl(), vec![acte_a_deposer("N1"), acte_a_deposer("N1")]), "ecriture-champ"),
+        (depot(de_la_sous_prefecture(), vec![acte_a_deposer("N1")]), "ecriture-sens"),
+        (depot(cl(), seul(Message::ReponseClassificationSansChangement(None))), "ecriture-sens"),
+        // About another's act; an act without its file; a file that the message does not cite.
+        (depot(cl(), seul(Message::Annulation(messages::Annulation { id_acte: autre.into() }))), "ecriture-champ"),
+        (depot(cl(), vec![MessageADeposer { fichiers: vec![], ..acte_a_deposer("N1") }]), "ecriture-champ"),
+        (
+            depot(
+                cl(),
+                vec![MessageADeposer {
+                    message: Message::Annulation(messages::Annulation { id_acte: id().into() }),
+                    fichiers: vec![fichier("x")],
+                }],
+            ),
+            "ecriture-champ",
+        ),
+        (Depot { generation: Generation::Gen1, ..depot(cl(), vec![acte_a_deposer("N1")]) }, "ecriture-relecture"),
+    ] {
+        assert_eq!(depot.archive().unwrap_err().code(), code, "{depot:?}");
     }
-}
-
-proptest! {
-    #[test]
-    fn an_act_written_is_the_act_read(valeur in un_acte()) {
-        prop_assert_eq!(relu(&acte(&valeur).unwrap()), valeur);
-    }
-
-    #[test]
-    fn a_receipt_written_is_the_receipt_read(valeur in un_acte()) {
-        let numero = valeur.numero.clone();
-        let id = IdActe { departement: "971".parse().unwrap(), siren: "214502494".parse().unwrap(), date: valeur.date, numero,
-            nature: valeur.nature };
-        let classification_en_cours = valeur.classification_date;
-        let ar = ArActe { id_acte: id.into(), date_reception: valeur.date, acte: valeur, classification_en_cours };
-        let lecture = message::read(&ar_acte(&ar).unwrap(), Date::MAX).unwrap();
-        prop_assert_eq!(lecture.valeur, Message::ArActe(Box::new(ar)));
-    }
-
-    #[test]
-    fn an_envelope_written_is_the_envelope_read(
-        nom in option::of(texte()), telephone in option::of(texte()), formulaires in prop::collection::vec(un_fichier(), 1..4), kind in 0..4,
-    ) {
-        let referent = Some(Referent { nom, telephone, courriel: Some("a@b.fr".to_owned()) });
-        let departement = lu::<Departement>("02B");
-        let autorite = match kind {
-            0 => None,
-            1 => Some(Autorite::Sgar(departement)),
-            2 => Some(Autorite::Prefecture(departement)),
-            _ => Some(Autorite::SousPrefecture { departement, arrondissement: lu("4") }),
-        };
-        let valeur = match autorite {
-            None => Enveloppe::ClMisill(EnveloppeClMisill {
-                emetteur: emetteur(), referent, courriels_retour: vec!["a@b.fr".to_owned(); 2], formulaires,
-            }),
-            Some(emetteur) => Enveloppe::MisillCl(EnveloppeMisillCl {
-                emetteur, referent, formulaires, destinataire: lu("214502494"),
-            }),
-        };
-        prop_assert_eq!(enveloppe::read(&enveloppe(&valeur).unwrap()).unwrap().valeur, valeur);
-    }
-
-    #[test]
-    fn no_bytes_make_the_reader_fail(octets in prop::collection::vec(any::<u8>(), 0..400)) {
-        let _ = message::read(&octets, Date::MAX);
-        let _ = enveloppe::read(&octets);
-    }
+    let annexes = vec![FichierADeposer { octets: Vec::new(), ..fichier("") }; super::super::archive::ENTRIES_MAX];
+    let trop = MessageADeposer { fichiers: annexes, ..acte_a_deposer("N1") };
+    assert_eq!(depot(cl(), vec![trop]).archive().unwrap_err().code(), "archive-entries");
 }

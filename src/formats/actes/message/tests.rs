@@ -211,19 +211,207 @@ fn a_receipt_names_its_act_or_says_that_it_does_not() {
 }
 
 #[test]
-fn every_other_message_is_recognised_by_its_root() {
-    for code in CodeMessage::ALL.iter().copied().filter(|c| !matches!(c, CodeMessage::Acte | CodeMessage::ArActe)) {
-        let octets = format!(
-            "<actes:{0} {ENTETE} actes:IDActe='045-214502494-20240229-N1-DE'><actes:NomFichier> a.pdf\n\
-             </actes:NomFichier></actes:{0}>",
-            code.racine()
-        );
-        let lecture = read(octets.as_bytes(), jour()).unwrap();
-        let Message::Autre { code: trouve, racine, id_acte, fichiers } = lecture.valeur else { panic!("{code:?}") };
-        assert_eq!((trouve, racine.as_str()), (code, code.racine()));
-        assert!(id_acte.unwrap().valeur.is_some());
-        assert_eq!(fichiers, ["a.pdf"]);
+fn a_receipt_stands_although_what_it_repeats_can_not_be_read() {
+    let texte = String::from_utf8(ar(&format!("{ID} actes:DateReception=\"2024-03-01\""))).unwrap();
+    let recu =
+        &texte[texte.find("<actes:ActeRecu").unwrap()..texte.find("<actes:ClassificationDateVersionEn").unwrap()];
+    let lit = |ancien: &str, nouveau: &str| {
+        let lecture = read(texte.replace(ancien, nouveau).as_bytes(), jour()).unwrap();
+        let codes: Vec<_> = lecture.ecarts.iter().map(super::super::Ecart::code).collect();
+        let Message::ArActe(ar) = lecture.valeur else { panic!("{nouveau}") };
+        (ar.acte, codes)
+    };
+    let (acte, codes) = lit("CodeNatureActe=\"1\"", "CodeNatureActe=\"9\"");
+    let numero = "DEL2024_01".parse().unwrap();
+    let attendu = ActeRecu::Partiel { date: Some(Date::constant(2024, 2, 29)), numero: Some(numero), nature: None };
+    assert_eq!((acte, codes), (attendu, vec!["recu-illisible"]));
+    let (acte, codes) = lit(recu, "");
+    assert_eq!((acte.identite(), codes), ((None, None, None), vec!["absent"]));
+}
+
+const ID: &str = "actes:IDActe=\"045-214502494-20240229-DEL2024_01-DE\"";
+const COURRIER: &str = "actes:DateCourrierPref=\"2024-03-05\"";
+
+/// A message of a kind: attributes and content.
+fn message_de(code: CodeMessage, attributs: &str, contenu: &str) -> Result<(Message, Vec<&'static str>), LectureError> {
+    let racine = code.racine();
+    let texte = format!("<actes:{racine} {ENTETE} {attributs}>{contenu}</actes:{racine}>");
+    let lecture = read(texte.as_bytes(), jour())?;
+    assert_eq!(lecture.valeur.code(), code);
+    Ok((lecture.valeur, lecture.ecarts.iter().map(super::super::Ecart::code).collect()))
+}
+
+fn noms(message: &Message) -> Vec<&str> {
+    message.citations().iter().map(|(_, fichier)| fichier.nom.as_str()).collect()
+}
+
+#[test]
+fn every_letter_and_answer_is_read_in_its_own_form() {
+    let description = "<actes:DescriptionPieces>Le plan &amp; l'avis</actes:DescriptionPieces>";
+    let motif = "<actes:Motif>Illégal</actes:Motif>";
+    let deux = format!("<actes:Documents>{DOCUMENT}{}</actes:Documents>", DOCUMENT.replace("halles", "plan"));
+    for (code, contenu, texte, fichiers) in [
+        ("2-1", DOCUMENT.to_owned(), None, &["halles.pdf"][..]),
+        ("2-2", DOCUMENT.to_owned(), None, &["halles.pdf"]),
+        ("3-1", format!("{description}{DOCUMENT}"), Some("Le plan & l'avis"), &["halles.pdf"]),
+        ("3-2", String::new(), None, &[]),
+        ("3-3", DOCUMENT.to_owned(), None, &["halles.pdf"]),
+        ("3-4", deux, None, &["halles.pdf", "plan.pdf"]),
+        ("4-1", format!("{motif}{DOCUMENT}"), Some("Illégal"), &["halles.pdf"]),
+        ("4-2", String::new(), None, &[]),
+        ("4-3", DOCUMENT.to_owned(), None, &["halles.pdf"]),
+        ("4-4", DOCUMENT.to_owned(), None, &["halles.pdf"]),
+    ] {
+        let kind = CodeMessage::parse(code).unwrap();
+        let (message, ecarts) = message_de(kind, &format!("{ID} {COURRIER}"), &contenu).unwrap();
+        let courrier = message.courrier().unwrap();
+        assert_eq!(courrier.reference.id_acte.valeur.as_ref().unwrap().numero.as_str(), "DEL2024_01", "{code}");
+        assert_eq!(message.date_courrier(), Some(Date::constant(2024, 3, 5)), "{code}");
+        assert_eq!((courrier.texte.as_deref(), noms(&message), ecarts), (texte, fichiers.to_vec(), vec![]), "{code}");
+        // Nothing of it is essential: a letter that arrived must be shown, whatever it lacks.
+        let (vide, ecarts) = message_de(kind, "", "").unwrap();
+        let manques = 2 + usize::from(texte.is_some()) + usize::from(!fichiers.is_empty());
+        assert_eq!((vide.date_courrier(), ecarts), (None, vec!["absent"; manques]), "{code}");
     }
+    let anonyme = DOCUMENT.replace("halles.pdf", " ");
+    let (message, ecarts) = message_de(CodeMessage::CourrierSimple, &format!("{ID} {COURRIER}"), &anonyme).unwrap();
+    assert_eq!((noms(&message), ecarts), (vec![], vec!["absent", "absent"]));
+    let (_, ecarts) = message_de(CodeMessage::ArLettreObservations, &format!("{ID} {COURRIER}"), DOCUMENT).unwrap();
+    assert_eq!(ecarts, ["element-inconnu"]);
+}
+
+#[test]
+fn a_receipt_of_an_answer_names_the_letter_and_must_say_when() {
+    let infos = format!("<actes:InfosCourrierPref {ID} {COURRIER}/>");
+    for code in [CodeMessage::ArPieceComplementaire, CodeMessage::ArReponseRejetLettreObservations] {
+        let (message, ecarts) = message_de(code, "actes:DateReception='2024-04-02'", &infos).unwrap();
+        assert_eq!((message.date_courrier(), ecarts), (Some(Date::constant(2024, 3, 5)), vec![]));
+        assert!(message.id_acte().unwrap().valeur.is_some());
+        let (Message::ArPieceComplementaire(ar) | Message::ArReponseRejetLettreObservations(ar)) = message else {
+            panic!("{code:?}")
+        };
+        assert_eq!(ar.date_reception, Date::constant(2024, 4, 2));
+        assert_eq!(message_de(code, "actes:DateReception='2024-04-02'", "").unwrap().1, ["absent"]);
+        assert_eq!(message_de(code, "", &infos).unwrap_err().code(), "xml-missing");
+        assert_eq!(message_de(code, "actes:DateReception='hier'", &infos).unwrap_err().code(), "xml-value");
+    }
+}
+
+#[test]
+fn the_referral_and_the_withdrawal_are_read() {
+    let piece = DOCUMENT.replace("Document>", "PieceJointe>");
+    let contenu = format!(
+        "<actes:DateDepot>2024-05-01</actes:DateDepot><actes:NatureIllegalite>Incompétence</actes:NatureIllegalite>\
+         <actes:PiecesJointes>{piece}{piece}</actes:PiecesJointes>"
+    );
+    let (message, ecarts) = message_de(CodeMessage::DefereTa, ID, &contenu).unwrap();
+    assert_eq!((noms(&message).len(), ecarts), (2, vec![]));
+    let Message::DefereTa(defere) = message else { panic!("5-1") };
+    assert_eq!(defere.date_depot, Some(Date::constant(2024, 5, 1)));
+    assert_eq!(defere.nature_illegalite.as_deref(), Some("Incompétence"));
+    assert_eq!(message_de(CodeMessage::DefereTa, "", "").unwrap().1, ["absent"; 3]);
+
+    let (message, ecarts) = message_de(CodeMessage::Annulation, ID, "").unwrap();
+    assert_eq!((message.id_acte().unwrap().valeur.is_some(), ecarts), (true, vec![]));
+    let attributs = format!("{ID} actes:DateReception='2024-05-02'");
+    let (message, _) = message_de(CodeMessage::ArAnnulation, &attributs, "").unwrap();
+    assert!(matches!(message, Message::ArAnnulation(ar) if ar.date_reception == Date::constant(2024, 5, 2)));
+    assert_eq!(message_de(CodeMessage::ArAnnulation, ID, "").unwrap_err().code(), "xml-missing");
+}
+
+#[test]
+fn an_anomaly_is_read_by_its_number_and_nothing_else_is_essential() {
+    let recu = format!(
+        "<actes:ActeRecu {ATTRIBUTS}>{MATIERES}{OBJET}{CLASSIFICATION}{DOCUMENT}{ANNEXES}{PAPIER}</actes:ActeRecu>"
+    );
+    let en_cours = "<actes:ClassificationDateVersionEnCours>2024-01-01</actes:ClassificationDateVersionEnCours>";
+    let anomalie = |nature: &str, recu: &str| {
+        let contenu =
+            format!("<actes:Date>2024-03-02</actes:Date>{nature}<actes:Detail>Non</actes:Detail>{recu}{en_cours}");
+        message_de(CodeMessage::AnomalieActe, "", &contenu).map(|(message, ecarts)| match message {
+            Message::AnomalieActe(anomalie) => (*anomalie, ecarts),
+            other => panic!("{other:?}"),
+        })
+    };
+    for (nature, code, ecarts) in [
+        ("002", 2, vec![]),
+        ("999", 999, vec![]),
+        ("042", 42, vec![]),
+        ("2", 2, vec!["nature-anomalie"]),
+        (" 42\n", 42, vec!["nature-anomalie"]),
+        ("0002", 2, vec!["nature-anomalie"]),
+    ] {
+        let (lue, trouves) = anomalie(&format!("<actes:Nature>{nature}</actes:Nature>"), &recu).unwrap();
+        assert_eq!((lue.nature, trouves), (code, ecarts), "{nature}");
+        assert_eq!((lue.date, lue.detail.as_deref()), (Some(Date::constant(2024, 3, 2)), Some("Non")));
+        assert_eq!(lue.acte.entier().unwrap().numero.as_str(), "DEL2024_01");
+    }
+    for nature in ["ERREUR2", "", "+2", "-1", "1000", "2.0", "99999999999"] {
+        let error = anomalie(&format!("<actes:Nature>{nature}</actes:Nature>"), &recu).unwrap_err();
+        assert_eq!(error.code(), "anomalie-nature-illisible", "{nature}");
+        assert!(error.to_string().contains(nature));
+    }
+    assert_eq!(anomalie("", &recu).unwrap_err().code(), "xml-missing");
+    let sans_document = recu.replace(DOCUMENT, "");
+    let (lue, ecarts) = anomalie("<actes:Nature>001</actes:Nature>", &sans_document).unwrap();
+    assert!(lue.acte.entier().is_none() && lue.acte.identite().0.is_some());
+    assert_eq!(ecarts, ["recu-illisible"]);
+}
+
+#[test]
+fn an_envelope_that_is_refused_may_be_unreadable_itself() {
+    let insee = "xmlns:i='http://xml.insee.fr/schema'";
+    let recue = format!(
+        "<actes:EnveloppeRecue {insee}><actes:Emetteur><actes:IDCL i:SIREN='214502494' actes:Departement='045' \
+         actes:Arrondissement='1' actes:Nature='31'/></actes:Emetteur><actes:AdressesRetour><actes:Email>a@b.fr\
+         </actes:Email></actes:AdressesRetour><actes:FormulairesEnvoyes><actes:Formulaire><actes:NomFichier>m.xml\
+         </actes:NomFichier></actes:Formulaire></actes:FormulairesEnvoyes></actes:EnveloppeRecue>"
+    );
+    for (nature, recue, lisible, ecarts) in [
+        ("005", recue.as_str(), true, vec![]),
+        ("5", &recue, true, vec![]),
+        ("999", &recue, true, vec!["nature-anomalie"]),
+        ("100", &recue.replace("m.xml", ""), false, vec!["recu-illisible"]),
+        ("100", "", false, vec!["recu-illisible"]),
+    ] {
+        let contenu = format!("<actes:Date>2024-03-02</actes:Date><actes:Nature>{nature}</actes:Nature>{recue}");
+        let (message, trouves) = message_de(CodeMessage::AnomalieEnveloppe, "", &contenu).unwrap();
+        assert_eq!((noms(&message).len(), trouves), (usize::from(lisible), ecarts), "{nature}");
+        let Message::AnomalieEnveloppe(anomalie) = message else { panic!("ANO") };
+        assert_eq!(anomalie.enveloppe.is_some(), lisible);
+    }
+}
+
+#[test]
+fn requests_and_answers_about_the_classification_carry_a_date() {
+    let date = "<actes:DateClassification>2024-01-01</actes:DateClassification>";
+    let jour = Some(Date::constant(2024, 1, 1));
+    for (code, contenu, attendue, ecarts) in [
+        (CodeMessage::DemandeClassification, date, jour, vec![]),
+        (CodeMessage::DemandeClassification, "", None, vec![]),
+        (CodeMessage::ReponseClassificationSansChangement, date, jour, vec![]),
+        (CodeMessage::ReponseClassificationSansChangement, "", None, vec!["absent"]),
+    ] {
+        let (message, trouves) = message_de(code, "", contenu).unwrap();
+        assert_eq!(trouves, ecarts, "{code:?}");
+        let (Message::DemandeClassification(lue) | Message::ReponseClassificationSansChangement(lue)) = message else {
+            panic!("{code:?}")
+        };
+        assert_eq!(lue, attendue);
+    }
+}
+
+#[test]
+fn lists_without_end_are_refused() {
+    let annexes = format!("<actes:Annexes>{}</actes:Annexes>", "<actes:Annexe/>".repeat(FICHIERS_MAX + 1));
+    let error = read(&gen2(&[(ANNEXES, &annexes)]), jour()).unwrap_err();
+    assert_eq!(error.code(), "xml-too-many", "{error}");
+}
+
+#[test]
+fn codes_are_those_of_the_schema() {
     assert_eq!(CodeMessage::parse("4-5"), Some(CodeMessage::ArReponseRejetLettreObservations));
     assert_eq!(CodeMessage::parse("ANO"), None);
+    let etat: Vec<_> = CodeMessage::ALL.iter().filter(|c| c.est_de_l_etat()).map(|c| c.as_str()).collect();
+    assert_eq!(etat, ["1-2", "1-3", "2-1", "3-1", "3-5", "4-1", "4-5", "5-1", "6-2", "7-2", "7-3", "ANO"]);
 }

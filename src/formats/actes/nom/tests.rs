@@ -59,10 +59,14 @@ fn serials_start_again_each_day_and_end_at_9999() {
     let date = |texte: &str| compact_date(texte).unwrap();
     let serie = |n| Serie::new(n).unwrap();
     let jour = date("20261231");
-    assert_eq!(Serie::suivante(None, jour), Serie::new(1));
-    assert_eq!(Serie::suivante(Some((jour, serie(41))), jour), Serie::new(42));
-    assert_eq!(Serie::suivante(Some((jour, serie(41))), date("20270101")), Serie::new(1));
-    assert_eq!(Serie::suivante(Some((jour, serie(SERIE_MAX))), jour), None);
+    assert_eq!(Serie::suivante(None, jour), Ok(serie(1)));
+    assert_eq!(Serie::suivante(Some((jour, serie(41))), jour), Ok(serie(42)));
+    assert_eq!(Serie::suivante(Some((jour, serie(41))), date("20270101")), Ok(serie(1)));
+    assert_eq!(Serie::suivante(Some((jour, serie(SERIE_MAX))), jour), Err(SerieError::Epuisee { jour }));
+    let demain = date("20270101");
+    // A clock that went back must not make a name twice.
+    let error = Serie::suivante(Some((demain, serie(1))), jour).unwrap_err();
+    assert_eq!((error, error.code()), (SerieError::JourPasse { jour, derniere: demain }, "serie-jour-passe"));
 }
 
 #[test]

@@ -1,8 +1,10 @@
-//! The view `legalite`: one row per act, what was said about it, and its pieces.
+//! The view `legalite`: one row per act, what was said about it, its pieces, and what is to be done.
 //!
 //! ```text
 //! actes        one row per act; its key is the leaf that transmitted it last, or published one that was never transmitted
-//! faits        one row per later event: acknowledgement, anomaly, publication, cancellation; with or without its act
+//! faits        one row per later event: acknowledgement, letter, publication, cancellation…; with or without its act
+//! comptes      how often what was said, by département, month, nature, matière, arrondissement
+//! classifications   versions of the classification that each organisation published or received
 //! pieces, effacements   what events cite (crate::pieces)
 //! ```
 //!
@@ -10,23 +12,28 @@
 //! most as long as it is there: [`Objets`] reads it when the act is shown, and nothing of it is kept here.
 //!
 //! Rows hold facts; what follows from them in law (since when an act is executory, until when it can be referred to the
-//! court) is computed when it is shown ([`crate::droit`]): it depends on a calendar, the clock, and the law of the day.
+//! court) is computed when it is shown ([`crate::droit`]): it depends on a calendar, the clock, and the law of the day. What work
+//! lists are ordered by stands in the row too, as the law has it if nothing more is said ([`suivi`]).
 //!
 //! Nothing is decided here: events were admitted. Orders that admission forbids are kept without a failure: an
 //! acknowledgement waits in `faits` for its act, a second transmission of an act that was not rejected adds nothing.
 //!
-//! [`list`] and [`find`] read the view.
+//! [`list`], [`find`], [`travail`], [`statistiques`] read the view.
 
+mod classification;
+mod faits;
 mod objet;
 mod query;
 mod row;
+mod statistiques;
+mod suivi;
 #[cfg(test)]
 mod tests;
+mod travail;
 
-use greffe_events::catalogue::{ActeTransmis, AuteurDeclare};
+use greffe_events::catalogue::ActeTransmis;
 use greffe_events::event::DossierId;
-use greffe_events::horodatage::Jour;
-use greffe_events::ident::IdActe;
+use greffe_events::ident::{IdActe, Subject};
 use greffe_events::{Data, Event, EventType, Recorded};
 use rusqlite::Connection;
 
@@ -35,9 +42,14 @@ use crate::projection::{ApplyError, Projection};
 use crate::recorded::RecordedExt as _;
 use crate::writer::Writer;
 
+pub use classification::{ClassificationRow, classifications};
 pub use objet::{OBJET_CHARS_MAX, OBJET_PIECE_BYTES_MAX, Objets, PieceSource, PieceUnreadable};
 pub use query::{Acces, Filtre, LIMITE_MAX, find, list};
-pub use row::{AccuseRow, ActeRow, AnnulationRow, AnomalieRow, AuteurRow, Etat, PublicationRow};
+pub use row::{
+    AccuseRow, ActeRow, AnnulationRow, AnomalieRow, AuteurRow, CourrierRow, Etat, ExamenRow, PublicationRow,
+};
+pub use statistiques::{Dimension, FiltreStatistiques, LIGNES_MAX, StatistiqueRow, statistiques};
+pub use travail::{Curseur, Lieu, ListeDeTravail, PageDeTravail, travail};
 
 /// The projection behind the view `legalite`.
 pub struct Legalite;
@@ -47,12 +59,18 @@ const TABLES: &str = "CREATE TABLE actes(
      idx INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, siren TEXT NOT NULL, departement TEXT NOT NULL,
      arrondissement INTEGER, nature TEXT NOT NULL, matiere TEXT, classification TEXT,
      etat TEXT NOT NULL,
-     transmis_le_ms INTEGER, transmissions INTEGER NOT NULL) STRICT;
+     transmis_le_ms INTEGER, transmissions INTEGER NOT NULL,
+     attend TEXT, a_publier INTEGER, au_plus_tot TEXT, au_plus_tard TEXT,
+     a_examiner INTEGER, vu INTEGER, suite_examen TEXT) STRICT;
  CREATE TABLE faits(
      acte TEXT NOT NULL, idx INTEGER NOT NULL, genre TEXT NOT NULL, enregistre_le_ms INTEGER NOT NULL, date TEXT,
-     organisation TEXT NOT NULL, qualite TEXT, departement TEXT, arrondissement INTEGER,
-     code TEXT, portee TEXT, mode TEXT, jusqu_au TEXT, PRIMARY KEY (acte, idx),
-     CHECK ((qualite IS NULL) = (departement IS NULL))) STRICT, WITHOUT ROWID;";
+     courrier TEXT, organisation TEXT NOT NULL, qualite TEXT, departement TEXT, arrondissement INTEGER,
+     code TEXT, mot TEXT, jusqu_au TEXT, PRIMARY KEY (acte, idx),
+     CHECK ((qualite IS NULL) = (departement IS NULL))) STRICT, WITHOUT ROWID;
+ CREATE TABLE comptes(
+     departement TEXT NOT NULL, mois TEXT NOT NULL, genre TEXT NOT NULL, nature TEXT NOT NULL, matiere TEXT NOT NULL,
+     arrondissement INTEGER NOT NULL, nombre INTEGER NOT NULL,
+     PRIMARY KEY (departement, mois, genre, nature, matiere, arrondissement)) STRICT, WITHOUT ROWID;";
 
 impl Projection for Legalite {
     fn name(&self) -> &'static str {
@@ -60,31 +78,40 @@ impl Projection for Legalite {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn create_tables(&self, conn: &Connection) -> rusqlite::Result<()> {
-        conn.execute_batch(TABLES)?;
-        conn.execute_batch(pieces::TABLES)
+        [TABLES, classification::TABLES, pieces::TABLES].iter().try_for_each(|sql| conn.execute_batch(sql))
     }
 
     fn indexes(&self) -> &'static str {
         "CREATE INDEX actes_par_siren ON actes(siren, nature);
-         CREATE INDEX actes_par_departement ON actes(departement, nature, etat);"
+         CREATE INDEX actes_par_departement ON actes(departement, nature, etat);
+         CREATE INDEX actes_sans_accuse ON actes(departement, idx) WHERE etat = 'transmis';
+         CREATE INDEX actes_a_examiner ON actes(departement, a_examiner, au_plus_tot, idx) WHERE a_examiner IS NOT NULL;
+         CREATE INDEX actes_incertains ON actes(departement, a_examiner, au_plus_tard)
+             WHERE a_examiner IS NOT NULL AND au_plus_tard > au_plus_tot;
+         CREATE INDEX actes_attendus ON actes(departement, attend, au_plus_tot, idx) WHERE attend IS NOT NULL;
+         CREATE INDEX actes_a_repondre ON actes(siren, idx) WHERE attend IS NOT NULL;
+         CREATE INDEX actes_refuses ON actes(siren, idx) WHERE etat = 'anomalie';
+         CREATE INDEX actes_a_publier ON actes(siren, idx) WHERE a_publier IS NOT NULL;"
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["actes", "faits", "pieces", "effacements"]
+        &["actes", "faits", "comptes", "classifications", "pieces", "effacements"]
     }
 
     fn apply(&self, tx: &Writer<'_>, leaf: &Recorded) -> Result<(), ApplyError> {
         let Some(event) = leaf.shown(is_shown)? else { return Ok(()) };
         match (&event.data, &event.dossier) {
             (Data::ActeTransmis(data), DossierId::Acte(id)) => transmis(tx, leaf, event, id, data),
-            (data, DossierId::Acte(id)) => match Fait::of(data) {
+            (data, DossierId::Acte(id)) => match faits::Fait::of(data) {
                 Some(fait) => fait.add(tx, leaf, event, id),
                 None => Ok(()),
             },
+            (Data::ActeExamine(data), DossierId::Examen(id)) => suivi::examine(tx, id, data),
+            (data, DossierId::Classification(organisation)) => classification::add(tx, leaf, event, organisation, data),
             (Data::PieceEffacee(_), DossierId::Piece(organisation, reference)) => {
                 pieces::efface(tx, leaf.index(), organisation, *reference)
             }
@@ -94,16 +121,10 @@ impl Projection for Legalite {
 }
 
 fn is_shown(event_type: EventType) -> bool {
-    matches!(
-        event_type,
-        EventType::ActeTransmis
-            | EventType::ActeAccuseReception
-            | EventType::ActeAnomalie
-            | EventType::ActePublie
-            | EventType::ActeAnnulationDemandee
-            | EventType::ActeAnnulationAcquittee
-            | EventType::PieceEffacee
-    )
+    match event_type.family() {
+        Subject::ACTE | Subject::EXAMEN | Subject::CLASSIFICATION | Subject::PIECE => true,
+        _ => false,
+    }
 }
 
 fn transmis(
@@ -114,8 +135,10 @@ fn transmis(
     data: &ActeTransmis,
 ) -> Result<(), ApplyError> {
     let id_text = event.subject.identifier();
+    let matiere = data.matiere.to_string();
     let added = tx.execute(
-        "INSERT INTO actes VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'transmis', ?9, 1)
+        "INSERT INTO actes VALUES
+             (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'transmis', ?9, 1, NULL, 1, NULL, NULL, NULL, NULL, NULL)
              ON CONFLICT(id) DO UPDATE SET idx = ?1, arrondissement = ?5, matiere = ?7, classification = ?8,
                  etat = 'transmis', transmis_le_ms = ?9, transmissions = transmissions + 1
                  WHERE (etat = 'publie' OR etat = 'anomalie')",
@@ -126,7 +149,7 @@ fn transmis(
             id.departement.as_str(),
             data.arrondissement,
             id.nature.as_str(),
-            data.matiere.to_string(),
+            &matiere,
             data.classification.to_string(),
             leaf.recorded_at_ms()?,
         ),
@@ -135,120 +158,7 @@ fn transmis(
         return Ok(());
     }
     pieces::cite(tx, leaf.index(), event)?;
+    statistiques::transmis(tx, leaf, id, &matiere, data.arrondissement)?;
     // The first leaf of its dossier: nothing was said before.
-    if leaf.leaf()?.previous.is_some() { settle(tx, id_text) } else { Ok(()) }
-}
-
-/// What an event says about an act.
-struct Fait<'a> {
-    genre: &'static str,
-    date: Option<Jour>,
-    auteur: Option<&'a AuteurDeclare>,
-    code: Option<&'a str>,
-    portee: Option<&'static str>,
-    mode: Option<&'static str>,
-    jusqu_au: Option<Jour>,
-}
-
-const ACCUSE: &str = "accuse";
-const ANOMALIE: &str = "anomalie";
-const PUBLICATION: &str = "publication";
-const ANNULATION_DEMANDEE: &str = "annulation-demandee";
-const ANNULATION_ACQUITTEE: &str = "annulation-acquittee";
-
-impl<'a> Fait<'a> {
-    fn of(data: &'a Data) -> Option<Self> {
-        let dated =
-            |genre, date, auteur| Self { genre, date, auteur, code: None, portee: None, mode: None, jusqu_au: None };
-        Some(match data {
-            Data::ActeAccuseReception(data) => dated(ACCUSE, Some(data.date_reception), data.auteur_declare.as_ref()),
-            Data::ActeAnomalie(data) => Self {
-                code: Some(data.code.as_str()),
-                portee: Some(data.portee.as_str()),
-                ..dated(ANOMALIE, Some(data.date), data.auteur_declare.as_ref())
-            },
-            Data::ActePublie(data) => Self {
-                mode: Some(data.mode.as_str()),
-                jusqu_au: data.jusqu_au,
-                ..dated(PUBLICATION, Some(data.date), None)
-            },
-            Data::ActeAnnulationDemandee(_) => dated(ANNULATION_DEMANDEE, None, None),
-            Data::ActeAnnulationAcquittee(data) => {
-                dated(ANNULATION_ACQUITTEE, Some(data.date_reception), data.auteur_declare.as_ref())
-            }
-            _ => return None,
-        })
-    }
-
-    fn add(&self, tx: &Writer<'_>, leaf: &Recorded, event: &Event, id: &IdActe) -> Result<(), ApplyError> {
-        let id_text = event.subject.identifier();
-        let text = |jour: Option<Jour>| jour.map(|jour| jour.to_string());
-        tx.execute(
-            "INSERT INTO faits VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-            rusqlite::params![
-                id_text,
-                leaf.index(),
-                self.genre,
-                leaf.recorded_at_ms()?,
-                text(self.date),
-                event.source.to_string(),
-                self.auteur.map(|auteur| auteur.qualite.as_str()),
-                self.auteur.map(|auteur| auteur.departement.as_str().to_owned()),
-                self.auteur.and_then(|auteur| auteur.arrondissement),
-                self.code,
-                self.portee,
-                self.mode,
-                text(self.jusqu_au),
-            ],
-        )?;
-        pieces::cite(tx, leaf.index(), event)?;
-        let etat = match self.genre {
-            ACCUSE => "UPDATE actes SET etat = 'recu' WHERE id = ?1 AND (etat = 'transmis' OR etat = 'anomalie')",
-            ANOMALIE => "UPDATE actes SET etat = 'anomalie' WHERE id = ?1 AND etat = 'transmis'",
-            ANNULATION_DEMANDEE => {
-                "UPDATE actes SET etat = 'annulation-demandee' WHERE id = ?1 AND etat <> 'publie' AND etat <> 'annule'"
-            }
-            ANNULATION_ACQUITTEE => "UPDATE actes SET etat = 'annule' WHERE id = ?1 AND etat <> 'publie'",
-            _ => {
-                // An act of which this is all that is known: those that need no transmission are published only (CGCT L2131-3).
-                let sql = "INSERT INTO actes VALUES (?1, ?2, ?3, ?4, NULL, ?5, NULL, NULL, 'publie', NULL, 0)
-                     ON CONFLICT(id) DO NOTHING";
-                let place = (id.siren.as_str(), id.departement.as_str(), id.nature.as_str());
-                tx.execute(sql, (leaf.index(), id_text, place.0, place.1, place.2))?;
-                return Ok(());
-            }
-        };
-        tx.execute(etat, [id_text])?;
-        Ok(())
-    }
-}
-
-/// Brings the state of an act that was transmitted to what had been said about it before.
-fn settle(tx: &Writer<'_>, id: &str) -> Result<(), ApplyError> {
-    let sql = "SELECT idx, etat FROM actes WHERE id = ?1 AND transmissions > 0";
-    let acte = tx.one(sql, [id], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?)))?;
-    let Some((transmis, known)) = acte else { return Ok(()) };
-    let (mut recu, mut refuse, mut demandee, mut annule) = (false, false, false, false);
-    tx.each("SELECT genre, idx FROM faits WHERE acte = ?1", [id], |row| {
-        match row.get_ref(0)?.as_str()? {
-            ACCUSE => recu = true,
-            // What rejected an earlier transmission says nothing of this one.
-            ANOMALIE => refuse |= row.get::<_, u64>(1)? > transmis,
-            ANNULATION_DEMANDEE => demandee = true,
-            ANNULATION_ACQUITTEE => annule = true,
-            _ => {}
-        }
-        Ok(())
-    })?;
-    let etat = match (annule, demandee, recu, refuse) {
-        (true, ..) => Etat::Annule,
-        (_, true, ..) => Etat::AnnulationDemandee,
-        (_, _, true, _) => Etat::Recu,
-        (_, _, _, true) => Etat::Anomalie,
-        _ => Etat::Transmis,
-    };
-    if etat.as_str() != known {
-        tx.execute("UPDATE actes SET etat = ?2 WHERE idx = ?1", (transmis, etat.as_str()))?;
-    }
-    Ok(())
+    if leaf.leaf()?.previous.is_some() { suivi::settle(tx, id) } else { Ok(()) }
 }

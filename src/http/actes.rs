@@ -137,7 +137,7 @@ impl ListQuery {
             departement: departement.map(|departement| departement.to_string()),
             nature: nature.map(|nature| nature.to_string()),
             etat: mot("etat", self.etat.as_deref(), &Etat::ALL, Etat::as_str)?,
-            acces: Acces::Partiel { sirens: Vec::new(), departements: Vec::new() },
+            acces: Acces::Partiel { sirens: Vec::new(), departements: Vec::new(), prefectures: Vec::new() },
             apres: self.apres.as_deref().map(read_cursor).transpose()?,
             limite: limite(self.limit)?,
         })
@@ -146,17 +146,17 @@ impl ListQuery {
 
 /// What an answer follows from, beside the view: what the reader may see, the log, which may have erased an objet already, and the
 /// day of the law, which somewhere begins with each hour.
-fn vu(app: &App, acces: &Acces, maintenant_ms: u64) -> impl std::fmt::Debug {
+pub(super) fn vu(app: &App, acces: &Acces, maintenant_ms: u64) -> impl std::fmt::Debug {
     const HOUR_MS: u64 = 3_600_000;
     (acces.clone(), app.ledger.head().size, maintenant_ms / HOUR_MS)
 }
 
-fn objets(app: &App) -> Objets<StorePieces> {
+pub(super) fn objets(app: &App) -> Objets<StorePieces> {
     Objets(StorePieces(app.ledger.pieces().clone()))
 }
 
 /// The acts of its own, of whom it audits, of members that it signs for, and of its départements.
-fn acces(app: &App, reader: &Reader) -> Result<Acces, Problem> {
+pub(super) fn acces(app: &App, reader: &Reader) -> Result<Acces, Problem> {
     if reader.reads_everything() {
         return Ok(Acces::Tout);
     }
@@ -169,6 +169,7 @@ fn acces(app: &App, reader: &Reader) -> Result<Acces, Problem> {
             .map(|siren| siren.to_string())
             .collect(),
         departements: reader.departements().iter().map(ToString::to_string).collect(),
+        prefectures: reader.prefectures().iter().map(ToString::to_string).collect(),
     })
 }
 

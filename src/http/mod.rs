@@ -9,6 +9,7 @@
 //! | [`pieces`] | `PUT /v1/pieces/{sha256}`, `GET /v1/pieces/{reference}` |
 //! | [`actes`] | `GET /v1/actes`, `GET /v1/actes/{id}` |
 //! | [`adherents`] | `GET /v1/adherents`, `GET /v1/adherents/{organisation}` |
+//! | [`travail`] | `GET /v1/travail/{liste}`, `GET /v1/actes/statistiques`, `GET /v1/classifications` |
 //! | [`quarantaine`] | `GET /v1/quarantaine`, `GET /v1/quarantaine/{id}` |
 //! | [`flux`] | `GET /v1/flux`, `GET /v1/flux/totaux`, `GET /v1/flux/{id}` |
 //! | [`factures`] | `GET /v1/factures`, `GET /v1/factures/totaux`, `GET /v1/factures/{id}` |
@@ -76,6 +77,7 @@ pub mod serve;
 mod session;
 pub mod tiles;
 mod trace;
+pub mod travail;
 mod vues;
 pub mod webhooks;
 

@@ -23,7 +23,7 @@ const SCHEMAS: &str = "#/components/schemas/";
 const ORGANISATION: &str = "^([0-9]{9}|[0-9]{4}:[A-Za-z0-9.-]{1,50})$";
 
 /// What the parameters of paths and queries are, in French.
-const PARAMETRES: [(&str, &str); 41] = [
+const PARAMETRES: [(&str, &str); 43] = [
     ("acheteur", "L'acheteur : un SIREN, ou ICD:identifiant."),
     (
         "after",
@@ -57,11 +57,19 @@ const PARAMETRES: [(&str, &str); 41] = [
     ("index", "L'indice de la feuille, à partir de 0."),
     ("last-event-id", "Le curseur, à la reprise d'un flux ; il l'emporte sur after."),
     ("limit", "Lignes par page, 50 par défaut."),
+    (
+        "liste",
+        "a-acquitter, silencieux, a-examiner, a-suivre, expirent, pieces-attendues (préfecture) ; a-repondre, refuses, a-publier (collectivité).",
+    ),
     ("membre", "true : les adhérents ; false : ceux qui sont sortis."),
     ("motif", "Pourquoi le message est en quarantaine."),
     ("nature", "La nature de l'acte, deux lettres."),
     ("organisation", "Un SIREN, ou ICD:identifiant."),
     ("ouverte", "true : celles dont la date limite n'est pas passée."),
+    (
+        "par",
+        "Par quoi compter : departement, arrondissement, nature, matiere, mois ; plusieurs, séparés par des virgules.",
+    ),
     ("path", "Niveau et rang : 0/x001/067, 1/000.p/12, entries/000."),
     ("pieces", "false : sans les fichiers cités."),
     ("procedure", "La procédure."),

@@ -7,7 +7,7 @@ use super::operation::{Corps, JSON, Operation, Qui, of};
 use super::problem::Cause;
 use super::{
     actes, adherents, consultations, docs, events, extrait, factures, feuille, fil, flux, journal, lots, metrics, node,
-    openapi, pieces, proofs, quarantaine, refus, tiles, vues, webhooks,
+    openapi, pieces, proofs, quarantaine, refus, tiles, travail, vues, webhooks,
 };
 use crate::ledger::head::Receipt;
 
@@ -200,6 +200,18 @@ fn legalite() -> Vec<Operation> {
             .resume("Les actes, du plus récent au plus ancien.")
             .query::<actes::ListQuery>()
             .liste::<actes::Page>(),
+        lue("/v1/actes/statistiques", "statistiques-actes", ACTES, get(travail::statistiques))
+            .resume("Ce qui a été dit des actes, compté par département, arrondissement, nature, matière ou mois.")
+            .query::<travail::StatistiquesQuery>()
+            .liste::<travail::Statistiques>(),
+        lue("/v1/travail/{liste}", "liste-de-travail", ACTES, get(travail::travail))
+            .resume("Ce qui attend la préfecture ou la collectivité, le plus pressant d'abord.")
+            .query::<travail::TravailQuery>()
+            .liste::<travail::Page>(),
+        lue("/v1/classifications", "lister-classifications", ACTES, get(travail::classifications))
+            .resume("Les versions de la classification : celles d'une préfecture, ou celles qu'un membre a reçues.")
+            .query::<travail::ClassificationsQuery>()
+            .liste::<travail::Classifications>(),
         lue("/v1/actes/{id}", "acte", ACTES, get(actes::find))
             .resume("Un acte : état, accusés, publications, caractère exécutoire, dernier jour du déféré, pièces.")
             .query::<vues::FindQuery>()

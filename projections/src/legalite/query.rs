@@ -48,14 +48,25 @@ pub enum Acces {
         sirens: Vec<String>,
         /// Départements.
         departements: Vec<String>,
+        /// Départements of which it is the prefecture: what that examined is for it alone.
+        prefectures: Vec<String>,
     },
 }
 
 impl Acces {
+    /// An act without what this reader may not see of it.
+    pub(super) fn montre(&self, mut acte: ActeRow) -> ActeRow {
+        match self {
+            Self::Partiel { prefectures, .. } if !prefectures.contains(&acte.departement) => acte.examen = None,
+            _ => {}
+        }
+        acte
+    }
+
     fn admits(&self, acte: &ActeRow) -> bool {
         match self {
             Self::Tout => true,
-            Self::Partiel { sirens, departements } => {
+            Self::Partiel { sirens, departements, .. } => {
                 sirens.contains(&acte.siren) || departements.contains(&acte.departement)
             }
         }
@@ -95,12 +106,12 @@ pub fn list(conn: &Connection, filtre: &Filtre, maintenant_ms: u64) -> rusqlite:
         }
     }
     let whole = |index| acte(conn, "idx = ?1", index, maintenant_ms)?.ok_or(rusqlite::Error::QueryReturnedNoRows);
-    page.iter().rev().map(whole).collect()
+    page.iter().rev().map(|index| whole(*index).map(|acte| filtre.acces.montre(acte))).collect()
 }
 
 /// One act, if it is there and the reader may see it, as the law has it at `maintenant_ms`, Unix ms.
 pub fn find(conn: &Connection, id: &str, acces: &Acces, maintenant_ms: u64) -> rusqlite::Result<Option<ActeRow>> {
-    Ok(acte(conn, "id = ?1", id, maintenant_ms)?.filter(|acte| acces.admits(acte)))
+    Ok(acte(conn, "id = ?1", id, maintenant_ms)?.filter(|acte| acces.admits(acte)).map(|acte| acces.montre(acte)))
 }
 
 /// Where the acts of some strands lie; everywhere by default.
@@ -113,7 +124,7 @@ struct Place {
 /// The places that together hold what `filtre` asks for and the reader may see; they may overlap.
 fn places(conn: &Connection, filtre: &Filtre) -> rusqlite::Result<Vec<Place>> {
     let asked = Place { siren: filtre.siren.clone(), departement: filtre.departement.clone() };
-    let Acces::Partiel { sirens, departements } = &filtre.acces else {
+    let Acces::Partiel { sirens, departements, .. } = &filtre.acces else {
         let is_filtered = filtre.nature.is_some() || filtre.etat.is_some();
         if asked != Place::default() || !is_filtered {
             return Ok(vec![asked]);

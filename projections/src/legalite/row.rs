@@ -1,11 +1,13 @@
 //! One act as it is shown, whole: its facts out of the tables, and what follows from them in law.
 
+use greffe_events::EventType;
 use greffe_events::horodatage::{Horodatage, Jour};
 use greffe_events::ident::IdActe;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 use serde::Serialize;
 
-use super::{ACCUSE, ANNULATION_ACQUITTEE, ANNULATION_DEMANDEE, ANOMALIE, PUBLICATION};
+use super::faits::{SUSPENSION, event_type};
+use super::{classification, suivi};
 use crate::droit::{self, Calendrier, Defere, Echeance, Etape, Executoire, Faits, Genre};
 use crate::pieces::{self, PieceRow};
 
@@ -30,6 +32,8 @@ pub struct ActeRow {
     pub matiere: Option<String>,
     /// Date of the classification, `YYYY-MM-DD`.
     pub classification: Option<String>,
+    /// A newer version that its collectivité knew when it transmitted the act: prefectures reject a stale one (1-3, code 002).
+    pub classification_plus_recente: Option<String>,
     /// What it is about; none where its piece can't be read or is erased. Filled in by [`super::Objets`].
     pub objet: Option<String>,
     /// How far it has come.
@@ -52,6 +56,13 @@ pub struct ActeRow {
     pub publications: Vec<PublicationRow>,
     /// Cancellation, once it is asked for.
     pub annulation: Option<AnnulationRow>,
+    /// Letters of the prefecture, answers, receipts of both, referrals, in the order of the log.
+    pub correspondance: Vec<CourrierRow>,
+    /// Which letter of the prefecture waits for an answer: `observations`, `pieces`, `courrier`; the most pressing.
+    pub attend: Option<String>,
+    /// What the prefecture examined; there for the prefecture alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub examen: Option<ExamenRow>,
     /// Whether it is executory, since when, and why.
     pub executoire: Executoire,
     /// Until when it can be referred to the administrative court, and every step that moved that day.
@@ -160,6 +171,42 @@ pub struct AnnulationRow {
     pub accuses: Vec<AccuseRow>,
 }
 
+/// A letter about an act, an answer, a receipt of either, or a referral.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct CourrierRow {
+    /// Its leaf.
+    pub index: u64,
+    /// When that leaf was recorded, RFC 3339.
+    pub enregistre_le: String,
+    /// What it is: the middle of the type's name, `demande-pieces`.
+    pub genre: String,
+    /// The day that it bears: of a letter its own, of a receipt that of reception, of a referral that of its deposit, `YYYY-MM-DD`.
+    pub date: Option<String>,
+    /// The day of the letter that it answers or acknowledges, `YYYY-MM-DD`.
+    pub courrier: Option<String>,
+    /// What becomes of the act after observations: `retrait`, `modification`, `maintien`.
+    pub suite: Option<String>,
+    /// Whether suspension is asked for with a referral.
+    pub suspension_demandee: Option<bool>,
+    /// The organisation whose own word it is.
+    pub signe_par: Option<String>,
+    /// The organisation that states what a file says.
+    pub constate_par: Option<String>,
+    /// Who that file says wrote it.
+    pub auteur_declare: Option<AuteurRow>,
+}
+
+/// What the prefecture examined of an act.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct ExamenRow {
+    /// Up to which leaf.
+    pub jusqu_a: u64,
+    /// `sans-observation` or `a-suivre`.
+    pub suite: String,
+    /// Whether something came since.
+    pub nouveau: bool,
+}
+
 /// Who a file says wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct AuteurRow {
@@ -173,10 +220,10 @@ pub struct AuteurRow {
 
 pub(super) const ACTE: &str =
     "SELECT id, siren, departement, arrondissement, nature, matiere, classification, etat, idx,
-     transmis_le_ms, transmissions FROM actes WHERE ";
+     transmis_le_ms, transmissions, attend, vu, suite_examen, a_examiner FROM actes WHERE ";
 
 pub(super) const FAITS: &str = "SELECT genre, idx, enregistre_le_ms, date, organisation, qualite, departement,
-     arrondissement, code, portee, mode, jusqu_au FROM faits WHERE acte = ?1 ORDER BY idx";
+     arrondissement, code, mot, courrier, jusqu_au FROM faits WHERE acte = ?1 ORDER BY idx";
 
 /// The whole of the act that `condition` on `?1` names, if there is one, as the law has it at `maintenant_ms`.
 pub(super) fn acte(
@@ -189,7 +236,7 @@ pub(super) fn acte(
     let Some((mut acte, transmis_le_ms)) = found else { return Ok(None) };
     acte.pieces = pieces::read(conn, acte.index)?;
     let calendrier = Calendrier::du_departement(&acte.departement);
-    let mut etapes = Vec::new();
+    let mut faits = Vec::new();
     let mut select = conn.prepare_cached(FAITS)?;
     let mut rows = select.query([&acte.id])?;
     while let Some(row) = rows.next()? {
@@ -198,8 +245,13 @@ pub(super) fn acte(
         if fait.index != acte.index {
             acte.pieces.extend(pieces::read(conn, fait.index)?);
         }
-        etapes.extend(fait.etape(&calendrier));
-        acte.take(fait);
+        faits.push(fait);
+    }
+    let etapes = suivi::etapes(&faits, &calendrier);
+    faits.into_iter().for_each(|fait| acte.take(fait));
+    if let (Some(transmis), Some(used)) = (acte.transmis_index, &acte.classification) {
+        let known = classification::connue(conn, &acte.siren, &acte.departement, transmis)?;
+        acte.classification_plus_recente = known.filter(|known| known > used);
     }
     acte.judge(&calendrier, etapes, transmis_le_ms, maintenant_ms);
     Ok(Some(acte))
@@ -220,6 +272,7 @@ fn read_acte(row: &Row<'_>) -> rusqlite::Result<(ActeRow, Option<i64>)> {
         date_decision: parsed.as_ref().map(|id| id.date.to_string()).unwrap_or_default(),
         matiere: row.get(5)?,
         classification: row.get(6)?,
+        classification_plus_recente: None,
         objet: None,
         // The table admits these and no other.
         etat: Etat::ALL.into_iter().find(|known| known.as_str() == etat).unwrap_or(Etat::Transmis),
@@ -232,6 +285,9 @@ fn read_acte(row: &Row<'_>) -> rusqlite::Result<(ActeRow, Option<i64>)> {
         anomalies: Vec::new(),
         publications: Vec::new(),
         annulation: None,
+        correspondance: Vec::new(),
+        attend: row.get(11)?,
+        examen: examen(row)?,
         executoire: Executoire::default(),
         defere: Defere::default(),
         echeances: Vec::new(),
@@ -244,22 +300,30 @@ fn read_acte(row: &Row<'_>) -> rusqlite::Result<(ActeRow, Option<i64>)> {
 /// The mode of a publication that is a notification.
 const NOTIFICATION: &str = "notification";
 
+fn examen(row: &Row<'_>) -> rusqlite::Result<Option<ExamenRow>> {
+    let Some(jusqu_a) = row.get(12)? else { return Ok(None) };
+    let nouveau = row.get::<_, Option<i64>>(14)? == Some(suivi::NOUVEAU);
+    Ok(Some(ExamenRow { jusqu_a, suite: row.get(13)?, nouveau }))
+}
+
 /// A row of `faits`.
-struct Fait {
-    genre: String,
-    index: u64,
+pub(super) struct Fait {
+    pub(super) genre: String,
+    pub(super) index: u64,
     enregistre_le_ms: i64,
-    date: Option<String>,
+    pub(super) date: Option<String>,
+    /// Of the letter that it answers.
+    pub(super) courrier: Option<String>,
     organisation: String,
     auteur: Option<AuteurRow>,
     code: Option<String>,
-    portee: Option<String>,
-    mode: Option<String>,
+    /// How it was published, what is rejected, what becomes of the act.
+    mot: Option<String>,
     jusqu_au: Option<String>,
 }
 
 impl Fait {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         let auteur = match row.get(5)? {
             Some(qualite) => Some(AuteurRow { qualite, departement: row.get(6)?, arrondissement: row.get(7)? }),
             None => None,
@@ -272,8 +336,8 @@ impl Fait {
             organisation: row.get(4)?,
             auteur,
             code: row.get(8)?,
-            portee: row.get(9)?,
-            mode: row.get(10)?,
+            mot: row.get(9)?,
+            courrier: row.get(10)?,
             jusqu_au: row.get(11)?,
         })
     }
@@ -290,27 +354,92 @@ impl Fait {
         }
     }
 
+    fn event_type(&self) -> Option<EventType> {
+        event_type(&self.genre)
+    }
+
+    /// Whether it says that the prefecture received the act.
+    pub(super) fn is_receipt(&self) -> bool {
+        self.event_type() == Some(EventType::ActeAccuseReception)
+    }
+
+    pub(super) fn is_constat(&self) -> bool {
+        self.auteur.is_some()
+    }
+
+    /// Whether the collectivité says something that the prefecture reads.
+    pub(super) fn is_answer(&self) -> bool {
+        matches!(
+            self.event_type(),
+            Some(
+                EventType::ActeReponseCourrierSimple
+                    | EventType::ActeRefusPieces
+                    | EventType::ActePiecesComplementaires
+                    | EventType::ActeRejetLettreObservations
+                    | EventType::ActeReponseLettreObservations
+                    | EventType::ActeAnnulationDemandee
+            )
+        )
+    }
+
+    /// Whether both say the same, in two voices perhaps.
+    pub(super) fn says_as(&self, other: &Self) -> bool {
+        self.genre == other.genre
+            && (self.is_receipt() || (&self.date, &self.courrier) == (&other.date, &other.courrier))
+    }
+
     /// What the law makes of it.
-    fn etape(&self, calendrier: &Calendrier) -> Option<Etape> {
-        let genre = match self.genre.as_str() {
-            ACCUSE => Genre::Reception,
-            ANOMALIE => Genre::Anomalie,
-            PUBLICATION if self.mode.as_deref() == Some(NOTIFICATION) => Genre::Notification,
-            PUBLICATION => Genre::Publication,
-            ANNULATION_DEMANDEE => Genre::AnnulationDemandee,
-            ANNULATION_ACQUITTEE => Genre::AnnulationAcquittee,
+    pub(super) fn etape(&self, calendrier: &Calendrier) -> Option<Etape> {
+        let genre = match self.event_type()? {
+            EventType::ActeAccuseReception => Genre::Reception,
+            EventType::ActeAnomalie => Genre::Anomalie,
+            EventType::ActePublie if self.mot.as_deref() == Some(NOTIFICATION) => Genre::Notification,
+            EventType::ActePublie => Genre::Publication,
+            EventType::ActeAnnulationDemandee => Genre::AnnulationDemandee,
+            EventType::ActeAnnulationAcquittee => Genre::AnnulationAcquittee,
+            EventType::ActeCourrierSimple => Genre::CourrierSimple,
+            EventType::ActeReponseCourrierSimple => Genre::CourrierSimpleRepondu,
+            EventType::ActeDemandePieces => Genre::DemandePieces,
+            EventType::ActeAccuseDemandePieces => Genre::DemandePiecesAcquittee,
+            EventType::ActeRefusPieces => Genre::PiecesRefusees,
+            EventType::ActePiecesComplementaires => Genre::PiecesTransmises,
+            EventType::ActeAccusePieces => Genre::PiecesAcquittees,
+            EventType::ActeLettreObservations => Genre::Observations,
+            EventType::ActeAccuseLettreObservations => Genre::ObservationsAcquittees,
+            EventType::ActeRejetLettreObservations => Genre::ObservationsRejetees,
+            EventType::ActeReponseLettreObservations => Genre::ObservationsRepondues,
+            EventType::ActeAccuseReponseObservations => Genre::ReponseObservationsAcquittee,
+            EventType::ActeDefere => Genre::Defere,
             _ => return None,
         };
+        let day = |text: Option<&String>| text.and_then(|text| text.parse::<Jour>().ok()).map(|jour| jour.0);
         let enregistre_le = calendrier.jour_civil(self.enregistre_le_ms.cast_unsigned());
-        let date = self.date.as_deref().and_then(|date| date.parse::<Jour>().ok());
         Some(Etape {
             feuille: self.index,
             genre,
-            date: date.map_or(enregistre_le, |date| date.0),
+            date: day(self.date.as_ref()).unwrap_or(enregistre_le),
             enregistre_le,
-            courrier: None,
-            constat: self.auteur.is_some(),
+            courrier: day(self.courrier.as_ref()),
+            constat: self.is_constat(),
         })
+    }
+
+    fn courrier(self) -> CourrierRow {
+        let (signe_par, constate_par) = self.par();
+        let is_referral = self.event_type() == Some(EventType::ActeDefere);
+        let (suspension, suite) = if is_referral { (self.mot, None) } else { (None, self.mot) };
+        CourrierRow {
+            index: self.index,
+            enregistre_le: instant(self.enregistre_le_ms),
+            genre: self.genre,
+            date: self.date,
+            courrier: self.courrier,
+            suite,
+            suspension_demandee: suspension.map(|word| word == SUSPENSION),
+            signe_par,
+            constate_par,
+            auteur_declare: self.auteur,
+        }
     }
 
     /// « signé par », « constaté par ».
@@ -323,31 +452,36 @@ impl Fait {
 impl ActeRow {
     fn take(&mut self, fait: Fait) {
         let empty = || AnnulationRow { demandee_index: None, accuses: Vec::new() };
-        match fait.genre.as_str() {
-            ACCUSE => self.accuses.push(fait.accuse()),
-            ANOMALIE => {
+        match fait.event_type() {
+            Some(EventType::ActeAccuseReception) => self.accuses.push(fait.accuse()),
+            Some(EventType::ActeAnomalie) => {
                 let (signe_par, constate_par) = fait.par();
                 self.anomalies.push(AnomalieRow {
                     index: fait.index,
                     enregistre_le: instant(fait.enregistre_le_ms),
                     date: fait.date.unwrap_or_default(),
                     code: fait.code.unwrap_or_default(),
-                    portee: fait.portee.unwrap_or_default(),
+                    portee: fait.mot.unwrap_or_default(),
                     signe_par,
                     constate_par,
                     auteur_declare: fait.auteur,
                 });
             }
-            PUBLICATION => self.publications.push(PublicationRow {
+            Some(EventType::ActePublie) => self.publications.push(PublicationRow {
                 index: fait.index,
                 enregistre_le: instant(fait.enregistre_le_ms),
-                mode: fait.mode.unwrap_or_default(),
+                mode: fait.mot.unwrap_or_default(),
                 date: fait.date.unwrap_or_default(),
                 jusqu_au: fait.jusqu_au,
             }),
-            ANNULATION_DEMANDEE => self.annulation.get_or_insert_with(empty).demandee_index = Some(fait.index),
-            ANNULATION_ACQUITTEE => self.annulation.get_or_insert_with(empty).accuses.push(fait.accuse()),
-            _ => {}
+            Some(EventType::ActeAnnulationDemandee) => {
+                self.annulation.get_or_insert_with(empty).demandee_index = Some(fait.index);
+            }
+            Some(EventType::ActeAnnulationAcquittee) => {
+                self.annulation.get_or_insert_with(empty).accuses.push(fait.accuse());
+            }
+            Some(_) => self.correspondance.push(fait.courrier()),
+            None => {}
         }
     }
 

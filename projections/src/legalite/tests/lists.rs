@@ -45,7 +45,7 @@ fn everything() -> Filtre {
 
 fn partiel(sirens: &[&str], departements: &[&str]) -> Acces {
     let owned = |values: &[&str]| values.iter().map(|&value| value.to_owned()).collect();
-    Acces::Partiel { sirens: owned(sirens), departements: owned(departements) }
+    Acces::Partiel { sirens: owned(sirens), departements: owned(departements), prefectures: Vec::new() }
 }
 
 fn listed(view: &View, filtre: &Filtre) -> Vec<ActeRow> {
@@ -61,7 +61,7 @@ fn expected(all: &[ActeRow], filtre: &Filtre) -> Vec<u64> {
     let is = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
     let may_see = |acte: &ActeRow| match &filtre.acces {
         Acces::Tout => true,
-        Acces::Partiel { sirens, departements } => {
+        Acces::Partiel { sirens, departements, .. } => {
             sirens.contains(&acte.siren) || departements.contains(&acte.departement)
         }
     };

@@ -10,12 +10,15 @@ use greffe::audit::doubt::{DOUBTS_KEPT_MAX, DoubtCode};
 use greffe::audit::{Control, Verdict, verify_extract};
 use greffe::extrait::conteneur::{Ecrivain, Lecteur, Nom};
 use greffe::formats::actes::archive::{self, Bounds};
+use greffe::formats::actes::message::Generation;
+use greffe::formats::actes::{ecriture, enveloppe};
 use greffe::tlog::{
     BundleCoordinates, Checkpoint, Hash, Note, NoteSignature, TileCoordinates, TilePath, TlogProof, Verifier,
     decode_bundle, decode_tile, encode_bundle, encode_tile,
 };
 use greffe_events::dsse::{Envelope, SIGNATURES_MAX, check_payload};
 use greffe_events::event::ClaimedIdentity;
+use greffe_events::horodatage::Jour;
 use greffe_events::ident::Organisation;
 use greffe_events::json::{DEPTH_MAX, INTEGER_MAX, check_object};
 use greffe_events::leaf::Leaf;
@@ -27,7 +30,7 @@ use serde_json::Value;
 pub type Cible = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const CIBLES: [Cible; 8] = [
+pub const CIBLES: [Cible; 9] = [
     ("ijson", ijson),
     ("dsse", dsse),
     ("evenement", evenement),
@@ -35,6 +38,7 @@ pub const CIBLES: [Cible; 8] = [
     ("note", note),
     ("tuile", tuile),
     ("archive", archive),
+    ("message", message),
     ("extrait", extrait),
 ];
 
@@ -226,6 +230,31 @@ pub fn archive(octets: &[u8]) {
     // Wider bounds: long names take headers of their own, and padding may differ.
     let wider = Bounds { expanded_bytes_max: 2 * BOUNDS.expanded_bytes_max, ..BOUNDS };
     assert_eq!(archive::read_within(again.as_slice(), wider).unwrap(), files);
+}
+
+/// What of a message or an envelope of ACTES can be written in a generation of the schema is read back the same.
+pub fn message(octets: &[u8]) {
+    let Jour(jour) = "9999-12-31".parse().unwrap();
+    let lit = |octets: &[u8]| greffe::formats::actes::message::read(octets, jour);
+    match lit(octets) {
+        Ok(lecture) => {
+            for generation in [Generation::Gen1, Generation::Gen2] {
+                let Ok(written) = ecriture::message(&lecture.valeur, generation) else { continue };
+                let again = lit(&written).expect("what is written is read").valeur;
+                assert_eq!(again.code(), lecture.valeur.code());
+                assert_eq!(ecriture::message(&again, generation).expect("and written again"), written);
+            }
+        }
+        Err(error) => assert!(!error.code().is_empty()),
+    }
+    match enveloppe::read(octets) {
+        Ok(lecture) => {
+            let Ok(written) = ecriture::enveloppe(&lecture.valeur) else { return };
+            let again = enveloppe::read(&written).expect("what is written is read").valeur;
+            assert_eq!(ecriture::enveloppe(&again).expect("and written again"), written);
+        }
+        Err(error) => assert!(!error.code().is_empty()),
+    }
 }
 
 /// An extract is verified to a report, which doubts what is not one; what is in its container has one spelling and bounded sizes.

@@ -90,11 +90,11 @@ fn nature(LigneNature(nature, abrege, libelle, types): LigneNature) -> Result<Na
         return Err(ClassificationError::Bounds("too many types of attachments"));
     }
     uniques(types.iter().map(|(code, _)| code))?;
-    let type_pj = |(code, libelle): (String, String)| {
+    let classe = |(code, libelle): (String, String)| {
         let code = TypePj::new(&code).ok_or(ClassificationError::Bounds("a type of attachment has 5 characters"))?;
         Ok(TypePjClasse { code, libelle: borne(libelle)? })
     };
-    let types_pj = types.into_iter().map(type_pj).collect::<Result<_, ClassificationError>>()?;
+    let types_pj = types.into_iter().map(classe).collect::<Result<_, ClassificationError>>()?;
     Ok(NatureClassee { nature, abrege: borne(abrege)?, libelle: borne(libelle)?, types_pj })
 }
 

@@ -124,7 +124,7 @@ fn json_gives_the_same_classification_back_and_refuses_another() {
         json,
         "{\"date\":\"2019-04-18\",\"natures\":[[\"DE\",\"N1\",\"Nature 1\",[[\"99_DE\",\"Délibération\"],[\"21_RP\",\
          \"Rapport\"]]],[\"AU\",\"N6\",\"Nature 6\",[]]],\"matieres\":[[1,\"Commande publique\",[[1,\"un.un\",[[3,\
-         \"trois\",[[4,\"quatre\",[[5,\"cinq\",[]]]]]]],[10,\"Autres\",[]]]],[9,\"Autres domaines\",[[4,\
+         \"trois\",[[4,\"quatre\",[[5,\"cinq\",[]]]]]]]],[10,\"Autres\",[]]]],[9,\"Autres domaines\",[[4,\
          \"Voeux et motions\",[]]]]]}"
     );
     assert_eq!(Classification::from_json(&json).unwrap(), classification);

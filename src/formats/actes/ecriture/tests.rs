@@ -8,7 +8,7 @@ use super::super::message::{
 use super::super::nom::{self, Quadrigramme, Serie, Trigramme, TypePj};
 use super::enveloppe::est_courriel;
 use super::*;
-use greffe_events::ident::Nature;
+use greffe_events::ident::{Nature, Siren};
 
 mod modeles;
 mod schema;

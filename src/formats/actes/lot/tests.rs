@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use greffe_events::ident::Nature;
+
 use super::*;
 
 const NS: &str = "xmlns:a=\"http://www.interieur.gouv.fr/ACTES#v1.1-20040216\" xmlns:i=\"http://xml.insee.fr/schema\"";
@@ -214,22 +216,150 @@ fn a_message_may_come_alone() {
     assert_eq!(seul.unwrap_err().code(), "fichier-manquant");
 }
 
-#[test]
-fn other_messages_keep_their_files_and_an_anomaly_travels_alone() {
-    let courrier = "045-214502494-20240229-N1-DE-2-1_17.xml";
-    let octets = format!(
-        "<a:CourrierSimple {NS} a:IDActe='045-214502494-20240229-N1-DE' a:DateCourrierPref='2024-03-05'><a:Document>\
+const ID: &str = "045-214502494-20240229-N1-DE";
+const COURRIER: &str = "045-214502494-20240229-N1-DE-2-1_17.xml";
+
+fn courrier() -> Vec<u8> {
+    format!(
+        "<a:CourrierSimple {NS} a:IDActe='{ID}' a:DateCourrierPref='2024-03-05'><a:Document>\
          <a:NomFichier>lettre.pdf</a:NomFichier></a:Document></a:CourrierSimple>"
-    );
-    let fichiers = [("e.xml", etat("214502494", courrier)), (courrier, octets.into_bytes()), ("lettre.pdf", pdf())];
+    )
+    .into_bytes()
+}
+
+fn anomalie(nature: &str) -> Vec<u8> {
+    format!(
+        "<a:AnomalieActe {NS}><a:Date>2024-03-02</a:Date><a:Nature>{nature}</a:Nature><a:ActeRecu{}</a:ActeRecu>\
+         <a:ClassificationDateVersionEnCours>2023-06-01</a:ClassificationDateVersionEnCours></a:AnomalieActe>",
+        donnees("N1", &["99_DE-a.pdf", "b.pdf"])
+    )
+    .into_bytes()
+}
+
+#[test]
+fn letters_keep_their_files() {
+    let fichiers = [("e.xml", etat("214502494", COURRIER)), (COURRIER, courrier()), ("lettre.pdf", pdf())];
     let complet = lot(&fichiers).unwrap();
     assert_eq!(complet.messages[0].message.code(), CodeMessage::CourrierSimple);
     assert_eq!((complet.messages[0].documents.len(), complet.autres.len()), (1, 0));
     assert!(complet.messages[0].id_acte.is_some());
-    assert_eq!(lot(&fichiers[..2]).unwrap_err().code(), "fichier-manquant");
+}
 
-    let ano = format!("<a:AnomalieEnveloppe {NS}><a:NomFichier>{ACTE}</a:NomFichier></a:AnomalieEnveloppe>");
-    let seule = lot(&[("ANO_EACT--214502494--20240301-1.xml", ano.into_bytes())]).unwrap();
-    assert_eq!(seule.messages[0].message.code(), CodeMessage::AnomalieEnveloppe);
+#[test]
+fn what_the_state_sends_and_can_not_be_taken_is_set_apart_with_what_tells_its_act() {
+    let mauvaise = "034-214502494-20240229-N1-DE-1-3_0.xml";
+    let formulaires = format!("{COURRIER}</a:NomFichier></a:Formulaire><a:Formulaire><a:NomFichier>{mauvaise}");
+    let enveloppe = etat("214502494", &formulaires);
+    let nom = "EACT--PREF045-214502494-20240306-1.xml";
+    let bonne = (COURRIER, courrier());
+    for (mut fichiers, lus, refuse, code) in [
+        (
+            vec![bonne.clone(), (mauvaise, anomalie("ERREUR2")), ("lettre.pdf", pdf())],
+            1,
+            mauvaise,
+            "anomalie-nature-illisible",
+        ),
+        (vec![bonne.clone(), (mauvaise, anomalie("2"))], 1, COURRIER, "fichier-manquant"),
+        (vec![bonne.clone(), ("lettre.pdf", pdf())], 1, mauvaise, "fichier-manquant"),
+        (vec![(COURRIER, pdf()), ("lettre.pdf", pdf()), (mauvaise, anomalie("2"))], 1, COURRIER, "xml-malformed"),
+    ] {
+        fichiers.push((nom, enveloppe.clone()));
+        let lot = lot(&fichiers).unwrap();
+        assert_eq!((lot.messages.len(), lot.refuses.len()), (lus, 1), "{refuse} {code}");
+        let trouve = &lot.refuses[0];
+        assert_eq!((trouve.nom.as_str(), trouve.code), (refuse, code), "{}", trouve.detail);
+        let attendus = fichiers.iter().find(|(nom, _)| *nom == refuse).map(|(_, octets)| octets.clone());
+        assert_eq!(trouve.octets, attendus, "bytes are kept");
+        let Identifiants { siren, nom, enveloppe, .. } = &trouve.identifiants;
+        assert_eq!(siren.unwrap().as_str(), "214502494");
+        assert_eq!(nom.as_ref().unwrap().numero.as_deref(), Some("N1"));
+        assert_eq!(enveloppe.as_ref().unwrap().date, Date::constant(2024, 3, 6));
+    }
+    // Alone, whoever has the file has its bytes: the error says all.
+    let seule = Lot::from_message(mauvaise.to_owned(), anomalie("ERREUR2"), jour()).unwrap_err();
+    assert_eq!(seule.code(), "anomalie-nature-illisible");
+}
+
+#[test]
+fn a_refusal_names_no_act_and_is_identified_by_what_it_repeats() {
+    let nomme = "045-214502494----1-3_1.xml";
+    for (nom, departement, siren, id, ecarts) in [
+        (nomme, "045", "214502494", Some(ID), vec![]),
+        ("034-214502494----1-3_1.xml", "045", "214502494", Some("034-214502494-20240229-N1-DE"), vec![]),
+        ("ano.xml", "045", "214502494", Some(ID), vec!["id-acte-deduit"]),
+        (nomme, "045", "214502495", None, vec!["sans-identifiant"]),
+    ] {
+        let enveloppe = String::from_utf8(etat(siren, nom)).unwrap().replace("'045'", &format!("'{departement}'"));
+        let mut lot = lot(&[("e.xml", enveloppe.into_bytes()), (nom, anomalie("002"))]).unwrap();
+        let message = lot.messages.remove(0);
+        assert_eq!(message.id_acte.map(|id| id.to_string()).as_deref(), id, "{nom} {siren}");
+        assert_eq!((codes(&message.ecarts), message.documents.len()), (ecarts, 0), "{nom} {siren}");
+        let Identifiants { date, numero, nature, cites, id_acte, .. } = message.identifiants;
+        assert_eq!(
+            (date, numero.unwrap().as_str(), nature),
+            (Some(Date::constant(2024, 2, 29)), "N1", Some(Nature::De))
+        );
+        assert_eq!((cites.as_slice(), id_acte), (&["99_DE-a.pdf".to_owned(), "b.pdf".to_owned()][..], None));
+    }
+}
+
+#[test]
+fn every_identifier_of_a_letter_stands_beside_where_it_was_read() {
+    let nom = "02A-210703385-20240301-N2-AR-2-1_17.xml";
+    let enveloppe = "EACT--SPREF0452-214502494-20240306-7.xml";
+    let sous_pref = String::from_utf8(etat("214502494", nom)).unwrap();
+    let sous_pref =
+        sous_pref.replace("IDPref a:Departement='045'", "IDSousPref a:Departement='045' a:Arrondissement='2'");
+    let fichiers = [(enveloppe, sous_pref.into_bytes()), (nom, courrier()), ("lettre.pdf", pdf())];
+    let message = lot(&fichiers).unwrap().messages.remove(0);
+    let Identifiants {
+        id_acte, siren, departement, arrondissement, date, date_courrier, nom, enveloppe, cites, ..
+    } = message.identifiants;
+    assert_eq!((id_acte.unwrap().brut.as_str(), siren.unwrap().as_str()), (ID, "214502494"));
+    assert_eq!((departement.unwrap().as_str(), arrondissement, date), ("045", Some(2), None));
+    assert_eq!(date_courrier, Some(Date::constant(2024, 3, 5)));
+    let nom = nom.unwrap();
+    assert_eq!(
+        (nom.siren.unwrap().as_str(), nom.date, nom.nature),
+        ("210703385", Some(Date::constant(2024, 3, 1)), Some(Nature::Ar))
+    );
+    assert_eq!((enveloppe.unwrap().serie.get(), cites), (7, vec!["lettre.pdf".to_owned()]));
+    // The name contradicts the XML in all: noted, and the XML decides.
+    assert_eq!(
+        (message.id_acte.unwrap().to_string(), codes(&message.ecarts)),
+        (ID.to_owned(), vec!["nom-different"; 5])
+    );
+}
+
+#[test]
+fn a_message_about_no_act_has_no_identifier_and_needs_none() {
+    let nom = "045-214502494----7-3_1.xml";
+    let octets = format!(
+        "<a:ReponseClassificationSansChangement {NS}><a:DateClassification>2024-01-01</a:DateClassification>\
+         </a:ReponseClassificationSansChangement>"
+    );
+    let message = lot(&[("e.xml", etat("214502494", nom)), (nom, octets.into_bytes())]).unwrap().messages.remove(0);
+    assert_eq!((message.id_acte, codes(&message.ecarts)), (None, vec![]));
+    assert_eq!(message.identifiants.siren.unwrap().as_str(), "214502494");
+}
+
+#[test]
+fn an_anomaly_of_an_envelope_travels_alone_and_names_it() {
+    let recue = String::from_utf8(enveloppe("214502494", &[ACTE])).unwrap();
+    let recue = recue.replace("EnveloppeCLMISILL", "EnveloppeRecue");
+    let ano = format!(
+        "<a:AnomalieEnveloppe {NS}><a:Date>2024-03-02</a:Date><a:Nature>5</a:Nature>{recue}</a:AnomalieEnveloppe>"
+    );
+    let nom = "ANO_EACT--214502494--20240301-1.xml";
+    let seule = lot(&[(nom, ano.clone().into_bytes())]).unwrap();
+    assert_eq!(Lot::from_message(nom.to_owned(), ano.clone().into_bytes(), jour()).unwrap(), seule);
     assert!(seule.enveloppe.is_none());
+    let message = &seule.messages[0];
+    assert_eq!((message.message.code(), codes(&message.ecarts)), (CodeMessage::AnomalieEnveloppe, vec![]));
+    let Identifiants { siren, departement, enveloppe, cites, .. } = &message.identifiants;
+    assert_eq!((siren.unwrap().as_str(), departement.unwrap().as_str()), ("214502494", "045"));
+    assert_eq!(enveloppe.as_ref().unwrap().to_string(), ENVELOPPE);
+    assert_eq!(cites.as_slice(), [ACTE]);
+    let illisible = lot(&[(nom, ano.replace(">5<", ">ERREUR<").into_bytes())]).unwrap();
+    assert_eq!((illisible.messages.len(), illisible.refuses[0].code), (0, "anomalie-nature-illisible"));
 }

@@ -152,15 +152,12 @@ fn liste_de(lecteur: &mut Lecteur, noeud: Node, liste: &str, element: &str) -> R
 pub(super) fn ar_reponse(lecteur: &mut Lecteur, noeud: Node) -> Result<ArReponse, LectureError> {
     lecteur.inconnus(noeud, &["InfosCourrierPref"]);
     let date_reception = lecteur.date_requise(noeud, "DateReception")?;
-    let reference = match lecteur.enfant(noeud, "InfosCourrierPref") {
-        Some(infos) => {
-            lecteur.inconnus(infos, &[]);
-            reference(lecteur, infos)
-        }
-        None => {
-            lecteur.note(format!("{}/InfosCourrierPref", chemin(noeud)), Motif::Absent);
-            CourrierPref { id_acte: Lu { brut: String::new(), valeur: None }, date: None }
-        }
+    let reference = if let Some(infos) = lecteur.enfant(noeud, "InfosCourrierPref") {
+        lecteur.inconnus(infos, &[]);
+        reference(lecteur, infos)
+    } else {
+        lecteur.note(format!("{}/InfosCourrierPref", chemin(noeud)), Motif::Absent);
+        CourrierPref { id_acte: Lu { brut: String::new(), valeur: None }, date: None }
     };
     Ok(ArReponse { reference, date_reception })
 }

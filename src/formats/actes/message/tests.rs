@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
+use greffe_events::ident::Nature;
+
 use super::*;
 use crate::formats::actes::Severite;
 

@@ -36,7 +36,7 @@ const PARAMETRES: [(&str, &str); 40] = [
     ),
     (
         "at_least",
-        "Attend, cinq secondes au plus, que la vue ait pris l'événement de cet indice : pour relire ce que l'on vient d'écrire.",
+        "Attend, cinq secondes au plus, que la vue ait pris l'événement de cet indice : pour relire ce que l'on vient d'écrire. Au-delà de la fin du registre : 409 `index-ahead`.",
     ),
     ("au", "Jusqu'à ce jour (AAAA-MM-JJ, heure de Paris) ou cet indice, compris."),
     ("avant", "Enregistré avant cet instant (RFC 3339)."),

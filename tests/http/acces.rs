@@ -42,7 +42,7 @@ fn nobody_sees_what_is_another_s() {
         for path in &paths {
             assert_eq!(node.get_as(seed, path).status, 200, "{seed} {path}");
         }
-        assert_eq!(node.get_as(seed, "/v1/actes").json()["actes"].as_array().unwrap().len(), 1, "{seed}");
+        assert_eq!(node.get_as(seed, "/v1/actes").json()["lignes"].as_array().unwrap().len(), 1, "{seed}");
     }
     let missing = [
         "/v1/events/9999".to_owned(),
@@ -59,7 +59,7 @@ fn nobody_sees_what_is_another_s() {
         }
         for filter in ["", "?siren=214502494", "?departement=045", "?etat=transmis"] {
             let list = node.get_as(seed, &format!("/v1/actes{filter}")).expect(200).json();
-            assert_eq!(list, json!({ "actes": [], "suite": null }), "{seed} {filter}");
+            assert_eq!(list, json!({ "lignes": [], "suite": null }), "{seed} {filter}");
         }
     }
     let draft = format!("/v1/pieces/{}", Empreinte::of(draft));

@@ -127,7 +127,7 @@ pub struct Problem {
     detail: String,
     champ: Option<String>,
     /// What to do, where more can be said than of the code alone.
-    conseil: Option<String>,
+    conseil: Option<Box<str>>,
     refus: Option<Box<Refus>>,
     motif: Option<Box<(Refusal, KeyId)>>,
     vues: Option<Vec<EtatVue>>,
@@ -206,7 +206,7 @@ impl Problem {
 
     /// The same, with what to do in this very case, in French.
     #[must_use]
-    pub(super) fn advise(mut self, conseil: impl Into<String>) -> Self {
+    pub(super) fn advise(mut self, conseil: impl Into<Box<str>>) -> Self {
         self.conseil = Some(conseil.into());
         self
     }

@@ -70,8 +70,8 @@ const NAME_CHARS_MAX: usize = 40;
 /// Which parameter is wrong: one whose value is of another type, that is missing, not known, or there twice.
 fn wrong_query(error: &QueryRejection) -> Problem {
     type Wrong = serde_path_to_error::Error<serde::de::value::Error>;
-    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
-    let Some(wrong) = causes.filter_map(|cause| cause.downcast_ref::<Wrong>()).next() else {
+    let mut causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    let Some(wrong) = causes.find_map(|cause| cause.downcast_ref::<Wrong>()) else {
         return Problem::internal(error);
     };
     let (path, why) = (wrong.path().to_string(), wrong.inner().to_string());

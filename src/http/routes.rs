@@ -163,7 +163,7 @@ fn pieces_et_refus() -> Vec<Operation> {
         lue("/v1/refus", "lister-refus", EVENEMENTS, get(refus::list))
             .resume("Les refus, du plus récent au plus ancien : code, motif, que faire.")
             .query::<refus::ListQuery>()
-            .liste::<refus::Page>(),
+            .liste::<vues::PageJson<refus::RefusJson>>(),
         lue("/v1/refus/{index}", "refus", EVENEMENTS, get(refus::find))
             .resume("Un refus, avec son reçu.")
             .json::<refus::RefusJson>(200, "Le refus.", &[])
@@ -199,7 +199,7 @@ fn legalite() -> Vec<Operation> {
         lue("/v1/actes", "lister-actes", ACTES, get(actes::list))
             .resume("Les actes, du plus récent au plus ancien.")
             .query::<actes::ListQuery>()
-            .liste::<actes::Page>(),
+            .liste::<vues::PageJson<greffe_projections::legalite::ActeRow>>(),
         lue("/v1/actes/{id}", "acte", ACTES, get(actes::find))
             .resume("Un acte : état, accusés, publications, caractère exécutoire, dernier jour du déféré, pièces.")
             .query::<vues::FindQuery>()

@@ -23,7 +23,7 @@ const SCHEMAS: &str = "#/components/schemas/";
 const ORGANISATION: &str = "^([0-9]{9}|[0-9]{4}:[A-Za-z0-9.-]{1,50})$";
 
 /// What the parameters of paths and queries are, in French.
-const PARAMETRES: [(&str, &str); 40] = [
+const PARAMETRES: [(&str, &str); 41] = [
     ("acheteur", "L'acheteur : un SIREN, ou ICD:identifiant."),
     (
         "after",
@@ -73,6 +73,7 @@ const PARAMETRES: [(&str, &str); 40] = [
     ("source", "Qui parle : un SIREN, ou ICD:identifiant."),
     ("sujet", "Le dossier, famille/identifiant."),
     ("to", "Taille de l'arbre récent ; celle de la tête par défaut."),
+    ("tous", "true : ceux de tous les organismes, pour l'opérateur."),
     ("type", "Le type d'événement."),
     ("url", "Où annoncer : une adresse https publique, 2 000 octets au plus, sans nom ni mot de passe."),
     ("vendeur", "Le vendeur : un SIREN, ou ICD:identifiant."),

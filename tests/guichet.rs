@@ -233,7 +233,7 @@ fn a_refusal_says_in_french_what_to_do_and_for_whom_the_place_is() {
     let conseil = greffe::http::problem::Cause::TokenKeyUnknown.conseil();
     assert!(said.contains(&format!("[token-key-unknown]\n  {conseil}")), "{said}");
     let said = fail(&["verify", &node.url, "--key", arg(&stranger), "--vkey", &ledger.vkey], 2);
-    assert!(said.contains("not enrolled"), "{said}");
+    assert!(said.contains("ne reconnaît pas cette clé"), "{said}");
     let said = fail(&["verify", &node.url, "--vkey", &ledger.vkey], 2);
     assert!(said.contains("--key"), "{said}");
     fail(&[&put[..], &["--role", "mandate"]].concat(), 2);

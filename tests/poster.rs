@@ -19,7 +19,7 @@ use greffe_events::Code;
 use node::*;
 use relais::{Relais, Sort};
 use serde_json::Value;
-use support::COMMUNE;
+use support::{COMMUNE, PREFECTURE};
 
 const ORIGIN: &str = "greffe.essai.invalid";
 /// What a hurried form field holds: quotes, backslash, percent, accents, an emoji.
@@ -323,6 +323,44 @@ fn transmits_an_act_through_a_bad_line(langue: &'static str) {
     succeed(&["verify", arg(&receipt), "--vkey", &ledger.vkey]);
     node.stop();
     succeed(&["verify", arg(&ledger.dir), "--vkey", &ledger.vkey]);
+}
+
+#[test]
+fn the_acknowledgement_and_the_publication_of_the_page_make_an_act_executory() {
+    let root = tempfile::tempdir().unwrap();
+    let ledger = init(root.path(), ORIGIN);
+    let node = Serving::start(&ledger.dir);
+    let commune = enrol(root.path(), &node, &ledger.operator_key, COMMUNE, "commune", "collectivite");
+    let prefecture = enrol(root.path(), &node, &ledger.operator_key, PREFECTURE, "prefecture", "prefecture:045");
+    let draft = |name: &str, text: &str| {
+        let file = root.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        file
+    };
+    let post = |file: &Path, key: &Path| succeed(&["post", arg(file), "--url", &node.url, "--key", arg(key)]);
+    let example = |name: &str| {
+        let text = std::fs::read_to_string(self::root().join("exemples/json").join(name)).unwrap();
+        let subject = serde_json::from_str::<Value>(&text).unwrap()["subject"].as_str().unwrap().to_owned();
+        (draft(name, &text), subject)
+    };
+    let ((accuse, subject), (publication, published)) = (example("accuse-reception.json"), example("publication.json"));
+    assert_eq!(subject, published);
+    let pdf = draft("99_DE-045-214502494-20261120-DEL2026_041-DE-1-1_1.pdf", "%PDF-1.7");
+    let put = ["piece", "put", arg(&pdf), "--role", "acte", "--type", "application/pdf", "--public"];
+    let cited: Value =
+        serde_json::from_str(&succeed(&[&put[..], &["--url", &node.url, "--key", arg(&commune)]].concat())).unwrap();
+    let transmis = serde_json::json!({ "type": "greffe.acte.transmis.v1", "source": COMMUNE, "subject": subject,
+        "data": { "matiere": "7.1", "classification": "2026-01-01", "pieces": [cited] } });
+    post(&draft("acte.json", &transmis.to_string()), &commune);
+    post(&publication, &commune);
+    let last = post(&accuse, &prefecture);
+    let index = last.trim().rsplit(' ').next().unwrap();
+    let id = subject.strip_prefix("acte/").unwrap();
+    let acte: Value =
+        serde_json::from_slice(&get(&node, &commune, &format!("/v1/actes/{id}?at_least={index}"))).unwrap();
+    assert_eq!((acte["etat"].as_str(), acte["date_reception"].as_str()), (Some("recu"), Some("2026-11-20")));
+    assert_eq!(acte["executoire"]["le"], "2026-11-21", "{acte}");
+    assert_eq!(acte["accuses"][0]["signe_par"], PREFECTURE);
 }
 
 #[test]

@@ -89,6 +89,27 @@ impl Membre {
 }
 
 #[test]
+fn the_operator_lists_suspends_and_deletes_any_webhook_from_the_command_line() {
+    let (membre, node) = Membre::new();
+    let recepteur = Recepteur::new(|_, _| repond(200));
+    let (id, _) = membre.webhooks(&node, &["add", &recepteur.url]);
+    let operator = |args: &[&str]| {
+        succeed(&[&["webhooks"], args, &["--url", &node.url, "--key", arg(&membre.operator_key)]].concat())
+    };
+    assert_eq!(operator(&["list"]), "", "none of its own");
+    let listed = operator(&["list", "--tous"]);
+    assert!(listed.starts_with(&id) && listed.trim().ends_with(COMMUNE), "{listed}");
+    assert!(operator(&["suspension", &id]).contains("\tsuspendu\t"));
+    let (_, said) = membre.webhooks(&node, &["list"]);
+    assert!(said.contains("suspendu [operateur] : Adressez-vous à votre opérateur"), "{said}");
+    let undone = fail(&["webhooks", "reprise", &id, "--url", &node.url, "--key", arg(&membre.key)], 1);
+    assert!(undone.contains("[token-not-entitled]") && undone.contains("votre opérateur"), "{undone}");
+    assert!(operator(&["reprise", &id]).contains("\tactif\t"));
+    operator(&["rm", &id]);
+    assert_eq!(membre.webhooks(&node, &["list"]).0, "");
+}
+
+#[test]
 fn a_node_killed_while_it_sends_or_waits_sends_the_same_message_again_and_skips_none() {
     let (membre, node) = Membre::new();
     // Refused; then an answer that never comes in time; then taken.

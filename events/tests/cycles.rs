@@ -193,7 +193,13 @@ fn only_what_was_transmitted_and_recorded_is_examined() {
 #[test]
 fn a_flow_answers_to_its_own_accountant_and_goes_again_only_when_rejected() {
     refuse(&Dossiers::default(), &nomme("flux.acquitte.v1.constat"), Code::FluxInconnu, "subject");
-    refuse(&Dossiers::default(), &nomme("flux.retour.v1"), Code::ComptableNonDesigne, "source");
+    for own in ["flux.acquitte.v1", "flux.retour.v1"] {
+        refuse(&Dossiers::default(), &nomme(own), Code::FluxInconnu, "subject");
+        // A return that a constat tells of opens a dossier, and makes no transmission of it.
+        let mut retourne = Dossiers::default();
+        retourne.poste(&nomme("flux.retour.v1.constat")).unwrap();
+        refuse(&retourne, &nomme(own), Code::FluxInconnu, "subject");
+    }
     let transmis = apres("flux.transmis.v1");
     refuse(&transmis, &nomme("flux.transmis.v1"), Code::FluxDejaTransmis, "subject");
     let stranger = avec(&nomme("flux.acquitte.v1"), "/source", json!("urn:siren:491011698"));

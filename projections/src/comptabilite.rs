@@ -39,7 +39,7 @@ pub struct Comptabilite;
 const TABLES: &str = "CREATE TABLE flux(
      idx INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, budget TEXT NOT NULL, comptable TEXT, type_flux TEXT,
      etat TEXT NOT NULL, transmis_index INTEGER, transmis_le_ms INTEGER, transmissions INTEGER NOT NULL,
-     retours INTEGER NOT NULL, bordereaux_total INTEGER, pieces_total INTEGER, justificatifs_total INTEGER) STRICT;
+     retours INTEGER NOT NULL, bordereaux_inconnus INTEGER NOT NULL DEFAULT 0, bordereaux_total INTEGER, pieces_total INTEGER, justificatifs_total INTEGER) STRICT;
  CREATE TABLE bordereaux(
      flux INTEGER NOT NULL, rang INTEGER NOT NULL, budget TEXT NOT NULL, exercice INTEGER NOT NULL, sens TEXT NOT NULL,
      type TEXT NOT NULL, numero INTEGER NOT NULL, date TEXT NOT NULL, nombre_pieces INTEGER NOT NULL,
@@ -56,7 +56,7 @@ impl Projection for Comptabilite {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn create_tables(&self, conn: &Connection) -> rusqlite::Result<()> {
@@ -160,7 +160,7 @@ impl Place<'_, '_> {
     fn transmis(&self, row: u64, budget: &str, data: &FluxTransmis) -> Result<(), ApplyError> {
         self.tx.execute(
             "UPDATE flux SET type_flux = ?2, transmis_index = ?3, transmis_le_ms = ?4, bordereaux_total = ?5,
-                     pieces_total = ?6, justificatifs_total = ?7 WHERE idx = ?1",
+                     pieces_total = ?6, justificatifs_total = ?7, bordereaux_inconnus = 0 WHERE idx = ?1",
             (
                 row,
                 data.type_flux.as_str(),
@@ -194,7 +194,8 @@ impl Place<'_, '_> {
         Ok(())
     }
 
-    /// What the acquits say together: of the whole, unless they name the bordereau.
+    /// What the acquits say together: of the whole, unless they name the bordereau. One that the last transmission has not is counted,
+    /// where its list is whole: an acquit is recorded as its author says it, whatever it names.
     fn acquitte(&self, row: u64, state: &Flux) -> Result<(), ApplyError> {
         let whole = match state.resultat {
             Some(ResultatAcquit::Accepte) => Some(acquit(Acquit::Accepte)),
@@ -204,6 +205,7 @@ impl Place<'_, '_> {
         self.tx.execute("UPDATE bordereaux SET acquit = ?2 WHERE flux = ?1", (row, whole))?;
         let update =
             "UPDATE bordereaux SET acquit = ?5 WHERE flux = ?1 AND sens = ?2 AND exercice = ?3 AND numero = ?4";
+        let mut inconnus = 0_u32;
         for (key, said) in &state.bordereaux {
             // As the life cycle names it: D or R, exercice, number.
             let mut parts = key.splitn(3, '-');
@@ -213,8 +215,14 @@ impl Place<'_, '_> {
             let sens = if sens == "D" { Sens::Depense } else { Sens::Recette };
             let numbers = (exercice.parse::<u32>(), numero.parse::<u64>());
             let (Ok(exercice), Ok(numero)) = numbers else { continue };
-            self.tx.execute(update, (row, sens.as_str(), exercice, numero, acquit(*said)))?;
+            let known = self.tx.execute(update, (row, sens.as_str(), exercice, numero, acquit(*said)))?;
+            inconnus += u32::from(known == 0);
         }
+        self.tx.execute(
+            "UPDATE flux SET bordereaux_inconnus = ?2 WHERE idx = ?1
+                 AND bordereaux_total = (SELECT count(*) FROM bordereaux WHERE flux = ?1)",
+            (row, inconnus),
+        )?;
         Ok(())
     }
 

@@ -271,7 +271,7 @@ pub struct RefusRow {
     /// The stable code of the reason.
     pub code: String,
     /// In whose name it was.
-    pub source: Option<String>,
+    pub source_refusee: Option<String>,
     /// The key that signed it.
     pub cle: String,
 }
@@ -365,7 +365,7 @@ pub fn find(conn: &Connection, acces: &Acces, index: u64) -> rusqlite::Result<Op
 fn read(row: &Row<'_>) -> rusqlite::Result<EvenementRow> {
     let instant = |ms: i64| Horodatage::from_unix_ms(ms.cast_unsigned()).to_string();
     let refus = match row.get::<_, Option<String>>(14)? {
-        Some(code) => Some(RefusRow { code, source: row.get(15)?, cle: KeyId(row.get(16)?).to_string() }),
+        Some(code) => Some(RefusRow { code, source_refusee: row.get(15)?, cle: KeyId(row.get(16)?).to_string() }),
         None => None,
     };
     let keys = row.get_ref(10)?.as_blob()?.chunks_exact(32);

@@ -78,6 +78,9 @@ impl Leaves for Unopened {
             ReadError::Gap { expected, found } => ReadError::Gap { expected: *expected, found: *found },
             ReadError::Damaged(detail) => ReadError::Damaged(detail.clone()),
             ReadError::Unavailable(detail) => ReadError::Unavailable(detail.clone()),
+            ReadError::NotEntitled { url, status, has_token } => {
+                ReadError::NotEntitled { url: url.clone(), status: *status, has_token: *has_token }
+            }
         })
     }
 }

@@ -158,6 +158,7 @@ impl Run {
         let first = match leaves.read(0, 1) {
             Ok(first) => first.into_iter().next(),
             Err(ReadError::Unavailable(why)) => return Err(AuditError::Unreadable(why)),
+            Err(error @ ReadError::NotEntitled { .. }) => return Err(AuditError::NotEntitled(error)),
             // Said when the leaves are streamed.
             Err(ReadError::Gap { .. } | ReadError::Damaged(_)) => None,
         };
@@ -244,6 +245,7 @@ impl Run {
         let at = self.tree.size();
         match error {
             ReadError::Unavailable(why) => return Err(AuditError::Unreadable(why)),
+            ReadError::NotEntitled { .. } => return Err(AuditError::NotEntitled(error)),
             ReadError::Gap { expected, .. } => {
                 self.doubts.push(Doubt::new(DoubtCode::LeafMissing, &error).at(expected));
             }

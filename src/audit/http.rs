@@ -252,17 +252,12 @@ fn get_once(
         return Err(format!("HTTP {status}"));
     }
     if status != StatusCode::OK {
-        let hint = match (status, token) {
-            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, None) => {
-                ": entries need a token: give the key of an auditor or of the operator (--key)"
-            }
-            (StatusCode::UNAUTHORIZED, Some(_)) => ": the token's key is not enrolled here, or not in force",
-            (StatusCode::FORBIDDEN, Some(_)) => {
-                ": the role of the token's key does not read all entries: auditeur:* does"
-            }
-            _ => "",
+        let error = if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            ReadError::NotEntitled { url: url.to_owned(), status: status.as_u16(), has_token: token.is_some() }
+        } else {
+            ReadError::Unavailable(format!("{url}: HTTP {status}"))
         };
-        return Ok(Err(ReadError::Unavailable(format!("{url}: HTTP {status}{hint}"))));
+        return Ok(Err(error));
     }
     match response.body_mut().with_config().limit(bytes_max as u64 + 1).read_to_vec() {
         Ok(body) if body.len() <= bytes_max => Ok(Ok(Some(body))),

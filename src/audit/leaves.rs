@@ -33,6 +33,24 @@ pub enum ReadError {
     /// They may be there, but can't be had now: no verdict.
     #[error("{0}")]
     Unavailable(String),
+    /// The log gives them to others than whoever asks: no verdict.
+    #[error("{url}: HTTP {status}: {}", why_not(*status, *has_token))]
+    NotEntitled {
+        /// What was asked for.
+        url: String,
+        /// 401 or 403.
+        status: u16,
+        /// Whether a token was given.
+        has_token: bool,
+    },
+}
+
+fn why_not(status: u16, has_token: bool) -> &'static str {
+    match (status, has_token) {
+        (_, false) => "entries need a token",
+        (401, true) => "the token's key is not enrolled here, or not in force",
+        (_, true) => "the role of the token's key does not read all entries",
+    }
 }
 
 impl From<StoreError> for ReadError {

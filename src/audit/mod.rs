@@ -70,6 +70,9 @@ pub enum AuditError {
     /// The leaves can't be had: network, rights, disk.
     #[error("the leaves can't be read: {0}")]
     Unreadable(String),
+    /// The log gives its leaves to others: a [`ReadError::NotEntitled`].
+    #[error("the leaves can't be read: {0}")]
+    NotEntitled(ReadError),
     /// The caller wants no more of it.
     #[error("cancelled after {0} leaves")]
     Cancelled(u64),

@@ -19,6 +19,7 @@ use greffe_events::key::SecretKey;
 use greffe_events::piece::{Empreinte, RolePiece};
 
 use super::client::{Client, Posted};
+use super::erreur::{self, Detail};
 use super::kept::keep_receipt;
 use super::{Outcome, Target, print, progress_bar, say};
 use crate::formats::actes::archive::{self, Entree};
@@ -112,7 +113,7 @@ pub fn import(
             Ok(lot) => import_lot(client, key, file, &lot, &folder, &mut summary, tell)?,
             Err(reason) => {
                 summary.failed += 1;
-                tell(&format!("{} : échec : {reason:#}", file.display()));
+                tell(&format!("{} : échec : {}", file.display(), erreur::dire(&reason)));
             }
         }
     }
@@ -142,7 +143,7 @@ fn import_lot(
     };
     let issues = evenements(lot, &mut sel);
     if let Some(error) = no_random {
-        bail!("le système ne donne pas d'aléa : {error}");
+        return Err(anyhow::Error::new(error).context("le système ne donne pas d'aléa"));
     }
     for (nom, issue) in issues {
         let place = format!("{} : {nom}", file.display());
@@ -158,7 +159,7 @@ fn import_lot(
                 }
                 Err(reason) => {
                     summary.failed += 1;
-                    tell(&format!("{place} : échec : {reason:#}"));
+                    tell(&format!("{place} : échec : {}", erreur::dire(&reason)));
                 }
             },
             Issue::PasEncore(code) => {
@@ -180,7 +181,9 @@ fn import_lot(
 /// Reads an archive, a folder, or a message alone.
 fn read(file: &Path) -> anyhow::Result<Lot> {
     let today = jiff::Zoned::now().date();
-    let coded = |code: &str, error: &dyn std::fmt::Display| anyhow::anyhow!("[{code}] {error}");
+    let coded = |code: &str, error: &dyn std::fmt::Display| {
+        anyhow::Error::new(Detail(error.to_string())).context(format!("rien d'@CTES ne s'y lit [{code}]"))
+    };
     if file.is_dir() {
         let entries = read_folder(file)?;
         return Lot::from_entries(entries, today).map_err(|error| coded(error.code(), &error));

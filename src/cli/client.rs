@@ -16,6 +16,7 @@ use greffe_events::piece::Empreinte;
 use serde::Deserialize;
 
 use self::card::{Card, read_card};
+use super::erreur::Detail;
 use super::say;
 use crate::audit::{ReceiptError, verify_receipt};
 use crate::http::auth::{self, Requete};
@@ -247,7 +248,8 @@ impl Client {
             verified = verify()?;
         }
         let report = verified.map_err(|error| {
-            anyhow::anyhow!("le nœud a rendu un reçu qui ne vaut rien [{}] : {error}", error.code())
+            let what = format!("le nœud a rendu un reçu qui ne vaut rien [{}]", error.code());
+            anyhow::Error::new(Detail(error.to_string())).context(what)
         })?;
         if sent.is_some_and(|sent| sent.payload() != report.payload) {
             bail!("le nœud a rendu le reçu d'un autre événement, à l'indice {}", receipt.index);

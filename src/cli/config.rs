@@ -20,6 +20,8 @@ use clap::builder::OsStr;
 use clap::{Arg, Command, ValueHint};
 use toml::de::{DeTable, DeValue};
 
+use super::erreur::Detail;
+
 /// Prefix of the environment's names.
 const PREFIX: &str = "GREFFE_";
 /// The file where none is named.
@@ -27,7 +29,7 @@ const FILE: &str = "greffe.toml";
 /// Largest file that is read, in bytes: some lines.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 /// Keys that name a file or a folder.
-const CHEMINS: [&str; 3] = ["dir", "guard", "key"];
+const CHEMINS: [&str; 4] = ["dir", "guard", "key", "webhooks_ca"];
 /// What only the command line and the environment say: where this file is, and what a file must not decide.
 const HORS_FICHIER: [&str; 2] = ["config", "log"];
 
@@ -69,8 +71,11 @@ impl Reglages {
     fn of(text: &str, file: &Path, keys: &[String]) -> anyhow::Result<Self> {
         let line_of = |at: usize| text.get(..at).unwrap_or(text).matches('\n').count() + 1;
         let at_line = |line: usize, what: &str| anyhow::anyhow!("{}, ligne {line} : {what}", file.display());
-        let table = DeTable::parse(text)
-            .map_err(|error| at_line(error.span().map_or(1, |span| line_of(span.start)), error.message()))?;
+        let table = DeTable::parse(text).map_err(|error| {
+            let line = error.span().map_or(1, |span| line_of(span.start));
+            let what = at_line(line, "ce n'est pas du TOML valide").to_string();
+            anyhow::Error::new(Detail(error.message().to_owned())).context(what)
+        })?;
         let folder = file.parent().unwrap_or(Path::new(""));
         let mut values = BTreeMap::new();
         for (key, value) in table.into_inner() {
@@ -229,7 +234,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_with_its_line() {
         let keys = ["dir".to_owned(), "key".to_owned(), "listen".to_owned()];
-        let refused = |text: &str| Reglages::of(text, Path::new("greffe.toml"), &keys).unwrap_err().to_string();
+        let refused = |text: &str| format!("{:#}", Reglages::of(text, Path::new("greffe.toml"), &keys).unwrap_err());
         for (text, line, word) in [
             ("dir = 'a'\nlissten = 'b'\n", 2, "lissten n'est pas un réglage"),
             ("\n\n[serve]\ndir = 'a'\n", 3, "serve n'est pas un réglage"),

@@ -78,8 +78,8 @@ fn sign(file: &Path, key: &Path, origin: Option<&Origin>, place: Option<u8>) -> 
     let key = read_secret_key(key)?;
     let bytes = read_bounded(file)?;
     let (payload, mut signatures, target) = if is_envelope(&bytes) {
-        let envelope = Envelope::parse(&bytes)?;
-        envelope.verify()?;
+        let envelope = Envelope::parse(&bytes).with_context(|| file.display().to_string())?;
+        envelope.verify().with_context(|| file.display().to_string())?;
         let (payload, signatures) = envelope.into_parts();
         (payload, signatures, file.to_owned())
     } else {
@@ -87,16 +87,15 @@ fn sign(file: &Path, key: &Path, origin: Option<&Origin>, place: Option<u8>) -> 
         if kept::envelope_of(file, &bytes, origin)?.is_some() {
             bail!("{} existe déjà : complétez cette enveloppe, ou effacez-la pour recommencer", target.display());
         }
-        let event = complete(&bytes, origin)?;
+        let event = complete(&bytes, origin).with_context(|| file.display().to_string())?;
         if !has_attribute(&event, "registre") {
             bail!("{} ne dit pas à quel registre il est destiné : donnez son nom (--origin)", file.display());
         }
         (event, Vec::new(), target)
     };
-    let event = Event::parse(&payload)
-        .map_err(|refusal| anyhow::anyhow!("{} : {} : {refusal}", file.display(), refusal.code.titre()))?;
+    let event = Event::parse(&payload).with_context(|| file.display().to_string())?;
     if let Some(origin) = origin {
-        event.check_registre(origin)?;
+        event.check_registre(origin).with_context(|| file.display().to_string())?;
     }
     let place = place.map_or(signatures.len(), |place| usize::from(place) - 1);
     if place > signatures.len() {
@@ -144,7 +143,7 @@ fn check(bytes: &[u8], origin: Option<&Origin>) -> Result<(Event, bool), Refusal
     } else {
         // A whole event is judged as it stands; a draft as it would be signed.
         let is_draft = has_attribute(bytes, "type") && !has_attribute(bytes, "specversion");
-        let malformed = |error: anyhow::Error| Refusal::new(Code::JsonMalformed, format!("{error:#}"));
+        let malformed = |error: anyhow::Error| Refusal::new(Code::JsonMalformed, error.root_cause().to_string());
         let event = if is_draft { complete(bytes, origin).map_err(malformed)? } else { bytes.to_owned() };
         if is_draft && !has_attribute(&event, "registre") {
             let detail = "a draft names no log: say which (--origin)";

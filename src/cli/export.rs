@@ -12,6 +12,7 @@ use anyhow::{Context, bail};
 use greffe_events::ident::Organisation;
 
 use super::client::Client;
+use super::erreur::Detail;
 use super::{Outcome, print, progress_bar, say};
 use crate::extrait::ExtraitError;
 use crate::extrait::choix::choisis;
@@ -101,9 +102,13 @@ fn from_folder(dir: &Path, demande: &Demande, file: &File) -> anyhow::Result<()>
         ExtraitError::Cle(why) => anyhow::anyhow!(
             "seul qui tient la clé du journal (cles/journal.pem) signe un extrait depuis un dossier ; sinon demandez-le au nœud avec --key : {why}"
         ),
-        ExtraitError::Altere(why) => anyhow::anyhow!("ce dossier n'est pas ce que le registre a signé : {why}"),
-        ExtraitError::Illisible(why) => anyhow::anyhow!("{} est illisible : {why}", dir.display()),
-        other => anyhow::anyhow!("{other}"),
+        ExtraitError::Altere(why) => {
+            anyhow::Error::new(Detail(why)).context("ce dossier n'est pas ce que le registre a signé")
+        }
+        ExtraitError::Illisible(why) => {
+            anyhow::Error::new(Detail(why)).context(format!("{} est illisible", dir.display()))
+        }
+        other => anyhow::Error::new(other).context("l'extrait n'est pas écrit"),
     };
     let mut fonds = FolderFonds::open(dir, &demande.organisation, &mut progress).map_err(in_french)?;
     let choix = choisis(&mut fonds, demande, &mut |_, _| ()).map_err(in_french)?;

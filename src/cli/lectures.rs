@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use greffe_events::horodatage::Horodatage;
 
-use super::{Outcome, print};
+use super::{Outcome, print, say};
 use crate::http::lectures;
 use crate::ledger::folder::Folder;
 
@@ -28,14 +28,24 @@ pub fn run(args: &Args) -> Outcome {
     if !path.exists() {
         bail!("{} n'existe pas : aucun nœud n'a encore servi ce dossier", path.display());
     }
-    for lecture in lectures::read(&path, args.qui.as_deref(), args.limit)? {
+    let releve = lectures::read(&path, args.qui.as_deref(), args.limit)?;
+    for lecture in &releve.lectures {
         let le = Horodatage::from_unix_ms(lecture.premiere_ms);
         let demande = match &lecture.demande {
             Some(demande) => demande.escape_debug().to_string(),
-            None => "ce jour-là, sans le détail".to_owned(),
+            None => format!("{}, ce jour-là, sans le détail", lecture.route),
         };
         let fois = if lecture.fois > 1 { format!("\t{} fois", lecture.fois) } else { String::new() };
         print(format_args!("{le}\t{}\t{}\t{demande}{fois}", lecture.organisation, lecture.cle))?;
+    }
+    if releve.laissees > 0 {
+        say(format_args!("{} ligne(s) plus anciennes ne sont pas montrées : --limit", releve.laissees));
+    }
+    if releve.condensees > 0 {
+        say(format_args!(
+            "{} demande(s), les plus anciennes de leur organisme, ne sont plus gardées que par leur nombre, leur jour, leur clé et leur route",
+            releve.condensees
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -9,6 +9,7 @@ mod client;
 mod config;
 mod demo;
 mod doctor;
+mod erreur;
 mod event;
 mod export;
 mod init;
@@ -101,8 +102,11 @@ fn parse() -> anyhow::Result<Cli> {
     let parsed = reglages.applied_to(command).try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     parsed.map_err(|error| {
         let place = reglages.place_of(&error);
-        // Help and version too: written where they belong.
-        let _ = error.print();
+        match erreur::usage::dire(&error) {
+            Some(said) => say(said),
+            // Help and version: written where they belong.
+            None => drop(error.print()),
+        }
         if let Some(place) = place {
             say(place);
         }
@@ -115,7 +119,7 @@ pub fn run() -> ExitCode {
     let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => {
-            say(format_args!("greffe : {}", chain(&error)));
+            say(format_args!("greffe : {}", erreur::dire(&error)));
             return ExitCode::from(USAGE);
         }
     };
@@ -139,7 +143,7 @@ pub fn run() -> ExitCode {
         Command::Doctor(args) => doctor::run(&args),
     };
     outcome.unwrap_or_else(|error| {
-        say(format_args!("greffe : {}", chain(&error)));
+        say(format_args!("greffe : {}", erreur::dire(&error)));
         ExitCode::FAILURE
     })
 }
@@ -161,18 +165,9 @@ fn say(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// An error with its causes; a cause that the text before it ends with is not said twice.
-fn chain(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
-        "" => cause,
-        said if said.ends_with(&cause) => text,
-        said => format!("{said} : {cause}"),
-    })
-}
-
 /// Writes a result, on standard output.
 fn print(text: impl std::fmt::Display) -> anyhow::Result<()> {
-    writeln!(std::io::stdout(), "{text}").map_err(|error| anyhow::anyhow!("sortie standard : {error}"))
+    writeln!(std::io::stdout(), "{text}").map_err(|error| anyhow::Error::new(error).context("sortie standard"))
 }
 
 /// Now, Unix ms.

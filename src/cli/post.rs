@@ -75,7 +75,7 @@ fn tell(file: &Path, posted: Posted) -> anyhow::Result<bool> {
 fn signed(file: &Path, keys: &[SecretKey], origin: &Origin) -> anyhow::Result<Envelope> {
     let bytes = read_bounded(file)?;
     if is_envelope(&bytes) {
-        return Ok(Envelope::parse(&bytes)?);
+        return Envelope::parse(&bytes).with_context(|| file.display().to_string());
     }
     let target = kept::envelope_path(file);
     if let Some(envelope) = kept::envelope_of(file, &bytes, Some(origin))? {
@@ -92,9 +92,9 @@ fn signed(file: &Path, keys: &[SecretKey], origin: &Origin) -> anyhow::Result<En
         bail!("{} n'est pas signé : donnez la clé qui signe (--key)", file.display());
     }
     let event = complete(&bytes, Some(origin)).with_context(|| file.display().to_string())?;
-    Event::parse(&event)
-        .map_err(|refusal| anyhow::anyhow!("{} : {} : {refusal}", file.display(), refusal.code.titre()))?;
-    let envelope = Envelope::sign(event, &keys.iter().collect::<Vec<_>>())?;
+    Event::parse(&event).with_context(|| file.display().to_string())?;
+    let envelope =
+        Envelope::sign(event, &keys.iter().collect::<Vec<_>>()).with_context(|| file.display().to_string())?;
     kept::set_aside(file)?;
     replace_file(&target, envelope.to_json().as_bytes())
         .with_context(|| format!("{} n'a pas pu être écrit", target.display()))?;

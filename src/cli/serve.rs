@@ -22,6 +22,8 @@ use crate::ledger::pieces::accounts::QUOTA_PIECES;
 use crate::ledger::{Ledger, Options};
 use crate::store::place::Place;
 use crate::vues::Vues;
+use crate::webhooks::adresse::{Portee, Reseau};
+use crate::webhooks::autorites::Autorites;
 use crate::webhooks::{self, Webhooks};
 
 /// How often the node looks whether its sequencer still works.
@@ -58,6 +60,12 @@ pub struct Args {
     /// Annonce aussi à des adresses http:// ou privées (webhooks) : pour un intranet, jamais pour un nœud ouvert à d'autres.
     #[arg(long, env = "GREFFE_WEBHOOKS_PRIVES")]
     webhooks_prives: bool,
+    /// Adresses auxquelles rien n'est annoncé, même publiques : les vôtres, 203.0.113.0/24 ou 2001:db8::/32 ; à répéter.
+    #[arg(long, env = "GREFFE_WEBHOOKS_REFUSES", value_name = "PLAGE", value_delimiter = ',')]
+    webhooks_refuses: Vec<Reseau>,
+    /// Certificats (PEM) des seules autorités crues des adresses https:// (webhooks), au lieu des autorités publiques : pour un intranet.
+    #[arg(long, env = "GREFFE_WEBHOOKS_CA", value_name = "FICHIER")]
+    webhooks_ca: Option<Autorites>,
 }
 
 /// Reads a number of bytes.
@@ -97,7 +105,8 @@ pub fn run(args: &Args) -> Outcome {
         accept_store: args.accept_store,
         quota: Quota { bytes: args.piece_quota, pieces: args.piece_quota_count },
     };
-    let webhooks = webhooks::Options { prives: args.webhooks_prives, ..webhooks::Options::default() };
+    let portee = Portee { prives: args.webhooks_prives, refuses: args.webhooks_refuses.clone() };
+    let webhooks = webhooks::Options { portee, autorites: args.webhooks_ca.clone(), ..webhooks::Options::default() };
     let node = start(&options, args.listen, args.cors_origin.clone(), webhooks)?;
     let signals = node.take_signals()?;
     print(node.url())?;

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Context, bail};
 
 use super::client::Client;
-use super::{Outcome, chain, now_ms, print, progress_bar, say};
+use super::{Outcome, erreur, now_ms, print, progress_bar, say};
 use crate::audit::{
     Control, ReceiptError, Report, TokenProvider, verify_extract, verify_folder, verify_receipt, verify_url,
 };
@@ -47,7 +47,7 @@ const NOT_EXAMINED: u8 = 2;
 
 pub fn run(args: &Args) -> Outcome {
     verify(args).or_else(|error| {
-        say(format_args!("greffe : rien n'a pu être vérifié : {}", chain(&error)));
+        say(format_args!("greffe : rien n'a pu être vérifié : {}", erreur::dire(&error)));
         Ok(ExitCode::from(NOT_EXAMINED))
     })
 }

@@ -15,6 +15,9 @@ use crate::ledger::folder::read_secret_key;
 pub enum Command {
     /// Les webhooks de l'organisme de la clé, un par ligne.
     List {
+        /// Ceux de tous les organismes, chacun avec le sien ; avec la clé de l'opérateur.
+        #[arg(long)]
+        tous: bool,
         #[command(flatten)]
         target: Target,
     },
@@ -43,7 +46,7 @@ pub enum Command {
         #[command(flatten)]
         target: Target,
     },
-    /// Supprime un webhook et ses échecs.
+    /// Supprime un webhook et ses échecs ; avec la clé de l'opérateur, celui de n'importe qui.
     Rm {
         #[command(flatten)]
         un: Un,
@@ -55,6 +58,11 @@ pub enum Command {
     },
     /// Fait repartir tout de suite un webhook suspendu, ou qui attend, avec les droits de cette clé.
     Reprise {
+        #[command(flatten)]
+        un: Un,
+    },
+    /// Suspend le webhook de n'importe qui, avec la clé de l'opérateur ; « reprise », avec la même, le fait repartir.
+    Suspension {
         #[command(flatten)]
         un: Un,
     },
@@ -99,11 +107,11 @@ fn ask(un: &Un, method: &str, rest: &str) -> anyhow::Result<Value> {
 
 pub fn run(command: &Command) -> Outcome {
     match command {
-        Command::List { target } => {
+        Command::List { tous: of_all, target } => {
             let (client, key) = open(target)?;
-            let tous = client.ask(&key, "GET", "/v1/webhooks")?;
+            let tous = client.ask(&key, "GET", if *of_all { "/v1/webhooks?tous=true" } else { "/v1/webhooks" })?;
             for webhook in tous["webhooks"].as_array().context("réponse illisible")? {
-                tell(webhook)?;
+                tell(webhook, *of_all)?;
             }
             match tous["cles"][0].as_str() {
                 Some(cle) => say(format_args!("Signés par {cle}")),
@@ -144,7 +152,8 @@ pub fn run(command: &Command) -> Outcome {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        Command::Reprise { un } => tell(&ask(un, "POST", "/reprise")?)?,
+        Command::Reprise { un } => tell(&ask(un, "POST", "/reprise")?, false)?,
+        Command::Suspension { un } => tell(&ask(un, "POST", "/suspension")?, true)?,
         Command::Echecs { un } => echecs(un)?,
         Command::Renvoi { un, index } => {
             let query = index.map(|index| format!("?index={index}")).unwrap_or_default();
@@ -155,11 +164,13 @@ pub fn run(command: &Command) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A webhook on a line: its id, state, messages delivered, dead letters, address; and what is wrong, for a person.
-fn tell(webhook: &Value) -> anyhow::Result<()> {
+/// A webhook on a line: its id, state, messages delivered, dead letters, address, and whose it is where they are of several; and what is
+/// wrong, for a person.
+fn tell(webhook: &Value, with_organisation: bool) -> anyhow::Result<()> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let organisation = if with_organisation { format!("\t{}", text(&webhook["organisation"])) } else { String::new() };
     print(format_args!(
-        "{}\t{}\t{}\t{}\t{}",
+        "{}\t{}\t{}\t{}\t{}{organisation}",
         text(&webhook["id"]),
         text(&webhook["etat"]),
         webhook["livres"],

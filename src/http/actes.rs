@@ -1,7 +1,7 @@
 //! Acts, from their view (`greffe_projections::actes`), as far as the reader may see them.
 //!
 //! ```text
-//! GET /v1/actes?siren=&departement=&nature=&etat=&limit=&apres=&at_least=      {"actes":[…],"suite":"<cursor>"|null}
+//! GET /v1/actes?siren=&departement=&nature=&etat=&limit=&apres=&at_least=      {"lignes":[…],"suite":"<cursor>"|null}
 //! GET /v1/actes/{id}?at_least=
 //! ```
 //!
@@ -15,17 +15,18 @@ use greffe_events::horodatage::Jour;
 use greffe_events::ident::{Departement, IdActe, Nature, Siren};
 use greffe_projections::droit::Motif;
 use greffe_projections::legalite::{self, Acces, AccuseRow, ActeRow, Etat, Filtre, Objets, PublicationRow};
+use greffe_projections::liste::Page;
 use schemars::{Schema, SchemaGenerator};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::access::Reader;
 use super::compression;
 use super::csv::{Cellule, Tableau};
-use super::liste::{Conditions, Demande, Liste};
+use super::liste::{Conditions, Demande};
 use super::openapi::mots;
 use super::problem::Problem;
 use super::request::{Params, parameter};
-use super::vues::{FindQuery, cursor, limite, mot, organisations, read_cursor, wait_for};
+use super::vues::{FindQuery, PageJson, limite, mot, organisations, read_cursor, wait_for};
 use super::{App, Node};
 use crate::vues::StorePieces;
 
@@ -52,26 +53,6 @@ fn etats(_: &mut SchemaGenerator) -> Schema {
     mots(Etat::ALL.map(Etat::as_str))
 }
 
-/// A page.
-#[derive(Serialize, schemars::JsonSchema)]
-#[schemars(rename = "PageActes")]
-pub(super) struct Page {
-    actes: Vec<ActeRow>,
-    suite: Option<String>,
-}
-
-impl Liste for Page {
-    type Ligne = ActeRow;
-
-    fn lignes(&self) -> &[ActeRow] {
-        &self.actes
-    }
-
-    fn suite(&self) -> Option<String> {
-        self.suite.clone()
-    }
-}
-
 /// `GET /v1/actes`.
 pub(super) async fn list(
     State(node): State<Node>,
@@ -86,20 +67,21 @@ pub(super) async fn list(
         let maintenant_ms = app.ledger.now_ms();
         let read = |view: &_| {
             let actes = legalite::list(view, &filtre, maintenant_ms)?;
-            let Some(last) = actes.last().map(|acte| acte.index) else { return Ok((actes, None)) };
+            let Some(last) = actes.last().map(|acte| acte.index) else {
+                return Ok(Page { lignes: actes, suite: None });
+            };
             let next = Filtre { apres: Some(last), limite: 1, ..filtre.clone() };
             let beyond = legalite::list(view, &next, maintenant_ms)?;
-            Ok((actes, (!beyond.is_empty()).then(|| cursor(last))))
+            Ok(Page { lignes: actes, suite: (!beyond.is_empty()).then_some(last) })
         };
         // The view's connection is given back first: files may be slow.
-        let answer =
-            demande.lit(&app.vues.legalite, &vu(app, &filtre.acces, maintenant_ms), read, |(mut actes, suite)| {
-                let objets = objets(app);
-                for acte in &mut actes {
-                    objets.fill(acte);
-                }
-                Ok(Page { actes, suite })
-            });
+        let answer = demande.lit(&app.vues.legalite, &vu(app, &filtre.acces, maintenant_ms), read, |mut page| {
+            let objets = objets(app);
+            for acte in &mut page.lignes {
+                objets.fill(acte);
+            }
+            Ok(PageJson::from(page))
+        });
         answer.map(compression::never)
     })
     .await

@@ -127,7 +127,7 @@ impl Tableau for AdherentRow {
             (&self.departement).into(),
             self.membre.into(),
             Cellule::Instant(&self.inscrit_le),
-            Cellule::option(sortie.map(|fin| fin.le.as_str()), Cellule::Instant),
+            Cellule::option(sortie.map(|fin| fin.enregistre_le.as_str()), Cellule::Instant),
             Cellule::option(sortie.and_then(|fin| fin.motif.as_deref()), Into::into),
             self.index.into(),
         ]]

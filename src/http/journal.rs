@@ -158,9 +158,9 @@ impl Tableau for EvenementRow {
         "Signataire",
         "Délégation (indice)",
         "Constat",
-        "Refus : code",
-        "Refus : source",
-        "Refus : clé",
+        "Code",
+        "Source refusée",
+        "Clé refusée",
     ];
 
     fn lignes(&self) -> Vec<Vec<Cellule<'_>>> {
@@ -181,7 +181,7 @@ impl Tableau for EvenementRow {
             self.delegation_index.into(),
             self.constat.into(),
             Cellule::option(refus, |refus| (&refus.code).into()),
-            Cellule::option(refus, |refus| (&refus.source).into()),
+            Cellule::option(refus, |refus| (&refus.source_refusee).into()),
             Cellule::option(refus, |refus| (&refus.cle).into()),
         ]]
     }

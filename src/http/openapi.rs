@@ -23,7 +23,7 @@ const SCHEMAS: &str = "#/components/schemas/";
 const ORGANISATION: &str = "^([0-9]{9}|[0-9]{4}:[A-Za-z0-9.-]{1,50})$";
 
 /// What the parameters of paths and queries are, in French.
-const PARAMETRES: [(&str, &str); 43] = [
+const PARAMETRES: [(&str, &str); 44] = [
     ("acheteur", "L'acheteur : un SIREN, ou ICD:identifiant."),
     (
         "after",
@@ -36,7 +36,7 @@ const PARAMETRES: [(&str, &str); 43] = [
     ),
     (
         "at_least",
-        "Attend, cinq secondes au plus, que la vue ait pris l'événement de cet indice : pour relire ce que l'on vient d'écrire.",
+        "Attend, cinq secondes au plus, que la vue ait pris l'événement de cet indice : pour relire ce que l'on vient d'écrire. Au-delà de la fin du registre : 409 `index-ahead`.",
     ),
     ("au", "Jusqu'à ce jour (AAAA-MM-JJ, heure de Paris) ou cet indice, compris."),
     ("avant", "Enregistré avant cet instant (RFC 3339)."),
@@ -82,6 +82,7 @@ const PARAMETRES: [(&str, &str); 43] = [
     ("source", "Qui parle : un SIREN, ou ICD:identifiant."),
     ("sujet", "Le dossier, famille/identifiant."),
     ("to", "Taille de l'arbre récent ; celle de la tête par défaut."),
+    ("tous", "true : ceux de tous les organismes, pour l'opérateur."),
     ("type", "Le type d'événement."),
     ("url", "Où annoncer : une adresse https publique, 2 000 octets au plus, sans nom ni mot de passe."),
     ("vendeur", "Le vendeur : un SIREN, ou ICD:identifiant."),

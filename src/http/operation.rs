@@ -77,7 +77,7 @@ const TOKEN: [Cause; 9] = [
 ];
 
 /// What everything over a view may answer.
-const VUE: [Cause; 3] = [Cause::QueryInvalid, Cause::ViewBehind, Cause::ViewStopped];
+const VUE: [Cause; 4] = [Cause::QueryInvalid, Cause::IndexAhead, Cause::ViewBehind, Cause::ViewStopped];
 
 /// The schema of a type.
 pub(super) fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {

@@ -90,6 +90,7 @@ causes! {
     NotFound 404 "not-found" "There is no such thing here, or not for this reader" "Introuvable, ou pas pour ce lecteur";
     MethodNotAllowed 405 "method-not-allowed" "This method is not for this resource" "Cette méthode ne s'applique pas ici";
     NotAcceptable 406 "not-acceptable" "No representation is acceptable to the client" "Aucune représentation ne convient au client";
+    IndexAhead 409 "index-ahead" "The log has no leaf at this index yet" "Le registre n'a pas encore de feuille à cet indice";
     CursorAhead 409 "cursor-ahead" "The cursor is beyond the end of the log" "Le curseur dépasse la fin du registre";
     BodyTimeout 408 "body-timeout" "The body came too slowly" "Le corps de la requête est arrivé trop lentement";
     PieceEffacee 410 "piece-effacee" "The piece was erased" "La pièce a été effacée";
@@ -125,6 +126,8 @@ pub struct Problem {
     kind: Kind,
     detail: String,
     champ: Option<String>,
+    /// What to do, where more can be said than of the code alone.
+    conseil: Option<Box<str>>,
     refus: Option<Box<Refus>>,
     motif: Option<Box<(Refusal, KeyId)>>,
     vues: Option<Vec<EtatVue>>,
@@ -151,6 +154,7 @@ impl Problem {
             kind: Kind::Service(cause),
             detail: detail.into(),
             champ: None,
+            conseil: None,
             refus: None,
             motif: None,
             vues: None,
@@ -164,6 +168,7 @@ impl Problem {
             kind: Kind::Refused(refusal.code),
             detail: refusal.detail,
             champ: refusal.field,
+            conseil: None,
             refus: recorded.map(|receipt| Box::new(Refus { index: receipt.index, receipt })),
             motif: None,
             vues: None,
@@ -196,6 +201,13 @@ impl Problem {
     #[must_use]
     pub fn at(mut self, champ: impl Into<String>) -> Self {
         self.champ = Some(champ.into());
+        self
+    }
+
+    /// The same, with what to do in this very case, in French.
+    #[must_use]
+    pub(super) fn advise(mut self, conseil: impl Into<Box<str>>) -> Self {
+        self.conseil = Some(conseil.into());
         self
     }
 
@@ -309,7 +321,7 @@ struct Wire<'a> {
     detail: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     champ: Option<&'a str>,
-    conseil: &'static str,
+    conseil: &'a str,
     /// The request's id, as in the header `X-Request-Id` and in the node's log.
     #[serde(skip_serializing_if = "Option::is_none")]
     requete: Option<String>,
@@ -375,7 +387,7 @@ impl Serialize for Problem {
             code,
             detail: &self.detail,
             champ: self.champ.as_deref(),
-            conseil,
+            conseil: self.conseil.as_deref().unwrap_or(conseil),
             requete: current_id(),
             vues: self.vues.as_deref(),
             motif: self.motif.as_deref().map(Motif::of),

@@ -1,12 +1,12 @@
 //! Refusals, for those who were refused: what was wrong, what to do, and the proof that it was said.
 //!
 //! ```text
-//! GET /v1/refus?apres=<index>&limit=      {"refus":[…],"suite":<index>|null}      newest first
-//! GET /v1/refus/{index}                   one, with its receipt
+//! GET /v1/refus?apres=&limit=      {"lignes":[…],"suite":"<cursor>"|null}      newest first
+//! GET /v1/refus/{index}            one, with its receipt
 //! ```
 //!
 //! A reader sees the refusals of what its organisation's keys signed, and of what named its organisation as source; an auditor those of
-//! the organisations that it audits. Anything else is not there. `suite` is what `apres` takes for the next page.
+//! the organisations that it audits. Anything else is not there. Cursors and limits are those of every list (`super::vues`).
 //!
 //! The leaf of a refusal holds no word of what was submitted: whoever kept the payload proves with `sel` and `empreinte` that
 //! it was this one (SHA-256(sel ‖ payload) = empreinte). The detail that the first answer gave is not kept.
@@ -18,38 +18,26 @@ use greffe_events::catalogue::{Data, RegistreRefus};
 use greffe_events::horodatage::Horodatage;
 use greffe_events::leaf::Leaf;
 use greffe_events::{Code, Event};
+use greffe_projections::liste::{Page, Tranche};
 use serde::{Deserialize, Serialize};
 
 use super::access::Reader;
 use super::csv::{Cellule, Tableau};
 use super::events::readable_leaf;
-use super::liste::{Demande, Liste};
+use super::liste::Demande;
 use super::problem::Problem;
-use super::request::{Params, bad_parameter, index_in_path};
+use super::request::{Params, index_in_path};
+use super::vues::{PageJson, tranche};
 use super::{App, Node};
 use crate::ledger::head::Receipt;
-
-/// Refusals in a page, unless asked otherwise.
-const LIMIT_DEFAULT: u32 = 50;
-
-/// Most refusals in a page, as in every list.
-const LIMIT_MAX: u32 = 1_000;
 
 /// The query of a list.
 #[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
-    apres: Option<u64>,
+    apres: Option<String>,
     #[schemars(range(min = 1, max = 1_000))]
     limit: Option<u32>,
-}
-
-/// A page.
-#[derive(Serialize, schemars::JsonSchema)]
-#[schemars(rename = "PageRefus")]
-pub(super) struct Page {
-    refus: Vec<RefusJson>,
-    suite: Option<u64>,
 }
 
 /// A refusal.
@@ -57,7 +45,7 @@ pub(super) struct Page {
 #[schemars(rename = "Refus")]
 pub(super) struct RefusJson {
     index: u64,
-    recorded_at: Horodatage,
+    enregistre_le: Horodatage,
     title: &'static str,
     titre: &'static str,
     conseil: &'static str,
@@ -65,18 +53,6 @@ pub(super) struct RefusJson {
     refus: RegistreRefus,
     #[serde(skip_serializing_if = "Option::is_none")]
     receipt: Option<Receipt>,
-}
-
-impl Liste for Page {
-    type Ligne = RefusJson;
-
-    fn lignes(&self) -> &[RefusJson] {
-        &self.refus
-    }
-
-    fn suite(&self) -> Option<String> {
-        self.suite.map(|index| index.to_string())
-    }
 }
 
 impl RefusJson {
@@ -87,7 +63,7 @@ impl RefusJson {
         let code = refus.code.parse::<Code>().ok();
         Ok(Some(Self {
             index,
-            recorded_at: Horodatage::from_unix_ms(leaf.recorded_at_ms),
+            enregistre_le: Horodatage::from_unix_ms(leaf.recorded_at_ms),
             title: code.map_or("This node does not know the code", Code::title),
             titre: code.map_or("Ce nœud ne connaît pas ce code", Code::titre),
             conseil: code.map_or("Demandez à votre opérateur ce que signifie ce code.", Code::conseil),
@@ -104,26 +80,23 @@ pub(super) async fn list(
     demande: Demande,
     Params(query): Params<ListQuery>,
 ) -> Result<Response, Problem> {
-    let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
-    if !(1..=LIMIT_MAX).contains(&limit) {
-        return Err(bad_parameter("limit", format!("limit is 1 to {LIMIT_MAX}")));
-    }
-    node.blocking(move |app| demande.repond(&page(app, &reader, query.apres, limit)?)).await
+    let tranche = tranche(query.limit, query.apres.as_deref())?;
+    node.blocking(move |app| demande.repond(&page(app, &reader, tranche)?)).await
 }
 
-fn page(app: &App, reader: &Reader, apres: Option<u64>, limit: u32) -> Result<Page, Problem> {
+fn page(app: &App, reader: &Reader, tranche: Tranche) -> Result<PageJson<RefusJson>, Problem> {
     let organisations = reader.organisations();
     // One more than asked for: it tells whether another page follows.
-    let mut indices = app.ledger.index().refusals(organisations.as_deref(), apres, limit + 1)?;
-    let is_more = indices.len() > limit as usize;
-    indices.truncate(limit as usize);
-    let mut refus = Vec::with_capacity(indices.len());
+    let mut indices = app.ledger.index().refusals(organisations.as_deref(), tranche.apres, tranche.limite + 1)?;
+    let is_more = indices.len() > tranche.limite as usize;
+    indices.truncate(tranche.limite as usize);
+    let mut lignes = Vec::with_capacity(indices.len());
     for index in &indices {
         let bytes = app.ledger.leaf(*index)?.ok_or_else(Problem::not_found)?;
         let leaf = Leaf::decode(&bytes).map_err(|error| Problem::internal(&error))?;
-        refus.extend(RefusJson::of(*index, &leaf)?);
+        lignes.extend(RefusJson::of(*index, &leaf)?);
     }
-    Ok(Page { refus, suite: indices.last().copied().filter(|_| is_more) })
+    Ok(Page { lignes, suite: indices.last().copied().filter(|_| is_more) }.into())
 }
 
 /// `GET /v1/refus/{index}`.
@@ -150,7 +123,7 @@ impl Tableau for RefusJson {
         let text = |value: Option<String>| value.map_or(Cellule::Vide, |text| Cellule::Texte(text.into()));
         vec![vec![
             self.index.into(),
-            Cellule::Horodatage(self.recorded_at),
+            Cellule::Horodatage(self.enregistre_le),
             (&self.refus.code).into(),
             self.titre.into(),
             self.conseil.into(),

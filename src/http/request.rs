@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Query, Request};
 use axum::http::header::{ACCEPT, CONTENT_LENGTH, EXPECT};
 use axum::http::request::Parts;
@@ -59,10 +60,26 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        Query::try_from_uri(&parts.uri)
-            .map(|Query(params)| Self(params))
-            .map_err(|error| Problem::new(Cause::QueryInvalid, error.body_text()))
+        Query::try_from_uri(&parts.uri).map(|Query(params)| Self(params)).map_err(|error| wrong_query(&error))
     }
+}
+
+/// Longest name of a parameter that is told back, in characters: longer than any of ours.
+const NAME_CHARS_MAX: usize = 40;
+
+/// Which parameter is wrong: one whose value is of another type, that is missing, not known, or there twice.
+fn wrong_query(error: &QueryRejection) -> Problem {
+    type Wrong = serde_path_to_error::Error<serde::de::value::Error>;
+    let mut causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    let Some(wrong) = causes.find_map(|cause| cause.downcast_ref::<Wrong>()) else {
+        return Problem::internal(error);
+    };
+    let (path, why) = (wrong.path().to_string(), wrong.inner().to_string());
+    // serde names it in the sentence alone: missing field `budget`.
+    let in_sentence = || why.split_once(" field `").and_then(|(_, rest)| rest.split('`').next().map(str::to_owned));
+    let name = in_sentence().unwrap_or(path);
+    let problem = bad_parameter(name.as_str(), format!("{name}: {why}"));
+    problem.at(name.chars().take(NAME_CHARS_MAX).collect::<String>())
 }
 
 /// A parameter of the query in its domain's type.
@@ -74,7 +91,7 @@ pub(super) fn parameter<T: std::str::FromStr<Err: std::fmt::Display>>(
 }
 
 /// A parameter of the query is wrong.
-pub(super) fn bad_parameter(name: &'static str, detail: impl Into<String>) -> Problem {
+pub(super) fn bad_parameter(name: &str, detail: impl Into<String>) -> Problem {
     // A detail may quote the query: bounded as a refusal's is.
     Problem::new(Cause::QueryInvalid, Refusal::new(Code::DataInvalid, detail).detail).at(name)
 }

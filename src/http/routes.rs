@@ -133,20 +133,32 @@ fn webhooks() -> Vec<Operation> {
             .json::<WebhookJson>(200, "Le même existait déjà : il n'a pas changé.", &["Location"])
             .causes(&[Cause::CursorAhead, Cause::TooManyWebhooks]),
         lue("/v1/webhooks", "lister-webhooks", WEBHOOKS, get(webhooks::lister))
-            .resume("Les webhooks de l'organisme, et les clés qui les signent.")
+            .resume("Les webhooks de l'organisme, et les clés qui les signent ; à l'opérateur, ceux de tous.")
+            .query::<webhooks::TousQuery>()
+            .causes(&[Cause::TokenNotEntitled])
             .json::<Tous>(200, "Les webhooks.", &[]),
         sien(lue("/v1/webhooks/{id}", "webhook", WEBHOOKS, get(webhooks::lire)))
             .resume("Un webhook : où il en est, ce qui a échoué en dernier.")
             .json::<WebhookJson>(200, "Le webhook.", &[]),
         sien(ecrit("delete", "/v1/webhooks/{id}", "supprimer-webhook", delete(webhooks::supprimer)))
-            .resume("Supprime un webhook et ses échecs ; jeton lié à la requête.")
+            .resume(
+                "Supprime un webhook et ses échecs ; jeton lié à la requête. À l'opérateur, celui de n'importe qui.",
+            )
+            .causes(&[Cause::TokenNotEntitled])
             .reponse(204, "Supprimé.", Vec::new(), &[]),
         sien(ecrit("post", "/v1/webhooks/{id}/essai", "essayer-webhook", post(webhooks::essayer)))
             .resume("Envoie maintenant un message d'essai, et dit ce qu'il est devenu ; jeton lié à la requête.")
             .json::<EssaiJson>(200, "Ce qu'il est devenu.", &[]),
         sien(ecrit("post", "/v1/webhooks/{id}/reprise", "reprendre-webhook", post(webhooks::reprendre)))
             .resume("Repart tout de suite d'où il en était, avec les droits de cette clé ; jeton lié à la requête.")
+            .causes(&[Cause::TokenNotEntitled])
             .json::<WebhookJson>(200, "Le webhook, actif.", &[]),
+        sien(ecrit("post", "/v1/webhooks/{id}/suspension", "suspendre-webhook", post(webhooks::operateur::suspendre)))
+            .resume(
+                "Suspend le webhook de n'importe qui, jusqu'à ce que l'opérateur le reprenne ; jeton lié à la requête.",
+            )
+            .causes(&[Cause::TokenNotEntitled])
+            .json::<WebhookJson>(200, "Le webhook, suspendu.", &[]),
         sien(lue("/v1/webhooks/{id}/echecs", "echecs-webhook", WEBHOOKS, get(webhooks::echecs)))
             .resume("Les messages abandonnés après leur dernière tentative, dans l'ordre du registre.")
             .query::<EchecsQuery>()
@@ -163,7 +175,7 @@ fn pieces_et_refus() -> Vec<Operation> {
         lue("/v1/refus", "lister-refus", EVENEMENTS, get(refus::list))
             .resume("Les refus, du plus récent au plus ancien : code, motif, que faire.")
             .query::<refus::ListQuery>()
-            .liste::<refus::Page>(),
+            .liste::<vues::PageJson<refus::RefusJson>>(),
         lue("/v1/refus/{index}", "refus", EVENEMENTS, get(refus::find))
             .resume("Un refus, avec son reçu.")
             .json::<refus::RefusJson>(200, "Le refus.", &[])
@@ -199,7 +211,7 @@ fn legalite() -> Vec<Operation> {
         lue("/v1/actes", "lister-actes", ACTES, get(actes::list))
             .resume("Les actes, du plus récent au plus ancien.")
             .query::<actes::ListQuery>()
-            .liste::<actes::Page>(),
+            .liste::<vues::PageJson<greffe_projections::legalite::ActeRow>>(),
         lue("/v1/actes/statistiques", "statistiques-actes", ACTES, get(travail::statistiques))
             .resume("Ce qui a été dit des actes, compté par département, arrondissement, nature, matière ou mois.")
             .query::<travail::StatistiquesQuery>()
@@ -207,7 +219,7 @@ fn legalite() -> Vec<Operation> {
         lue("/v1/travail/{liste}", "liste-de-travail", ACTES, get(travail::travail))
             .resume("Ce qui attend la préfecture ou la collectivité, le plus pressant d'abord.")
             .query::<travail::TravailQuery>()
-            .liste::<travail::Page>(),
+            .liste::<vues::PageJson<greffe_projections::legalite::ActeRow>>(),
         lue("/v1/classifications", "lister-classifications", ACTES, get(travail::classifications))
             .resume("Les versions de la classification : celles d'une préfecture, ou celles qu'un membre a reçues.")
             .query::<travail::ClassificationsQuery>()

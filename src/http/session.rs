@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use greffe_events::EventType;
@@ -41,6 +41,7 @@ impl FromRequestParts<Node> for Session {
         let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
         let (method, uri, sel, nom) = (parts.method.clone(), parts.uri.clone(), text(GREFFE_SEL), text(GREFFE_NOM));
         let since = parts.headers.get("last-event-id").and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
+        let route = parts.extensions.get::<MatchedPath>().map_or_else(String::new, |path| path.as_str().to_owned());
         node.blocking(move |app| {
             let (origin, now_ms) = (&app.ledger.opening().origine, app.ledger.now_ms());
             let known = |key: &_| key_standing(key, origin, now_ms, app.ledger.index());
@@ -56,7 +57,8 @@ impl FromRequestParts<Node> for Session {
                     let detail = format!("what an auditor asks for is noted: in {DEMANDE_BYTES_MAX} bytes at most");
                     return Err(Problem::new(Cause::QueryInvalid, detail));
                 }
-                let noted = app.lectures.note(now_ms, porteur.key, reader.organisation(), &demande);
+                let route = format!("{method} {route}");
+                let noted = app.lectures.note(now_ms, porteur.key, reader.organisation(), &route, &demande);
                 noted.map_err(|error| {
                     tracing::error!(%error, "what an auditor asks for can't be noted, so it is not answered");
                     Problem::new(Cause::StoreUnavailable, "the node can't note that this is read").retry_after(30)
@@ -80,6 +82,11 @@ impl Session {
     /// Refuses a token that is good for other requests too.
     pub fn expect_bound(&self) -> Result<(), Problem> {
         if self.porteur.is_bound { Ok(()) } else { Err(auth::TokenError::Request.into()) }
+    }
+
+    /// Whether it is the operator's key.
+    pub fn is_operator(&self) -> bool {
+        self.porteur.record.roles.contains(&Role::Operateur)
     }
 
     /// The key that signed the token.

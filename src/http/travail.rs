@@ -1,9 +1,9 @@
 //! Work lists of legality control, and what is counted of it (`greffe_projections::legalite`).
 //!
 //! ```text
-//! GET /v1/travail/{liste}?departement=&siren=&limit=&apres=&at_least=      {"actes":[…],"suite":"<cursor>"|null}
+//! GET /v1/travail/{liste}?departement=&siren=&limit=&apres=&at_least=      {"lignes":[…],"suite":"<cursor>"|null}
 //! GET /v1/actes/statistiques?par=mois,nature&departement=&du=2026-01&au=2026-12&at_least=
-//! GET /v1/classifications?departement=&siren=&at_least=      {"classifications":[…]}
+//! GET /v1/classifications?departement=&siren=&at_least=      {"lignes":[…]}
 //! ```
 //!
 //! A prefecture's lists are of a département, a collectivité's of a SIREN; who reads one alone needs not name it. What a prefecture
@@ -15,8 +15,7 @@ use axum::response::Response;
 use data_encoding::BASE64URL_NOPAD;
 use greffe_events::ident::{Departement, Organisation, Siren};
 use greffe_projections::legalite::{
-    self, Acces, ActeRow, ClassificationRow, Curseur, Dimension, FiltreStatistiques, Lieu, ListeDeTravail,
-    StatistiqueRow,
+    self, Acces, ClassificationRow, Curseur, Dimension, FiltreStatistiques, Lieu, ListeDeTravail, StatistiqueRow,
 };
 use jiff::civil::Date;
 use schemars::{Schema, SchemaGenerator, json_schema};
@@ -30,7 +29,7 @@ use super::csv::{Cellule, Tableau};
 use super::liste::{Demande, Liste};
 use super::problem::Problem;
 use super::request::{Params, bad_parameter, parameter};
-use super::vues::{limite, wait_for};
+use super::vues::{PageJson, limite, wait_for};
 
 /// The query of a work list.
 #[derive(Deserialize, schemars::JsonSchema)]
@@ -44,26 +43,6 @@ pub(super) struct TravailQuery {
     limit: Option<u32>,
     apres: Option<String>,
     at_least: Option<u64>,
-}
-
-/// A page of a work list.
-#[derive(Serialize, schemars::JsonSchema)]
-#[schemars(rename = "PageDeTravail")]
-pub(super) struct Page {
-    actes: Vec<ActeRow>,
-    suite: Option<String>,
-}
-
-impl Liste for Page {
-    type Ligne = ActeRow;
-
-    fn lignes(&self) -> &[ActeRow] {
-        &self.actes
-    }
-
-    fn suite(&self) -> Option<String> {
-        self.suite.clone()
-    }
 }
 
 /// First byte of a cursor of these lists: a day, as days since the year 0, or none, then the index of a leaf.
@@ -124,7 +103,7 @@ pub(super) async fn travail(
             for acte in &mut actes {
                 objets.fill(acte);
             }
-            Ok(Page { actes, suite: page.suite.as_ref().map(cursor) })
+            Ok(PageJson::new(actes, page.suite.as_ref().map(cursor)))
         });
         answer.map(compression::never)
     })
@@ -202,7 +181,7 @@ fn mois_schema(_: &mut SchemaGenerator) -> Schema {
 #[derive(Serialize, schemars::JsonSchema)]
 #[schemars(rename = "Statistiques")]
 pub(super) struct Statistiques {
-    statistiques: Vec<StatistiqueRow>,
+    lignes: Vec<StatistiqueRow>,
     /// Whether that is all: fewer months or dimensions give the rest.
     complet: bool,
 }
@@ -211,7 +190,7 @@ impl Liste for Statistiques {
     type Ligne = StatistiqueRow;
 
     fn lignes(&self) -> &[StatistiqueRow] {
-        &self.statistiques
+        &self.lignes
     }
 
     fn suite(&self) -> Option<String> {
@@ -243,9 +222,7 @@ pub(super) async fn statistiques(
             Some(_) | None => return Err(Problem::not_found()),
         };
         let read = |view: &_| legalite::statistiques(view, &filtre);
-        demande.lit(&app.vues.legalite, &filtre, read, |(statistiques, complet)| {
-            Ok(Statistiques { statistiques, complet })
-        })
+        demande.lit(&app.vues.legalite, &filtre, read, |(lignes, complet)| Ok(Statistiques { lignes, complet }))
     })
     .await
 }
@@ -283,14 +260,14 @@ pub(super) struct ClassificationsQuery {
 #[derive(Serialize, schemars::JsonSchema)]
 #[schemars(rename = "Classifications")]
 pub(super) struct Classifications {
-    classifications: Vec<ClassificationRow>,
+    lignes: Vec<ClassificationRow>,
 }
 
 impl Liste for Classifications {
     type Ligne = ClassificationRow;
 
     fn lignes(&self) -> &[ClassificationRow] {
-        &self.classifications
+        &self.lignes
     }
 
     fn suite(&self) -> Option<String> {
@@ -328,7 +305,7 @@ pub(super) async fn classifications(
         };
         let seen = (&place, &organisation);
         let read = |view: &_| legalite::classifications(view, &place, organisation.as_deref());
-        demande.lit(&app.vues.legalite, &seen, read, |classifications| Ok(Classifications { classifications }))
+        demande.lit(&app.vues.legalite, &seen, read, |lignes| Ok(Classifications { lignes }))
     })
     .await
 }

@@ -1,7 +1,7 @@
 //! What the endpoints over views share: waiting for an event, cursors, limits, and whom a reader reads for.
 //!
 //! A cursor is opaque: a reader gives back the `suite` that it got, with the same filters. `at_least` waits until the view has
-//! applied that event, at most [`VIEW_WAIT_MAX`]: read your own writes. A page may hold fewer than its limit and still have a
+//! applied that event, at most [`VIEW_WAIT_MAX`]: read your own writes. One that the log does not have is refused (`index-ahead`). A page may hold fewer than its limit and still have a
 //! `suite`: there may be more.
 
 use std::sync::Arc;
@@ -84,6 +84,13 @@ pub(super) struct PageJson<T> {
     suite: Option<String>,
 }
 
+impl<T> PageJson<T> {
+    /// A page, and the cursor of the next.
+    pub fn new(lignes: Vec<T>, suite: Option<String>) -> Self {
+        Self { lignes, suite }
+    }
+}
+
 impl<T: Serialize + Tableau> Liste for PageJson<T> {
     type Ligne = T;
 
@@ -118,11 +125,29 @@ pub(super) async fn wait_for(
     let Some(index) = at_least else { return Ok(()) };
     let place = Arc::clone(&node.limits.waits).try_acquire_owned().map_err(|_| overloaded("waiting requests"))?;
     node.blocking(move |app| {
+        if index >= app.ledger.head().size {
+            known_to_the_store(app, index)?;
+        }
         let waited = view(&app.vues).wait_for(index, VIEW_WAIT_MAX);
         drop(place);
         waited.map(|_| ()).map_err(|error| behind(index, error))
     })
     .await
+}
+
+/// Whether the log has a leaf there, which another node may have written just now: the store's head decides. Where the store does not
+/// tell, the wait does.
+fn known_to_the_store(app: &App, index: u64) -> Result<(), Problem> {
+    match app.ledger.store().head() {
+        Ok(size) if index >= size => {
+            let (last, detail) = (size.saturating_sub(1), format!("the log has {size} leaves, none at {index}"));
+            let conseil = format!(
+                "La dernière feuille de ce registre est à l'indice {last} : vérifiez celui que vous attendez, et l'adresse du nœud."
+            );
+            Err(Problem::new(Cause::IndexAhead, detail).at("at_least").advise(conseil))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn behind(index: u64, error: WaitError) -> Problem {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! POST   /v1/webhooks?url=&after=&type=&famille=&source=&departement=&sujet=      201, or 200 where the same one is there
-//! GET    /v1/webhooks                    those of the reader's organisation, and the keys that sign
+//! GET    /v1/webhooks?tous=              those of the reader's organisation, and the keys that sign
 //! GET    /v1/webhooks/{id}               one: where it is, what failed last
 //! DELETE /v1/webhooks/{id}
 //! POST   /v1/webhooks/{id}/essai         sends a message that announces nothing, now, and says what became of it
@@ -15,9 +15,10 @@
 //! elsewhere ([`super::auth`]). What changes something takes no other token.
 //!
 //! A webhook is its organisation's: any key of it in force sees it and deletes it. What is announced is what the key that asked for it, or resumed it
-//! last, may read at that moment. To anybody else it is not there.
+//! last, may read at that moment. To anybody else it is not there, but for the operator ([`operateur`]).
 
 mod etape;
+pub(super) mod operateur;
 pub(super) mod tournee;
 
 use std::sync::Arc;
@@ -28,10 +29,12 @@ use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use greffe_events::horodatage::Horodatage;
+use greffe_events::ident::Organisation;
 use greffe_events::key::KeyId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use self::operateur::{expect_libre, expect_operateur, oublier_les_sortis, sien_ou_tout};
 use self::tournee::envoyer;
 use super::bounds::overloaded;
 use super::fil::Demande;
@@ -91,6 +94,8 @@ fn demande_of(filtres: &Filtres) -> Demande {
 #[schemars(rename = "Webhook")]
 pub(super) struct WebhookJson {
     id: Uuid,
+    /// Whose.
+    organisation: Organisation,
     url: String,
     filtre: Filtres,
     cree_le: Horodatage,
@@ -150,9 +155,10 @@ impl EchecJson {
 
 impl WebhookJson {
     fn of(abonnement: Abonnement) -> Self {
-        let Abonnement { id, url, filtre, cree_ms, cle, etat, echecs, perdus, organisation: _ } = abonnement;
+        let Abonnement { id, url, filtre, cree_ms, cle, etat, echecs, perdus, organisation } = abonnement;
         Self {
             id,
+            organisation,
             url,
             filtre,
             cree_le: Horodatage::from_unix_ms(cree_ms),
@@ -190,7 +196,7 @@ pub(super) async fn creer(
     let filtre = creation.filtres();
     let demande = Demande { after: creation.after, ..demande_of(&filtre) };
     Filtre::of(&demande)?;
-    if let Some(fault) = faute(&creation.url, node.app().webhooks.options().prives) {
+    if let Some(fault) = faute(&creation.url, &node.app().webhooks.options().portee) {
         return Err(bad_parameter("url", fault));
     }
     let size = node.app().ledger.head().size;
@@ -208,7 +214,11 @@ pub(super) async fn creer(
             let webhooks = &app.webhooks;
             // Before the first one: an answer without its key could not be verified.
             webhooks.cles()?;
-            Ok(webhooks.magasin().ajouter(&nouveau, webhooks.options())?)
+            let ajouter = || webhooks.magasin().ajouter(&nouveau, webhooks.options());
+            match ajouter()? {
+                Ajout::TropPourTous if oublier_les_sortis(app)? > 0 => Ok(ajouter()?),
+                ajout => Ok(ajout),
+            }
         })
         .await?;
     let too_many = |detail: &str| Problem::new(Cause::TooManyWebhooks, detail);
@@ -226,19 +236,44 @@ pub(super) async fn creer(
     Ok((status, [(LOCATION, location)], Json(WebhookJson::of(abonnement))).into_response())
 }
 
+/// The query of the list.
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TousQuery {
+    tous: Option<bool>,
+}
+
 /// `GET /v1/webhooks`.
-pub(super) async fn lister(State(node): State<Node>, session: Session) -> Result<Json<Tous>, Problem> {
-    let tous = node.blocking(move |app| Ok(app.webhooks.magasin().de(session.reader.organisation())?)).await?;
+pub(super) async fn lister(
+    State(node): State<Node>,
+    session: Session,
+    Params(query): Params<TousQuery>,
+) -> Result<Json<Tous>, Problem> {
+    let of_all = query.tous == Some(true);
+    if of_all {
+        expect_operateur(&session)?;
+    }
+    let tous = node
+        .blocking(move |app| {
+            let magasin = app.webhooks.magasin();
+            Ok(if of_all { magasin.tous()? } else { magasin.de(session.reader.organisation())? })
+        })
+        .await?;
     let webhooks = tous.into_iter().map(WebhookJson::of).collect();
     Ok(Json(Tous { webhooks, cles: node.app().webhooks.cles_publiques() }))
 }
 
-/// One of the reader's organisation; anything else is not there.
-fn sien(app: &App, session: &Session, id: &str) -> Result<Abonnement, Problem> {
+/// The one of that name, whosever it is.
+fn nomme(app: &App, id: &str) -> Result<Abonnement, Problem> {
     // In its one spelling.
     let id = id.parse::<Uuid>().ok().filter(|parsed| parsed.to_string() == id).ok_or_else(Problem::not_found)?;
-    let found = app.webhooks.magasin().lire(id)?;
-    found.filter(|found| found.organisation == *session.reader.organisation()).ok_or_else(Problem::not_found)
+    app.webhooks.magasin().lire(id)?.ok_or_else(Problem::not_found)
+}
+
+/// One of the reader's organisation; anything else is not there.
+fn sien(app: &App, session: &Session, id: &str) -> Result<Abonnement, Problem> {
+    let found = nomme(app, id)?;
+    if found.organisation == *session.reader.organisation() { Ok(found) } else { Err(Problem::not_found()) }
 }
 
 /// `GET /v1/webhooks/{id}`.
@@ -247,7 +282,7 @@ pub(super) async fn lire(
     session: Session,
     Path(id): Path<String>,
 ) -> Result<Json<WebhookJson>, Problem> {
-    Ok(Json(WebhookJson::of(node.blocking(move |app| sien(app, &session, &id)).await?)))
+    Ok(Json(WebhookJson::of(node.blocking(move |app| sien_ou_tout(app, &session, &id)).await?)))
 }
 
 /// `DELETE /v1/webhooks/{id}`.
@@ -258,7 +293,8 @@ pub(super) async fn supprimer(
 ) -> Result<StatusCode, Problem> {
     session.expect_bound()?;
     node.blocking(move |app| {
-        let abonnement = sien(app, &session, &id)?;
+        let abonnement = sien_ou_tout(app, &session, &id)?;
+        expect_libre(&abonnement, &session)?;
         if app.webhooks.magasin().supprimer(abonnement.id)? { Ok(()) } else { Err(Problem::not_found()) }
     })
     .await?;
@@ -316,10 +352,13 @@ pub(super) async fn reprendre(
     session.expect_bound()?;
     let repris = node
         .blocking(move |app| {
-            let abonnement = sien(app, &session, &id)?;
-            let etat = repris(&abonnement.etat);
-            app.webhooks.magasin().reprendre(abonnement.id, &session.key().to_string(), &etat)?;
-            sien(app, &session, &id)
+            let abonnement = sien_ou_tout(app, &session, &id)?;
+            expect_libre(&abonnement, &session)?;
+            let is_own = abonnement.organisation == *session.reader.organisation();
+            // Another's goes on with what its own key may read, not with what the operator may.
+            let cle = if is_own { session.key() } else { abonnement.cle };
+            app.webhooks.magasin().reprendre(abonnement.id, &cle.to_string(), &repris(&abonnement.etat))?;
+            sien_ou_tout(app, &session, &id)
         })
         .await?;
     node.app().webhooks.reveiller();

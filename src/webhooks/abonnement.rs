@@ -141,6 +141,7 @@ mots! {
         Parti "parti" "The address answered 410 Gone.";
         SansReponse "sans-reponse" "The address has failed for days.";
         Cle "cle" "The key is revoked, expired, or its organisation has left.";
+        Operateur "operateur" "The operator suspended it.";
         Filtre "filtre" "This version of the node does not understand what is asked for.";
     }
 }
@@ -154,6 +155,7 @@ impl Arret {
                 "Réparez ce qui répond à cette adresse, essayez-la, puis reprenez : rien n'est perdu, le fil repart d'où il était."
             }
             Self::Cle => "Reprenez-le avec une clé en vigueur du même organisme : il repart d'où il était.",
+            Self::Operateur => "Adressez-vous à votre opérateur : lui seul le reprend ou le supprime.",
             Self::Filtre => "Supprimez-le et refaites-en un avec les mots de cette version.",
         }
     }

@@ -5,10 +5,13 @@
 //! - the address that the name leads to is public, judged on the very addresses that are connected to: a name that answers otherwise the
 //!   second time gains nothing. No proxy is taken from the environment, because it would resolve the name itself.
 //!
-//! With `greffe serve --webhooks-prives` neither holds, nor does https: for intranets, and tests.
+//! With `greffe serve --webhooks-prives` neither holds, nor does https: for intranets, and tests. What `--webhooks-refuses` names is never spoken to:
+//! an operator's own public addresses are as much its network as its private ones.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
 
+use thiserror::Error;
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
@@ -19,8 +22,70 @@ use super::URL_BYTES_MAX;
 /// The first port that no system service has.
 const PORT_FREE_MIN: u16 = 1_024;
 
+/// A range of addresses, as `192.0.2.0/24`, `2001:db8::/32`, or one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reseau {
+    base: IpAddr,
+    /// How many of its first bits all of them share: 32 at most, or 128.
+    bits: u8,
+}
+
+/// A text that is no range of addresses.
+#[derive(Debug, Error)]
+#[error("une adresse, ou une plage comme 203.0.113.0/24 ou 2001:db8::/32, dont les bits au-delà du préfixe sont nuls")]
+pub struct ReseauError;
+
+impl Reseau {
+    /// Whether an address is in it.
+    pub fn contient(&self, address: IpAddr) -> bool {
+        match (self.base, address) {
+            (IpAddr::V4(base), IpAddr::V4(address)) => {
+                (base.to_bits() ^ address.to_bits()).checked_shr(32 - u32::from(self.bits)).unwrap_or(0) == 0
+            }
+            (IpAddr::V6(base), IpAddr::V6(address)) => {
+                (base.to_bits() ^ address.to_bits()).checked_shr(128 - u32::from(self.bits)).unwrap_or(0) == 0
+            }
+            _ => false,
+        }
+    }
+}
+
+impl FromStr for Reseau {
+    type Err = ReseauError;
+
+    fn from_str(text: &str) -> Result<Self, ReseauError> {
+        let (base, bits) = text.split_once('/').map_or((text, None), |(base, bits)| (base, Some(bits)));
+        let base: IpAddr = base.parse().map_err(|_| ReseauError)?;
+        let most = if base.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Ok(most), str::parse).map_err(|_| ReseauError)?;
+        let host_bits = match base {
+            IpAddr::V4(base) => base.to_bits().checked_shl(bits.into()).unwrap_or(0) != 0,
+            IpAddr::V6(base) => base.to_bits().checked_shl(bits.into()).unwrap_or(0) != 0,
+        };
+        if bits > most || host_bits { Err(ReseauError) } else { Ok(Self { base, bits }) }
+    }
+}
+
+/// Which addresses are spoken to.
+#[derive(Debug, Clone, Default)]
+pub struct Portee {
+    /// Those that are not public too, and without TLS: intranets, and tests.
+    pub prives: bool,
+    /// None of these, whatever else holds.
+    pub refuses: Vec<Reseau>,
+}
+
+impl Portee {
+    /// Whether this address is.
+    pub fn admet(&self, address: IpAddr) -> bool {
+        let plain = address.to_canonical();
+        (self.prives || est_publique(address))
+            && !self.refuses.iter().any(|range| range.contient(address) || range.contient(plain))
+    }
+}
+
 /// Why an address is not one, or not spoken to; what is wrong if something is.
-pub fn faute(url: &str, prives: bool) -> Option<&'static str> {
+pub fn faute(url: &str, portee: &Portee) -> Option<&'static str> {
     if url.len() > URL_BYTES_MAX {
         return Some("the address has at most 2000 bytes");
     }
@@ -36,20 +101,19 @@ pub fn faute(url: &str, prives: bool) -> Option<&'static str> {
     {
         return wrong;
     }
-    if prives {
-        return if matches!(scheme, "https" | "http") { None } else { wrong };
-    }
-    if scheme != "https" {
-        return Some("the address begins with https://");
-    }
-    if authority.port_u16().is_some_and(|port| port != 443 && port < PORT_FREE_MIN) {
-        return Some("the port is 443, or 1024 and above");
+    if !portee.prives {
+        if scheme != "https" {
+            return Some("the address begins with https://");
+        }
+        if authority.port_u16().is_some_and(|port| port != 443 && port < PORT_FREE_MIN) {
+            return Some("the port is 443, or 1024 and above");
+        }
+    } else if !matches!(scheme, "https" | "http") {
+        return wrong;
     }
     let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-    if host.parse::<IpAddr>().is_ok_and(|address| !est_publique(address)) {
-        return Some("the address is not a public one");
-    }
-    None
+    let is_refused = host.parse::<IpAddr>().is_ok_and(|address| !portee.admet(address));
+    is_refused.then_some("the address is not a public one, or is one that the node does not speak to")
 }
 
 /// Whether an address is of the public Internet, and of nobody's own network (IANA special-purpose registries, RFC 6890 and since).
@@ -97,17 +161,17 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     is_global && !is_special
 }
 
-/// Finds the addresses of a name, the public ones alone unless told otherwise.
+/// Finds the addresses of a name that are spoken to.
 #[derive(Debug)]
 pub struct Annuaire {
     dns: DefaultResolver,
-    prives: bool,
+    portee: Portee,
 }
 
 impl Annuaire {
-    /// One that keeps to public addresses, or does not.
-    pub fn new(prives: bool) -> Self {
-        Self { dns: DefaultResolver::default(), prives }
+    /// One that keeps to these addresses.
+    pub fn new(portee: Portee) -> Self {
+        Self { dns: DefaultResolver::default(), portee }
     }
 }
 
@@ -118,7 +182,7 @@ impl Resolver for Annuaire {
             _ => ureq::Error::HostNotFound,
         })?;
         let mut kept = self.empty();
-        for address in found.iter().filter(|address| self.prives || est_publique(address.ip())) {
+        for address in found.iter().filter(|address| self.portee.admet(address.ip())) {
             kept.push(*address);
         }
         if kept.is_empty() { Err(ureq::Error::HostNotFound) } else { Ok(kept) }
@@ -186,6 +250,7 @@ mod tests {
 
     #[test]
     fn an_address_is_https_without_a_user_and_leads_outside() {
+        let (outside, anywhere) = (Portee::default(), Portee { prives: true, refuses: Vec::new() });
         for good in [
             "https://mairie.exemple.fr/greffe",
             "https://mairie.exemple.fr",
@@ -193,8 +258,8 @@ mod tests {
             "https://[2606:4700::1111]/",
             "https://1.1.1.1:443/",
         ] {
-            assert_eq!(faute(good, false), None, "{good}");
-            assert_eq!(faute(good, true), None, "{good}");
+            assert_eq!(faute(good, &outside), None, "{good}");
+            assert_eq!(faute(good, &anywhere), None, "{good}");
         }
         for private in [
             "http://mairie.exemple.fr/",
@@ -205,8 +270,8 @@ mod tests {
             "https://169.254.169.254/latest/meta-data",
             "https://mairie.exemple.fr:25/",
         ] {
-            assert!(faute(private, false).is_some(), "{private}");
-            assert_eq!(faute(private, true), None, "{private}");
+            assert!(faute(private, &outside).is_some(), "{private}");
+            assert_eq!(faute(private, &anywhere), None, "{private}");
         }
         let long = format!("https://mairie.exemple.fr/{}", "a".repeat(URL_BYTES_MAX));
         for bad in [
@@ -226,7 +291,44 @@ mod tests {
             "https://a/\r\nX: y",
             &long,
         ] {
-            assert!(faute(bad, false).is_some() && faute(bad, true).is_some(), "{bad:?}");
+            assert!(faute(bad, &outside).is_some() && faute(bad, &anywhere).is_some(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_operator_refuses_is_never_spoken_to() {
+        let refuses: Vec<Reseau> =
+            ["93.184.0.0/16", "1.1.1.1", "2606:4700::/32", "10.0.0.0/8"].map(|text| text.parse().unwrap()).to_vec();
+        for prives in [false, true] {
+            let portee = Portee { prives, refuses: refuses.clone() };
+            for refused in
+                ["93.184.216.34", "93.184.255.255", "1.1.1.1", "2606:4700:1::1", "::ffff:93.184.1.1", "10.0.0.1"]
+            {
+                assert!(!portee.admet(refused.parse().unwrap()), "{refused}");
+            }
+            for spoken_to in ["93.185.0.1", "1.1.1.2", "2606:4701::1"] {
+                assert!(portee.admet(spoken_to.parse().unwrap()), "{spoken_to}");
+            }
+            assert!(faute("https://1.1.1.1/", &portee).is_some() && faute("https://1.1.1.2/", &portee).is_none());
+        }
+        let all = |text: &str| Portee { prives: true, refuses: vec![text.parse().unwrap()] };
+        assert!(
+            !all("0.0.0.0/0").admet("9.9.9.9".parse().unwrap()) && all("0.0.0.0/0").admet("2606::1".parse().unwrap())
+        );
+        assert!(!all("::/0").admet("2606::1".parse().unwrap()));
+        for bad in [
+            "",
+            "a",
+            "1.2.3.4/33",
+            "1.2.3.4/8",
+            "::1/129",
+            "2001:db8::1/32",
+            "1.2.3.0/24/2",
+            "1.2.3.0/-1",
+            "/8",
+            "1.2.3/24",
+        ] {
+            assert!(bad.parse::<Reseau>().is_err(), "{bad}");
         }
     }
 }

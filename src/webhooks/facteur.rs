@@ -8,10 +8,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ureq::Error;
 use ureq::http::Response;
+use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::transport::DefaultConnector;
 
 use super::abonnement::Motif;
-use super::adresse::{Annuaire, faute};
+use super::adresse::{Annuaire, Portee, faute};
 use super::message::Signe;
 use super::suite::Reponse;
 use super::{CONNEXION_MAX, Options};
@@ -27,7 +28,7 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 #[derive(Debug)]
 pub struct Facteur {
     agent: ureq::Agent,
-    prives: bool,
+    portee: Portee,
 }
 
 impl Facteur {
@@ -37,22 +38,23 @@ impl Facteur {
             .http_status_as_error(false)
             .max_redirects(0)
             .proxy(None)
-            .https_only(!options.prives)
+            .https_only(!options.portee.prives)
+            .tls_config(tls(options))
             .timeout_connect(Some(CONNEXION_MAX.min(options.reponse)))
             .timeout_recv_body(Some(BODY_WAIT_MAX))
             .timeout_global(Some(options.reponse))
             .max_response_header_size(HEAD_BYTES_MAX)
             .user_agent(concat!("greffe/", env!("CARGO_PKG_VERSION"), " (webhooks)"))
             .build();
-        let agent = ureq::Agent::with_parts(config, DefaultConnector::default(), Annuaire::new(options.prives));
-        Self { agent, prives: options.prives }
+        let agent = ureq::Agent::with_parts(config, DefaultConnector::default(), Annuaire::new(options.portee.clone()));
+        Self { agent, portee: options.portee.clone() }
     }
 
     /// Sends a message, and says what became of it.
     pub fn envoyer(&self, url: &str, signe: &Signe, payload: &[u8]) -> Reponse {
         let failed = |motif| Reponse::Echec { motif, statut: None, retry_after: None };
         // What may be spoken to was set anew since the subscription was made, perhaps.
-        if faute(url, self.prives).is_some() {
+        if faute(url, &self.portee).is_some() {
             return failed(Motif::Adresse);
         }
         let answer = self
@@ -72,6 +74,15 @@ impl Facteur {
             Err(_) => failed(Motif::Liaison),
         }
     }
+}
+
+/// Whose certificates are believed: the public authorities that browsers know, or those that were named in their place.
+fn tls(options: &Options) -> TlsConfig {
+    let roots = match &options.autorites {
+        Some(autorites) => RootCerts::new_with_certs(&autorites.0),
+        None => RootCerts::WebPki,
+    };
+    TlsConfig::builder().root_certs(roots).build()
 }
 
 fn read(mut answer: Response<ureq::Body>) -> Reponse {

@@ -35,6 +35,15 @@ const TABLES: &str = "
         echec_ms INTEGER NOT NULL, echec_motif TEXT NOT NULL, echec_statut INTEGER, renvoi INTEGER NOT NULL,
         PRIMARY KEY(abonnement, idx)) STRICT, WITHOUT ROWID;";
 
+/// The format of the file, its `user_version`. 0: nothing is in it yet.
+const VERSION: u32 = 1;
+
+/// Refuses a file of another version of this program: what its columns and words mean is not known here.
+pub fn check_version(connection: &Connection) -> Result<(), WebhooksError> {
+    let found = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0))?;
+    if matches!(found, 0 | VERSION) { Ok(()) } else { Err(WebhooksError::Version { found, known: VERSION }) }
+}
+
 /// The file, open for writing. One per node.
 #[derive(Debug)]
 pub struct Magasin {
@@ -88,7 +97,9 @@ impl Magasin {
         // For its owner alone, whatever the process' mask.
         std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
         let connection = Connection::open(path)?;
+        check_version(&connection)?;
         connection.execute_batch(TABLES)?;
+        connection.pragma_update(None, "user_version", VERSION)?;
         Ok(Self { connection: Mutex::new(connection) })
     }
 
@@ -161,6 +172,13 @@ impl Magasin {
         select.query_map([organisation.to_string()], lu)?.collect()
     }
 
+    /// All of them, oldest first.
+    pub fn tous(&self) -> rusqlite::Result<Vec<Abonnement>> {
+        let connection = self.lock();
+        let mut select = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM abonnements ORDER BY id"))?;
+        select.query_map([], lu)?.collect()
+    }
+
     /// One of them.
     pub fn lire(&self, id: Uuid) -> rusqlite::Result<Option<Abonnement>> {
         let connection = self.lock();
@@ -230,6 +248,15 @@ impl Magasin {
             .prepare_cached("UPDATE abonnements SET arret = ?2, prochaine_ms = NULL WHERE id = ?1 AND arret IS NULL")?
             .execute((id.to_string(), arret.as_str()))?;
         Ok(())
+    }
+
+    /// Suspends a subscription for the operator, whatever state it is in: on disk when this returns.
+    pub fn interdire(&self, id: Uuid) -> rusqlite::Result<()> {
+        self.durably(|transaction| {
+            let sql = "UPDATE abonnements SET arret = ?2, prochaine_ms = NULL WHERE id = ?1";
+            transaction.execute(sql, (id.to_string(), Arret::Operateur.as_str()))?;
+            Ok(())
+        })
     }
 
     /// All that are not suspended.

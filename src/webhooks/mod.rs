@@ -14,6 +14,7 @@
 //! | [`suite`] | pure: what an answer means for a subscription, and when it is tried again |
 //! | [`message`] | what is sent: payload, signature, keys |
 //! | [`adresse`] | which addresses are spoken to |
+//! | [`autorites`] | whose certificates are believed, where not the public authorities' |
 //! | [`facteur`] | one attempt over HTTP |
 //! | [`mesures`] | figures |
 //!
@@ -35,6 +36,7 @@
 
 pub mod abonnement;
 pub mod adresse;
+pub mod autorites;
 pub mod facteur;
 pub mod magasin;
 pub mod message;
@@ -47,6 +49,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 use tokio::sync::Notify;
 
+use self::adresse::Portee;
+use self::autorites::Autorites;
 use self::facteur::Facteur;
 use self::magasin::Magasin;
 use self::message::Cles;
@@ -93,8 +97,10 @@ pub const DELAIS: [Duration; 9] = [
 /// What may be set. Tests shorten the waits.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Whether `http://` and addresses that are not public are spoken to: intranets, and tests.
-    pub prives: bool,
+    /// Which addresses are spoken to.
+    pub portee: Portee,
+    /// Whose certificates are believed, in the place of the public authorities.
+    pub autorites: Option<Autorites>,
     /// Waits between the attempts of one message; one attempt more than there are waits.
     pub delais: Vec<Duration>,
     /// How long an address fails before it is spoken to no more.
@@ -114,7 +120,8 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            prives: false,
+            portee: Portee::default(),
+            autorites: None,
             delais: DELAIS.to_vec(),
             suspension: SUSPENSION_APRES,
             reponse: REPONSE_MAX,
@@ -135,6 +142,14 @@ pub enum WebhooksError {
     /// SQLite refused, or the file holds something else.
     #[error("webhooks.sqlite: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// Another version of this program made the file.
+    #[error("webhooks.sqlite has format {found}; this version reads format {known} only")]
+    Version {
+        /// Its `user_version`.
+        found: u32,
+        /// The only one this code knows.
+        known: u32,
+    },
     /// A key can't be made.
     #[error("cles/webhooks.pem: {0}")]
     Key(#[from] greffe_events::key::KeyError),

@@ -42,7 +42,7 @@ fn nobody_sees_what_is_another_s() {
         for path in &paths {
             assert_eq!(node.get_as(seed, path).status, 200, "{seed} {path}");
         }
-        assert_eq!(node.get_as(seed, "/v1/actes").json()["actes"].as_array().unwrap().len(), 1, "{seed}");
+        assert_eq!(node.get_as(seed, "/v1/actes").json()["lignes"].as_array().unwrap().len(), 1, "{seed}");
     }
     let missing = [
         "/v1/events/9999".to_owned(),
@@ -59,7 +59,7 @@ fn nobody_sees_what_is_another_s() {
         }
         for filter in ["", "?siren=214502494", "?departement=045", "?etat=transmis"] {
             let list = node.get_as(seed, &format!("/v1/actes{filter}")).expect(200).json();
-            assert_eq!(list, json!({ "actes": [], "suite": null }), "{seed} {filter}");
+            assert_eq!(list, json!({ "lignes": [], "suite": null }), "{seed} {filter}");
         }
     }
     let draft = format!("/v1/pieces/{}", Empreinte::of(draft));
@@ -109,7 +109,7 @@ fn what_an_auditor_asks_for_is_noted_on_the_node_and_nowhere_else() {
     for seed in [COMMUNE_KEY, PREFECTURE_KEY, OPERATOR_KEY] {
         node.get_as(seed, "/v1/events/1").expect(if seed == PREFECTURE_KEY { 404 } else { 200 });
     }
-    assert_eq!(lectures::read(&path, None, 100).unwrap(), [], "only what auditors read");
+    assert_eq!(lectures::read(&path, None, 100).unwrap().lectures, [], "only what auditors read");
     let asked =
         ["/v1/events/1", "/v1/events/999", "/v1/events?famille=acte&limit=3", "/tile/entries/000.p/1", "/v1/journal"];
     for path in asked {
@@ -123,7 +123,8 @@ fn what_an_auditor_asks_for_is_noted_on_the_node_and_nowhere_else() {
     node.send("GET", "/v1/refus", &[("authorization", &bearer), ("last-event-id", "7")], None).expect(200);
     // A token that proves nothing is nobody's.
     node.get_as(99, "/v1/journal").expect(401);
-    let noted = lectures::read(&path, None, 100).unwrap();
+    let noted = lectures::read(&path, None, 100).unwrap().lectures;
+    assert_eq!((noted[0].route.as_str(), noted[3].route.as_str()), ("GET /v1/events/{index}", "GET /tile/{*path}"));
     assert_eq!(
         noted.iter().map(|one| one.demande.clone()).collect::<Vec<_>>(),
         asked.iter().chain([&"/v1/refus Last-Event-ID: 7"]).map(|path| Some(format!("GET {path}"))).collect::<Vec<_>>()
@@ -135,6 +136,8 @@ fn what_an_auditor_asks_for_is_noted_on_the_node_and_nowhere_else() {
         .arg(node.folder.root())
         .output()
         .unwrap();
+    let more = String::from_utf8(said.stderr).unwrap();
+    assert!(more.contains("4 ligne(s) plus anciennes ne sont pas montrées"), "{more}");
     let said = String::from_utf8(said.stdout).unwrap();
     assert!(said.lines().count() == 2 && said.ends_with("\tGET /v1/refus Last-Event-ID: 7\n"), "{said}");
     assert_eq!(node.ledger.head().size, size, "nothing of it is in the log");

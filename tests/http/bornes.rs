@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use greffe::vues::toutes;
 use greffe_events::piece::{Empreinte, PIECE_BYTES_MAX};
-use greffe_projections::{ApplyError, Projection, Recorded, Writer};
-use rusqlite::Connection;
+use greffe_projections::legalite::Legalite;
+use greffe_projections::{ApplyError, Projection, Recorded, Writer, file};
+use rusqlite::{Connection, TransactionBehavior};
 use serde_json::json;
 
 use crate::monde::*;
@@ -125,14 +126,29 @@ fn a_filter_that_is_misspelt_does_not_filter_nothing() {
         ("limit=0", Some("limit")),
         ("limit=1001", Some("limit")),
         ("apres=0", Some("apres")),
-        ("limit=x", None),
-        ("sirene=214502494", None),
-        ("etat=recu&etat=transmis", None),
+        ("limit=x", Some("limit")),
+        ("limit=4294967296", Some("limit")),
+        ("limit=", Some("limit")),
+        ("at_least=-1", Some("at_least")),
+        ("sirene=214502494", Some("sirene")),
+        ("etat=recu&etat=transmis", Some("etat")),
     ] {
         let reply = node.get_as(OPERATOR_KEY, &format!("/v1/actes?{query}"));
         assert_eq!(reply.problem(), (400, "query-invalid".to_owned()), "{query}");
         assert_eq!(reply.json()["champ"].as_str(), champ, "{query}");
     }
+    for (path, champ) in [
+        ("/v1/flux/totaux", "budget"),
+        ("/v1/factures?annee=deux", "annee"),
+        ("/v1/adherents?membre=oui", "membre"),
+        ("/v1/proof/inclusion?index=1.5", "index"),
+        ("/v1/events?limit=tout", "limit"),
+    ] {
+        let reply = node.get_as(OPERATOR_KEY, path);
+        assert_eq!((reply.problem(), reply.json()["champ"].as_str()), ((400, "query-invalid".to_owned()), Some(champ)));
+    }
+    let long = node.get_as(OPERATOR_KEY, &format!("/v1/actes?{}=1", "a".repeat(5_000)));
+    assert!(long.problem().1 == "query-invalid" && long.text().len() < 2_000);
 }
 
 #[test]
@@ -166,12 +182,38 @@ fn an_upload_that_breaks_off_leaves_nothing() {
 
 #[test]
 fn who_asks_for_what_the_view_has_not_gets_a_delay_and_not_an_old_answer() {
-    let node = Node::fresh();
-    for path in ["/v1/actes?at_least=1000", &format!("/v1/actes/{}?at_least=1000", id_acte("V"))] {
-        let reply = node.get_as(OPERATOR_KEY, path);
+    let node = Node::open();
+    let last = node.ledger.head().size - 1;
+    node.get_as(OPERATOR_KEY, &format!("/v1/actes?at_least={last}")).expect(200);
+    // Somebody else writes into the view's file: the view can't.
+    let mut view = Connection::open(file::path(&node.folder.views(), &Legalite)).unwrap();
+    let held = view.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+    let index = node.transmit("V");
+    for path in [format!("/v1/actes?at_least={index}"), format!("/v1/actes/{}?at_least={index}", id_acte("V"))] {
+        let reply = node.get_as(OPERATOR_KEY, &path);
         assert_eq!(reply.problem(), (503, "view-behind".to_owned()));
         assert!(!reply.header("retry-after").is_empty());
     }
+    held.finish().unwrap();
+    node.get_as(OPERATOR_KEY, &format!("/v1/actes/{}?at_least={index}", id_acte("V"))).expect(200);
+}
+
+#[test]
+fn who_waits_for_a_leaf_that_the_log_has_not_is_told_at_once_where_the_log_ends() {
+    let node = Node::fresh();
+    let size = node.ledger.head().size;
+    let start = Instant::now();
+    for at_least in [size, 1_000, u64::MAX] {
+        for path in ["/v1/actes", &format!("/v1/actes/{}", id_acte("V")), "/v1/journal", "/v1/factures"] {
+            let reply = node.get_as(OPERATOR_KEY, &format!("{path}?at_least={at_least}"));
+            assert_eq!(reply.problem(), (409, "index-ahead".to_owned()), "{path}");
+            let problem = reply.json();
+            assert_eq!(problem["champ"], "at_least");
+            assert!(problem["conseil"].as_str().unwrap().contains(&format!("à l'indice {} ", size - 1)), "{problem}");
+        }
+    }
+    assert!(start.elapsed() < greffe::http::bounds::VIEW_WAIT_MAX);
+    node.get_as(OPERATOR_KEY, &format!("/v1/journal?at_least={}", size - 1)).expect(200);
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn who_has_it_gets_304_until_it_changes() {
     let moved = ask(&node, OPERATOR_KEY, &format!("/v1/actes/{}?at_least={index}", id_acte("W")), &[]);
     moved.expect(200);
     let page = ask(&node, OPERATOR_KEY, "/v1/actes", &[("if-none-match", &json)]);
-    assert_eq!(page.expect(200).json()["actes"].as_array().unwrap().len(), 2);
+    assert_eq!(page.expect(200).json()["lignes"].as_array().unwrap().len(), 2);
     // What is not there is not unchanged.
     let nothing = ask(&node, OPERATOR_KEY, "/v1/actes/045-214502494-20260717-X-DE", &[("if-none-match", "*")]);
     assert_eq!(nothing.problem().0, 404);

@@ -88,8 +88,8 @@ fn an_act_goes_from_the_commune_to_the_prefecture_and_its_receipts_verify_alone(
         assert_eq!((&acte["objet"], &acte["date_reception"]), (&json!("Tarifs de la cantine"), &json!("2026-11-20")));
         assert_eq!(acte["transmis_index"], index);
         let listed = node.get_as(seed, &format!("/v1/actes?departement=045&etat=recu&at_least={accused}"));
-        assert_eq!(listed.expect(200).json(), json!({ "actes": [acte], "suite": null }));
-        assert_eq!(node.get_as(seed, "/v1/actes?etat=transmis").expect(200).json()["actes"], json!([]));
+        assert_eq!(listed.expect(200).json(), json!({ "lignes": [acte], "suite": null }));
+        assert_eq!(node.get_as(seed, "/v1/actes?etat=transmis").expect(200).json()["lignes"], json!([]));
     }
     let previous = node.get_as(PREFECTURE_KEY, &format!("/v1/events/{accused}")).expect(200).json();
     assert_eq!(previous["previous"].as_u64(), Some(index));
@@ -142,7 +142,7 @@ fn a_list_goes_on_where_its_page_ended_whatever_arrives_meanwhile() {
     let indices: Vec<u64> = (0..7).map(|_| node.transmit(&numero())).collect();
     let page_at = |index: u64, query: &str| {
         let page = node.get_as(COMMUNE_KEY, &format!("/v1/actes?at_least={index}&{query}")).expect(200).json();
-        let acts = page["actes"].as_array().unwrap().iter().map(|acte| acte["transmis_index"].as_u64().unwrap());
+        let acts = page["lignes"].as_array().unwrap().iter().map(|acte| acte["transmis_index"].as_u64().unwrap());
         (acts.collect::<Vec<_>>(), page["suite"].as_str().map(str::to_owned))
     };
     let page = |query: &str| page_at(indices[6], query);

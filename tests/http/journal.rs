@@ -135,15 +135,15 @@ fn a_proof_of_what_is_not_in_the_tree_is_a_bad_question() {
         ("inclusion?index=0&size=2", Some("size")),
         ("inclusion?index=0&size=0", Some("index")),
         ("inclusion?index=18446744073709551615&size=18446744073709551615", Some("size")),
-        ("inclusion", None),
-        ("inclusion?index=-1", None),
-        ("inclusion?index=0&index=0", None),
-        ("inclusion?index=0&taille=1", None),
+        ("inclusion", Some("index")),
+        ("inclusion?index=-1", Some("index")),
+        ("inclusion?index=0&index=0", Some("index")),
+        ("inclusion?index=0&taille=1", Some("taille")),
         ("consistency?from=0", Some("from")),
         ("consistency?from=2", Some("from")),
         ("consistency?from=1&to=2", Some("to")),
         ("consistency?from=1&to=0", Some("from")),
-        ("consistency", None),
+        ("consistency", Some("from")),
     ] {
         let reply = node.get(&format!("/v1/proof/{query}"));
         assert_eq!(reply.problem(), (400, "query-invalid".to_owned()), "{query}");

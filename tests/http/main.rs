@@ -13,6 +13,7 @@ mod jetons;
 mod journal;
 mod lots;
 mod monde;
+mod operateur;
 mod pieces;
 #[path = "../support/recepteur.rs"]
 mod recepteur;

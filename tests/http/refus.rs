@@ -219,18 +219,20 @@ fn a_refusal_is_found_again_by_the_one_refused_and_by_nobody_else() {
     for _ in 0..2 {
         let list = |seed: u8, query: &str| {
             let page = node.get_as(seed, &format!("/v1/refus{query}")).expect(200).json();
-            let of = page["refus"].as_array().unwrap().iter().map(|refus| refus["index"].as_u64().unwrap());
-            (of.collect::<Vec<_>>(), page["suite"].as_u64())
+            let of = page["lignes"].as_array().unwrap().iter().map(|refus| refus["index"].as_u64().unwrap());
+            (of.collect::<Vec<_>>(), page["suite"].as_str().map(str::to_owned))
         };
         assert_eq!(list(PREFECTURE_KEY, ""), (vec![refused[2], refused[1], refused[0]], None));
-        assert_eq!(list(PREFECTURE_KEY, "?limit=2"), (vec![refused[2], refused[1]], Some(refused[1])));
-        assert_eq!(list(PREFECTURE_KEY, &format!("?limit=2&apres={}", refused[1])), (vec![refused[0]], None));
+        let (page, suite) = list(PREFECTURE_KEY, "?limit=2");
+        assert_eq!(page, [refused[2], refused[1]]);
+        let suite = suite.unwrap();
+        assert_eq!(list(PREFECTURE_KEY, &format!("?limit=2&apres={suite}")), (vec![refused[0]], None));
         assert_eq!(list(COMMUNE_KEY, ""), (vec![usurped], None));
         assert_eq!(list(OTHER_COMMUNE_KEY, ""), (vec![usurped], None));
         assert_eq!(list(OTHER_PREFECTURE_KEY, ""), (vec![], None));
         let all = vec![usurped, refused[2], refused[1], refused[0]];
         assert_eq!(list(OPERATOR_KEY, "").0, all);
-        assert_eq!(list(AUDITOR_KEY, "?limit=3"), (all[..3].to_vec(), Some(refused[1])));
+        assert_eq!(list(AUDITOR_KEY, "?limit=3"), (all[..3].to_vec(), Some(suite)));
 
         let one = node.get_as(COMMUNE_KEY, &format!("/v1/refus/{usurped}")).expect(200).json();
         assert_eq!((&one["code"], &one["source_refusee"]), (&json!("key-other-organisation"), &json!(COMMUNE)));

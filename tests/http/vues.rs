@@ -161,7 +161,7 @@ fn each_role_sees_of_each_resource_what_is_its_own() {
     wait(&node, delegate(&node, &["actes", "comptabilite"], COMMUNE_KEY));
     assert_eq!(row(&node, GATEWAY_KEY), "xxxx....");
     let listed = |view: &str| node.get_as(GATEWAY_KEY, view).expect(200).json();
-    assert_eq!(listed("/v1/actes")["actes"].as_array().unwrap().len(), 1);
+    assert_eq!(listed("/v1/actes")["lignes"].as_array().unwrap().len(), 1);
     assert_eq!(listed("/v1/flux")["lignes"].as_array().unwrap().len(), 1);
     let retrait = json!({ "organisation": COMMUNE, "delegataire": PASSERELLE });
     node.post(&event("delegation.retiree", COMMUNE, "adherent/214502494", &retrait), &[COMMUNE_KEY]).expect(201);

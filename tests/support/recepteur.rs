@@ -1,4 +1,4 @@
-//! A receiver of webhooks on a port of its own: keeps what comes, answers as told, and verifies signatures with nothing of ours.
+//! A receiver of webhooks on a port of its own, over TLS where it has a certificate: keeps what comes, answers as told, and verifies signatures with nothing of ours.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 use std::collections::HashMap;
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use data_encoding::BASE64;
 use ed25519_dalek::{Signature, VerifyingKey};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 
 /// Longest wait for what has to come.
@@ -77,17 +78,32 @@ impl Recepteur {
     }
 
     pub fn on(address: &str, say: impl Fn(&Recu, usize) -> Repond + Send + Sync + 'static) -> Self {
+        Self::with(address, "http", |client| client, say)
+    }
+
+    /// The same over TLS, with this certificate.
+    pub fn tls(config: Arc<ServerConfig>, say: impl Fn(&Recu, usize) -> Repond + Send + Sync + 'static) -> Self {
+        let over = move |client| StreamOwned::new(ServerConnection::new(Arc::clone(&config)).unwrap(), client);
+        Self::with("127.0.0.1:0", "https", over, say)
+    }
+
+    fn with<S: Read + Write>(
+        address: &str,
+        scheme: &str,
+        over: impl Fn(TcpStream) -> S + Send + Sync + 'static,
+        say: impl Fn(&Recu, usize) -> Repond + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind(address).unwrap();
         let port = listener.local_addr().unwrap().port();
         let recus: Arc<(Mutex<Vec<Recu>>, Condvar)> = Arc::default();
-        let (kept, say) = (Arc::clone(&recus), Arc::new(say));
+        let (kept, say, over) = (Arc::clone(&recus), Arc::new(say), Arc::new(over));
         std::thread::spawn(move || {
             for client in listener.incoming() {
-                let (kept, say) = (Arc::clone(&kept), Arc::clone(&say));
-                std::thread::spawn(move || recevoir(&client.unwrap(), &kept, &*say));
+                let (kept, say, over) = (Arc::clone(&kept), Arc::clone(&say), Arc::clone(&over));
+                std::thread::spawn(move || recevoir(over(client.unwrap()), &kept, &*say));
             }
         });
-        Self { url: format!("http://127.0.0.1:{port}/greffe"), port, recus }
+        Self { url: format!("{scheme}://127.0.0.1:{port}/greffe"), port, recus }
     }
 
     /// All that came so far.
@@ -107,12 +123,13 @@ impl Recepteur {
 }
 
 fn recevoir(
-    client: &TcpStream,
+    client: impl Read + Write,
     recus: &(Mutex<Vec<Recu>>, Condvar),
     say: &(dyn Fn(&Recu, usize) -> Repond + Send + Sync),
 ) {
-    let mut reader = BufReader::new(client.try_clone().unwrap());
+    let mut reader = BufReader::new(client);
     let mut line = String::new();
+    // Nothing, or no handshake: whoever came is gone.
     if reader.read_line(&mut line).unwrap_or(0) == 0 {
         return;
     }
@@ -140,5 +157,6 @@ fn recevoir(
     let more = more.concat();
     let answer = format!("HTTP/1.1 {} X\r\n{more}content-length: 3\r\nconnection: close\r\n\r\nok\n", repond.status);
     // Whoever does not wait for it is gone.
-    let _ = (&mut &*client).write_all(answer.as_bytes());
+    let _ = reader.get_mut().write_all(answer.as_bytes());
+    let _ = reader.get_mut().flush();
 }

@@ -71,20 +71,28 @@ impl Flux {
                 compte(&mut flux.transmissions);
             }
             Data::FluxAcquitte(data) => {
+                flux.check_transmis(event)?;
                 flux.check_comptable(event)?;
-                if flux.transmissions == 0 {
-                    let detail = format!("{} was never transmitted here", event.subject);
-                    return Err(Refusal::new(Code::FluxInconnu, detail).at("subject"));
-                }
                 flux.acquitte(data);
             }
             Data::FluxRetour(_) => {
+                // A constat may open a dossier of its own; nobody named an accountant in one that was never transmitted.
+                if !event.data.is_constat() {
+                    flux.check_transmis(event)?;
+                }
                 flux.check_comptable(event)?;
                 compte(&mut flux.retours);
             }
             _ => return Err(super::wrong_family()),
         }
         Ok(flux)
+    }
+
+    fn check_transmis(&self, event: &Event) -> Result<(), Refusal> {
+        if self.transmissions > 0 {
+            return Ok(());
+        }
+        Err(Refusal::new(Code::FluxInconnu, format!("{} was never transmitted here", event.subject)).at("subject"))
     }
 
     fn check_comptable(&self, event: &Event) -> Result<(), Refusal> {

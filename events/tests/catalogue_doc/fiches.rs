@@ -111,10 +111,13 @@ pub fn fiche(event_type: EventType) -> Option<Fiche> {
         ),
         T::FluxTransmis => ("to open the dossier; again when every acquit so far rejects it", &[C::FluxDejaTransmis]),
         T::FluxAcquitte => (
-            "after a transmission, in any number and order, in part or whole",
+            "after a transmission, in any number and order, in part or whole; what it says of a bordereau that the flow has not is shown as such",
             &[C::FluxInconnu, C::ComptableNonDesigne],
         ),
-        T::FluxRetour => ("in any number; a constat may open a dossier of its own", &[C::ComptableNonDesigne]),
+        T::FluxRetour => (
+            "after a transmission, in any number; a constat always, and it may open a dossier of its own",
+            &[C::FluxInconnu, C::ComptableNonDesigne],
+        ),
         T::FactureDeposee => (
             "once signed and once stated, and once more after each return or rejection; may come after statuses",
             &[C::FactureDejaDeposee],

@@ -37,7 +37,7 @@ pub struct AdherentRow {
     pub delegations: Option<Vec<DelegationRow>>,
     /// What was said about it, in the order of the log; in lists left out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub historique: Option<Vec<SuiteRow>>,
+    pub evenements: Option<Vec<SuiteRow>>,
 }
 
 /// What ended something.
@@ -48,7 +48,7 @@ pub struct FinRow {
     /// The leaf.
     pub index: u64,
     /// When it was recorded, RFC 3339.
-    pub le: String,
+    pub enregistre_le: String,
     /// Why, where it was said.
     pub motif: Option<String>,
 }
@@ -234,7 +234,7 @@ pub fn find(
     }
     member.delegations = Some(delegations);
     let mut select = conn.prepare_cached(HISTORIQUE)?;
-    member.historique = Some(select.query_map([organisation], read_suite)?.collect::<rusqlite::Result<_>>()?);
+    member.evenements = Some(select.query_map([organisation], read_suite)?.collect::<rusqlite::Result<_>>()?);
     Ok(Some(member))
 }
 
@@ -255,9 +255,12 @@ fn words(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<String>> {
 
 fn read(row: &Row<'_>) -> rusqlite::Result<AdherentRow> {
     let sortie = match row.get::<_, Option<u64>>(7)? {
-        Some(index) => {
-            Some(FinRow { par: super::SORTIE.to_owned(), index, le: instant(row.get(8)?), motif: row.get(9)? })
-        }
+        Some(index) => Some(FinRow {
+            par: super::SORTIE.to_owned(),
+            index,
+            enregistre_le: instant(row.get(8)?),
+            motif: row.get(9)?,
+        }),
         None => None,
     };
     Ok(AdherentRow {
@@ -272,7 +275,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<AdherentRow> {
         sortie,
         cles: None,
         delegations: None,
-        historique: None,
+        evenements: None,
     })
 }
 
@@ -290,7 +293,9 @@ impl Cle {
         let en_vigueur_ms: Option<i64> = row.get(6)?;
         let fin_ms: Option<i64> = row.get(9)?;
         let fin = match (row.get(7)?, fin_ms) {
-            (Some(par), Some(le)) => Some(FinRow { par, index: row.get(8)?, le: instant(le), motif: row.get(10)? }),
+            (Some(par), Some(le)) => {
+                Some(FinRow { par, index: row.get(8)?, enregistre_le: instant(le), motif: row.get(10)? })
+            }
             _ => None,
         };
         let row = CleRow {
@@ -336,7 +341,7 @@ impl Cle {
 fn read_delegation(row: &Row<'_>, now_ms: i64) -> rusqlite::Result<DelegationRow> {
     let jusqu_ms: i64 = row.get(5)?;
     let fin = match row.get(7)? {
-        Some(par) => Some(FinRow { par, index: row.get(8)?, le: instant(row.get(9)?), motif: None }),
+        Some(par) => Some(FinRow { par, index: row.get(8)?, enregistre_le: instant(row.get(9)?), motif: None }),
         None => None,
     };
     let etat = match &fin {

@@ -76,7 +76,7 @@ fn a_key_is_shown_with_all_that_happened_to_it() {
     );
     assert_eq!(first.compromise_depuis.as_deref(), Some("2026-11-19T00:00:00Z"), "the earliest");
     assert_eq!((first.compromise_index, first.roles.len()), (Some(compromise), 2));
-    assert_eq!(member.historique.unwrap().len(), 7);
+    assert_eq!(member.evenements.unwrap().len(), 7);
 }
 
 #[test]

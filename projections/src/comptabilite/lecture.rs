@@ -31,6 +31,8 @@ pub struct FluxRow {
     pub retours: u32,
     /// Bordereaux of the flow; more than are listed where it is large.
     pub bordereaux_total: Option<u32>,
+    /// Bordereaux that acquits name and the last transmission has not; 0 where it lists only the first of its bordereaux.
+    pub bordereaux_inconnus: u32,
     /// Mandats and titres.
     pub pieces_total: Option<u32>,
     /// Supporting documents.
@@ -204,7 +206,7 @@ macro_rules! un_flux {
     ($condition:literal) => {
         concat!(
             "SELECT idx, id, budget, comptable, type_flux, etat, transmis_index, transmis_le_ms, transmissions, retours,
-             bordereaux_total, pieces_total, justificatifs_total FROM flux WHERE ",
+             bordereaux_total, pieces_total, justificatifs_total, bordereaux_inconnus FROM flux WHERE ",
             $condition
         )
     };
@@ -380,6 +382,7 @@ fn read_flux(row: &Row<'_>) -> rusqlite::Result<FluxRow> {
         bordereaux_total: row.get(10)?,
         pieces_total: row.get(11)?,
         justificatifs_total: row.get(12)?,
+        bordereaux_inconnus: row.get(13)?,
         bordereaux: Vec::new(),
         evenements: None,
     })

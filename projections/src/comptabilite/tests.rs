@@ -75,7 +75,8 @@ fn a_flow_is_shown_with_what_acquits_say_of_each_bordereau() {
         assert_eq!((shown(&view, &id).etat.as_str(), acquits(&view)), (resultat, said(expected)));
     }
 
-    acquitte(&mut story, &id, "rejete", &json!([]));
+    acquitte(&mut story, &id, "rejete", &json!([element(70, false)]));
+    assert_eq!(shown(&Vue::of(Comptabilite, &story), &id).bordereaux_inconnus, 1);
     let again = transmis(&mut story, &id, &[bordereau(9, 2026, "1.00")]);
     let view = Vue::of(Comptabilite, &story);
     let row = shown(&view, &id);
@@ -83,7 +84,7 @@ fn a_flow_is_shown_with_what_acquits_say_of_each_bordereau() {
         (row.index, row.transmis_index, row.transmissions, row.etat.as_str()),
         (opened, Some(again), 2, "transmis")
     );
-    assert_eq!(row.bordereaux.len(), 1);
+    assert_eq!((row.bordereaux.len(), row.bordereaux_inconnus), (1, 0));
     assert_eq!(row.evenements.unwrap().len(), 3);
 }
 

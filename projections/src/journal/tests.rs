@@ -107,7 +107,7 @@ fn each_sees_what_it_said_what_it_owns_and_what_refused_it() {
         }
     }
     let shown = everything(&view, &Acces::Tout, &Filtre { code: Some("type-unknown".to_owned()), ..Filtre::default() });
-    assert_eq!(shown[0].refus.as_ref().unwrap().source, Some(organisation(COMMUNE).to_string()));
+    assert_eq!(shown[0].refus.as_ref().unwrap().source_refusee, Some(organisation(COMMUNE).to_string()));
 }
 
 /// What a filter lets through.

@@ -12,7 +12,8 @@ use crate::ledger::folder::Folder;
 use crate::ledger::index;
 use crate::tlog::{TILE_WIDTH, leaf_hash};
 use crate::vues::toutes;
-use crate::webhooks::magasin::{Compte, compter};
+use crate::webhooks::WebhooksError;
+use crate::webhooks::magasin::{Compte, check_version, compter};
 
 /// What to do: nothing, or one file less.
 const AGAIN: &str = "rien : le nœud le refait en démarrant ; s'il ne le fait pas, supprimez ce fichier, nœud arrêté";
@@ -87,7 +88,11 @@ pub fn webhooks(folder: &Folder) -> Option<Constat> {
     if !path.exists() {
         return None;
     }
-    Some(match open(&path).and_then(|connection| compter(&connection)) {
+    let compte = open(&path).map_err(WebhooksError::from).and_then(|connection| {
+        check_version(&connection)?;
+        Ok(compter(&connection)?)
+    });
+    Some(match compte {
         Ok(compte) if compte == Compte::default() => return None,
         Ok(Compte { suspendus: 0, echecs: 0, actifs, .. }) => {
             Constat::bon(CODE, format!("{actifs} webhook(s), aucun suspendu"))
@@ -99,8 +104,8 @@ pub fn webhooks(folder: &Folder) -> Option<Constat> {
         ),
         Err(error) => Constat::avis(
             CODE,
-            format!("webhooks.sqlite ne se lit pas : {error}"),
-            "reprenez-le d'une sauvegarde ; retiré, les organismes redemandent leurs webhooks",
+            format!("les webhooks ne se lisent pas : {error}"),
+            "revenez à la version de greffe qui l'a écrit, ou reprenez-le d'une sauvegarde ; retiré, les organismes redemandent leurs webhooks",
         ),
     })
 }

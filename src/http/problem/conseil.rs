@@ -44,6 +44,7 @@ impl Cause {
             Self::NotAcceptable => {
                 "Demandez application/json ; une liste existe aussi en text/csv, une preuve seule en text/plain (en-tête Accept)."
             }
+            Self::IndexAhead => "Vérifiez l'indice, et l'adresse du nœud : un reçu n'a d'indice que dans son registre.",
             Self::CursorAhead => {
                 "Vérifiez l'adresse du nœud et le curseur gardé. S'il vient bien de ce registre, prévenez l'opérateur : un registre ne raccourcit jamais."
             }

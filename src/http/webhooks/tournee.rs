@@ -25,8 +25,10 @@ use super::super::Node;
 use super::super::fil::recentes::Suiveur;
 use super::super::problem::Problem;
 use super::etape::{Bilan, pas};
+use super::operateur::oublier_les_sortis;
+use crate::webhooks::magasin::Actif;
 use crate::webhooks::suite::Reponse;
-use crate::webhooks::{LIVRAISONS_MAX, LIVRAISONS_OF_EACH_MAX, Webhooks, WebhooksError};
+use crate::webhooks::{LIVRAISONS_MAX, LIVRAISONS_OF_EACH_MAX, Options, Webhooks, WebhooksError};
 
 /// How long a subscription rests after it found nothing to say: what a busy log records meanwhile is looked through together.
 const REPOS: Duration = Duration::from_millis(250);
@@ -69,13 +71,13 @@ struct Tournee {
 
 impl Tournee {
     /// Takes the subscriptions as they are kept now; what is under way goes on.
-    fn recharger(&mut self, webhooks: &Webhooks, now_ms: u64) -> rusqlite::Result<()> {
+    fn recharger(&mut self, actifs: Vec<Actif>, options: &Options, now_ms: u64) {
         let mut suivis = HashMap::new();
-        for actif in webhooks.magasin().actifs()? {
+        for actif in actifs {
             let known = self.suivis.remove(&actif.id);
             // A clock that was set back must not hold a message back for longer than its own wait.
-            let most = webhooks.options().delais.iter().max().copied().unwrap_or_default();
-            let most = most.max(webhooks.options().retry_after) * 2;
+            let most = options.delais.iter().max().copied().unwrap_or_default();
+            let most = most.max(options.retry_after) * 2;
             let wait = Duration::from_millis(actif.prochaine_ms.unwrap_or(0).saturating_sub(now_ms)).min(most);
             let en_vol = known.as_ref().is_some_and(|known| known.en_vol);
             let pannes = known.as_ref().map_or(0, |known| known.pannes);
@@ -97,7 +99,6 @@ impl Tournee {
         }
         // Those that are no more end by themselves, and are then not known.
         self.suivis = suivis;
-        Ok(())
     }
 
     /// Those that have something to say, and a place.
@@ -167,19 +168,25 @@ pub(in super::super) async fn tourner(node: Node, mut stopped: watch::Receiver<(
     let mut vols: JoinSet<(Uuid, Bilan)> = JoinSet::new();
     let mut suiveur: Option<Suiveur> = None;
     let (mut is_stale, mut retry) = (true, None);
-    match webhooks.magasin().borner(head.borrow().size) {
-        Ok(0) => {}
-        Ok(count) => tracing::warn!(count, "webhooks were ahead of the log: they go on at its end"),
-        Err(error) => tracing::error!(%error, "the positions of webhooks can't be compared with the log"),
-    }
+    let size = head.borrow().size;
+    let begun = node.blocking(move |app| {
+        let ahead = app.webhooks.magasin().borner(size)?;
+        if ahead > 0 {
+            tracing::warn!(ahead, "webhooks were ahead of the log: they go on at its end");
+        }
+        oublier_les_sortis(app)
+    });
+    // Told by the problem itself; what is kept is read below.
+    let _ = begun.await;
     loop {
         if std::mem::take(&mut is_stale) {
-            match tournee.recharger(&webhooks, node.app().ledger.now_ms()) {
-                Ok(()) => retry = None,
-                Err(error) => {
-                    tracing::error!(%error, "webhooks can't be read");
-                    retry = Some(Instant::now() + PANNE);
+            match node.blocking(|app| Ok(app.webhooks.magasin().actifs()?)).await {
+                Ok(actifs) => {
+                    tournee.recharger(actifs, webhooks.options(), node.app().ledger.now_ms());
+                    retry = None;
                 }
+                // The node's log says why.
+                Err(_) => retry = Some(Instant::now() + PANNE),
             }
         }
         // While nobody subscribes, nothing is made ready.
@@ -288,5 +295,35 @@ mod tests {
         }
         while tournee.prochain(4).is_some() {}
         assert_eq!(tournee.suivis.values().filter(|suivi| suivi.en_vol).count(), PAS_MAX);
+    }
+
+    #[tokio::test]
+    async fn a_node_that_can_not_go_on_rests_longer_each_time_whatever_is_asked_and_begins_anew_afterwards() {
+        let mut tournee = Tournee::default();
+        let id = Uuid::now_v7();
+        tournee.suivis.insert(id, suivi("urn:siren:214502494"));
+        let actif = || Actif {
+            id,
+            organisation: "urn:siren:214502494".parse().unwrap(),
+            position: 3,
+            prochaine_ms: None,
+            renvois: false,
+        };
+        let is_over = |tournee: &mut Tournee| tournee.suivis.get_mut(&id).unwrap().quand = Instant::now();
+        for times in [1, 2, 4, 8, 16, 32, 64, 128, 256, 256, 256] {
+            assert_eq!(tournee.prochain(4), Some(id));
+            tournee.noter(id, &Bilan::Panne);
+            // Resumed meanwhile, say: the node's own trouble is no shorter for it.
+            tournee.recharger(vec![actif()], &Options::default(), 0);
+            assert_eq!(tournee.prochain(4), None);
+            let rest = tournee.reveil(4).unwrap() - Instant::now();
+            assert!(rest <= PANNE * times && rest + Duration::from_secs(2) > PANNE * times, "{rest:?}");
+            is_over(&mut tournee);
+        }
+        assert_eq!(tournee.prochain(4), Some(id));
+        tournee.noter(id, &Bilan::Suite { position: 3, attente: None, renvois: false });
+        assert_eq!(tournee.prochain(4), Some(id), "it goes on at once");
+        tournee.noter(id, &Bilan::Panne);
+        assert!(tournee.reveil(4).unwrap() <= Instant::now() + PANNE, "the first pause is the shortest again");
     }
 }

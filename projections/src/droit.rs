@@ -38,7 +38,10 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 pub use calendrier::Calendrier;
-pub use defere::{DansLeDelai, Defere, Depot, ETAPES_MAX, Effet, EtatDefere, Ligne, Quoi, SansEffet, Silence, defere};
+pub use defere::{
+    DansLeDelai, Defere, Depot, ETAPES_MAX, Effet, EtatDefere, Ligne, Quoi, SansEffet, Silence, defere,
+    defere_sans_etapes,
+};
 pub use echeances::{Condition, Echeance, EtatEcheance, Regle, echeances};
 pub use executoire::{Executoire, Motif, executoire};
 pub use plage::Incertitude;

@@ -48,7 +48,7 @@ pub enum Quand {
     /// Month and day.
     Fixe(i8, i8),
     /// So many days after Easter Sunday.
-    Paques(i32),
+    Paques(i16),
 }
 
 /// Whether a day is a public holiday.
@@ -65,7 +65,7 @@ pub enum Ferie {
 const PARTOUT: [(i8, i8); 8] = [(1, 1), (5, 1), (5, 8), (7, 14), (8, 15), (11, 1), (11, 11), (12, 25)];
 
 /// Easter Monday, Ascension, Whit Monday: days after Easter.
-const MOBILES: [i32; 3] = [1, 39, 50];
+const MOBILES: [i16; 3] = [1, 39, 50];
 
 const fn ferie(month: i8, day: i8) -> JourPropre {
     JourPropre { quand: Quand::Fixe(month, day), depuis: i16::MIN, jusqu_en: i16::MAX, ferie: Ferie::Oui }
@@ -129,7 +129,7 @@ impl Calendrier {
     /// Whether that day is a public holiday here.
     pub fn ferie(&self, jour: Date) -> Ferie {
         let day = (jour.month(), jour.day());
-        let after_easter = jour.since(paques(jour.year())).map_or(i32::MAX, |span| span.get_days());
+        let after_easter = jour.day_of_year() - paques(jour.year()).day_of_year();
         if PARTOUT.contains(&day) || MOBILES.contains(&after_easter) {
             return Ferie::Oui;
         }

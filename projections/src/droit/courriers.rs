@@ -173,7 +173,7 @@ impl Courrier {
         let mut deliveries = 0;
         for said in &self.reponses {
             let has_decided = first.is_some_and(|first| first.le.tard < said.le.tot);
-            let is_over = said.le.tot > calendrier.mois_francs(tard, DELAI_MOIS).tard;
+            let is_over = said.le.tot > tard && said.le.tot > calendrier.mois_francs(tard, DELAI_MOIS).tard;
             // A second refusal confirms the first; documents may still complete the act.
             if is_over || has_decided && said.nature != Nature::Remise {
                 continue;

@@ -160,8 +160,17 @@ pub enum SansEffet {
     NonExamine,
 }
 
-/// Until when the act can be referred, as it is known on `au_jour`, a civil day of its place.
+/// Until when the act can be referred, as it is known on `au_jour`, a civil day of its place, and every step that moved that day.
 pub fn defere(faits: &Faits<'_>, au_jour: Date) -> Defere {
+    juge(faits, au_jour, true)
+}
+
+/// The same without its steps, for those who look at many acts.
+pub fn defere_sans_etapes(faits: &Faits<'_>, au_jour: Date) -> Defere {
+    juge(faits, au_jour, false)
+}
+
+fn juge(faits: &Faits<'_>, au_jour: Date, with_history: bool) -> Defere {
     let mut etapes: Vec<&Etape> = faits.etapes.iter().collect();
     etapes.sort_by_key(|etape| (etape.envoi(), etape.genre, etape.date, etape.feuille));
     let is_judged = |etape: &&Etape| !matches!(etape.genre, Genre::Publication | Genre::Notification);
@@ -170,9 +179,7 @@ pub fn defere(faits: &Faits<'_>, au_jour: Date) -> Defere {
     let dossier = Dossier { faits, messages: Messages::new(judged) };
     let now = dossier.juge(dossier.messages.etapes.len(), au_jour);
     let depot = dossier.depot();
-    let mut lignes = dossier.lignes(&now, au_jour);
-    lignes.extend(dossier.autres(&etapes));
-    lignes.sort_by_key(|ligne| ligne.le);
+    let history = if with_history { dossier.histoire(&now, &etapes, au_jour) } else { Vec::new() };
     let etat = match &now.delai {
         _ if faits.annule => EtatDefere::Annule,
         _ if depot.is_some() => EtatDefere::Defere,
@@ -188,7 +195,7 @@ pub fn defere(faits: &Faits<'_>, au_jour: Date) -> Defere {
         au_plus_tard = None;
         incertitudes.push(Incertitude::TropDEtapes);
     }
-    Defere { etat, au_plus_tot, au_plus_tard, incertitudes, depot, etapes: lignes }
+    Defere { etat, au_plus_tot, au_plus_tard, incertitudes, depot, etapes: history }
 }
 
 /// Both days and why they differ.

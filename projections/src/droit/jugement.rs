@@ -160,8 +160,16 @@ impl Dossier<'_> {
         Some(Depot { feuille: etape.feuille, le: Jour(etape.date), dans_le_delai })
     }
 
+    /// Every step, by day.
+    pub(super) fn histoire(&self, now: &Jugement, etapes: &[&Etape], au_jour: Date) -> Vec<Ligne> {
+        let mut lignes = self.lignes(now, au_jour);
+        lignes.extend(self.autres(etapes));
+        lignes.sort_by_key(|ligne| ligne.le);
+        lignes
+    }
+
     /// Rows of the messages, and of silences that have come to their end.
-    pub(super) fn lignes(&self, now: &Jugement, au_jour: Date) -> Vec<Ligne> {
+    fn lignes(&self, now: &Jugement, au_jour: Date) -> Vec<Ligne> {
         let messages = &self.messages.etapes;
         let mut lignes: Vec<Ligne> = (0..messages.len())
             .map(|rang| {
@@ -217,7 +225,7 @@ impl Dossier<'_> {
     }
 
     /// Rows of what is not judged; where there are very many, the last ones without their days.
-    pub(super) fn autres(&self, etapes: &[&Etape]) -> Vec<Ligne> {
+    fn autres(&self, etapes: &[&Etape]) -> Vec<Ligne> {
         let is_judged = |etape: &Etape| self.messages.etapes.iter().any(|judged| std::ptr::eq(*judged, etape));
         let others = etapes.iter().filter(|etape| !is_judged(etape)).enumerate();
         let row = |(at, etape): (usize, &&Etape)| {

@@ -101,6 +101,8 @@ proptest! {
             prop_assert_eq!(ligne.au_plus_tot == ligne.au_plus_tard, ligne.incertitudes.is_empty());
             prop_assert_eq!(ligne.effet == Effet::SansEffet, ligne.raison.is_some());
         }
+        let brief = defere_sans_etapes(&cas.faits(), au_jour);
+        prop_assert_eq!(&Defere { etapes: found.etapes.clone(), ..brief }, &found);
         // Every step is told, once, by day; and they all have words.
         let told = found.etapes.iter().filter(|ligne| ligne.feuille.is_some()).count();
         prop_assert_eq!(told, cas.etapes.len());

@@ -71,7 +71,7 @@ pub fn write_acte(
         courriels_retour: vec!["mairie@demo.invalid.org".to_owned()],
         formulaires: Vec::new(),
     });
-    let message = MessageADeposer { message: Message::Acte(Box::new(acte.clone())), fichiers };
+    let message = MessageADeposer { message: Message::Acte(Box::new(acte.clone())), fichiers, signature: None };
     // Never used twice by a collectivité, on no day.
     let (written, archive) = write(folder, enveloppe, envoi.transmission, envoi.rang, message)?;
     let id = written.ids.into_iter().flatten().next().context("une archive sans acte")?;
@@ -143,6 +143,6 @@ pub fn write_accuse(folder: &Path, demo: &ActeEcrit, serie: usize, jour: Date) -
         formulaires: Vec::new(),
         destinataire: demo.id.siren.into(),
     });
-    let message = MessageADeposer { message: Message::ArActe(Box::new(ar)), fichiers: Vec::new() };
+    let message = MessageADeposer { message: Message::ArActe(Box::new(ar)), fichiers: Vec::new(), signature: None };
     Ok(write(folder, enveloppe, jour, serie, message)?.1)
 }

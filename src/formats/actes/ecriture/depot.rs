@@ -48,6 +48,9 @@ pub struct MessageADeposer {
     pub message: Message,
     /// Its files, in the order in which it cites them: of a 1-1 first the act, then the annexes.
     pub fichiers: Vec<FichierADeposer>,
+    /// Detached signature of the message's own file. It depends on no other bytes: a submission written once without it gives the
+    /// bytes to sign.
+    pub signature: Option<Signature>,
 }
 
 /// A file to send.
@@ -99,7 +102,7 @@ impl Depot {
         }
         let mut ordres = HashMap::new();
         let (mut entrees, mut formulaires, mut ids) = (Vec::new(), Vec::new(), Vec::new());
-        for MessageADeposer { message, fichiers } in &self.messages {
+        for MessageADeposer { message, fichiers, signature } in &self.messages {
             let code = message.code();
             if code.est_de_l_etat() != parties.de_l_etat || code == CodeMessage::AnomalieEnveloppe {
                 return Err(EcritureError::Sens { code });
@@ -125,7 +128,7 @@ impl Depot {
             entrees.push(Entree { nom: nom.clone(), octets });
             let fichiers = noms.into_iter().zip(fichiers);
             entrees.extend(fichiers.map(|(nom, fichier)| Entree { nom, octets: fichier.octets.clone() }));
-            formulaires.push(FichierSigne { nom, signature: None });
+            formulaires.push(FichierSigne { nom, signature: signature.clone() });
             ids.push(id);
         }
         let mut enveloppe = self.enveloppe.clone();

@@ -201,7 +201,11 @@ fn fichier(octets: &str) -> FichierADeposer {
 
 fn acte_a_deposer(numero: &str) -> MessageADeposer {
     let acte = Acte { numero: numero.parse().unwrap(), numero_brut: numero.to_owned(), ..modele() };
-    MessageADeposer { message: Message::Acte(Box::new(acte)), fichiers: vec![fichier("acte"), fichier("annexe")] }
+    MessageADeposer {
+        message: Message::Acte(Box::new(acte)),
+        fichiers: vec![fichier("acte"), fichier("annexe")],
+        signature: None,
+    }
 }
 
 fn de_la_collectivite() -> Enveloppe {
@@ -250,7 +254,8 @@ fn relit_archive(archive: &ArchiveEcrite) -> (Lot, Vec<String>) {
 
 #[test]
 fn a_deposit_becomes_an_archive_that_reads_back_whole() {
-    let depot = depot(de_la_collectivite(), vec![acte_a_deposer("N1"), acte_a_deposer("N2")]);
+    let mut depot = depot(de_la_collectivite(), vec![acte_a_deposer("N1"), acte_a_deposer("N2")]);
+    depot.messages[1].signature = Some(Signature::Texte("MIIC".to_owned()));
     let archive = depot.archive().unwrap();
     assert_eq!(archive.nom, "GRF-TACT--214502494--20241230-3.tar.gz");
     assert_eq!(archive.octets, depot.archive().unwrap().octets, "the same deposit gives the same bytes");
@@ -269,6 +274,8 @@ fn a_deposit_becomes_an_archive_that_reads_back_whole() {
     assert_eq!(fichiers, [(Role::Document, &b"acte"[..]), (Role::Annexe, b"annexe")]);
     let Message::Acte(acte) = &lot.messages[0].message else { panic!("1-1") };
     assert_eq!(acte.annexes[0].signature, Some(Signature::Texte("MIIB".to_owned())));
+    let formulaires = lot.enveloppe.as_ref().unwrap().enveloppe.formulaires();
+    assert_eq!([&formulaires[0].signature, &formulaires[1].signature], [&None, &depot.messages[1].signature]);
 }
 
 #[test]
@@ -276,6 +283,7 @@ fn every_answer_of_the_collectivite_goes_out_in_one_archive() {
     let avec = |message, n: usize| MessageADeposer {
         message,
         fichiers: vec![FichierADeposer { type_pj: None, ..fichier("x") }; n],
+        signature: None,
     };
     let depot = depot(
         de_la_collectivite(),
@@ -312,7 +320,7 @@ fn every_answer_of_the_collectivite_goes_out_in_one_archive() {
 
 #[test]
 fn the_prefecture_sends_its_own_archives() {
-    let sans = |message| MessageADeposer { message, fichiers: Vec::new() };
+    let sans = |message| MessageADeposer { message, fichiers: Vec::new(), signature: None };
     let document =
         FichierSigne { nom: "99_DE-045-214502494-20240229-DEL2024_01-DE-1-1_1.pdf".to_owned(), signature: None };
     let acte = Acte { document, ..modele() };
@@ -341,7 +349,7 @@ fn the_prefecture_sends_its_own_archives() {
         vec![
             sans(Message::ArActe(Box::new(ar))),
             sans(Message::AnomalieActe(Box::new(anomalie))),
-            MessageADeposer { message: Message::DefereTa(defere), fichiers: vec![piece; 2] },
+            MessageADeposer { message: Message::DefereTa(defere), fichiers: vec![piece; 2], signature: None },
             sans(Message::ReponseClassificationSansChangement(Some(Date::constant(2024, 1, 1)))),
         ],
     );
@@ -360,7 +368,7 @@ fn the_prefecture_sends_its_own_archives() {
 #[test]
 fn a_submission_that_would_be_wrong_is_not_made() {
     let cl = de_la_collectivite;
-    let seul = |message| vec![MessageADeposer { message, fichiers: Vec::new() }];
+    let seul = |message| vec![MessageADeposer { message, fichiers: Vec::new(), signature: None }];
     let autre: IdActe = "045-210703385-20240229-N1-DE".parse().unwrap();
     for (depot, code) in [
         (depot(cl(), vec![]), "ecriture-champ"),
@@ -376,6 +384,7 @@ fn a_submission_that_would_be_wrong_is_not_made() {
                 vec![MessageADeposer {
                     message: Message::Annulation(messages::Annulation { id_acte: id().into() }),
                     fichiers: vec![fichier("x")],
+                    signature: None,
                 }],
             ),
             "ecriture-champ",

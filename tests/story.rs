@@ -122,7 +122,7 @@ fn wrong_files_are_named_with_their_reason_and_hold_no_other_up() {
         "xml-dtd",
         "absent.tar.gz",
         "2026_1-AI enregistré",
-        "1 enregistré(s), 0 déjà connu(s), 0 laissé(s) de côté, 3 en échec",
+        "1 enregistré(s), 0 déjà connu(s), 0 en quarantaine, 3 en échec",
     ] {
         assert!(said.contains(expected), "{expected} in\n{said}");
     }
@@ -135,7 +135,7 @@ fn wrong_files_are_named_with_their_reason_and_hold_no_other_up() {
     let said = fail(&["event", "check", arg(&draft)], 1);
     assert!(said.contains("attribute-missing"), "{said}");
     let said = fail(&["serve", "--dir", arg(&ledger.dir), "--listen", "127.0.0.1:0"], 1);
-    assert!(said.contains("another greffe process"), "{said}");
+    assert!(said.contains("autre processus greffe"), "{said}");
     let said = fail(&["init", "--dir", arg(&ledger.dir), "--origin", "autre.invalid", "--operator", OPERATOR], 1);
     assert!(said.contains("contient déjà un registre"), "{said}");
     let said = fail(&["actes", "import", arg(&good), "--key", arg(&commune), "--url", "http://127.0.0.1:9"], 1);
@@ -186,7 +186,8 @@ fn archives_rebuilt_from_public_samples_are_imported_and_their_receipts_verify()
     }
 
     // Pastell: a 1-1 of the second generation, then the AR that came back for it, alone.
-    let other = enrol(root.path(), &node, &ledger.operator_key, "urn:siren:491011698", "epci", "collectivite");
+    let operator = &ledger.operator_key;
+    let other = enrol_in("034", root.path(), &node, operator, "urn:siren:491011698", "epci", "collectivite");
     let name = "034-491011698-20171207-CL20171227_06-DE-1-1";
     let enveloppe = text(&entries[0].octets)
         .replace("214502494", "491011698")

@@ -376,6 +376,16 @@ impl Client {
 
     /// Reads the bytes of a piece; none where the node says 404.
     pub fn get_piece(&self, key: &SecretKey, reference: &str, bytes_max: u64) -> anyhow::Result<Option<Vec<u8>>> {
+        Ok(self.get_named_piece(key, reference, bytes_max)?.map(|(octets, _)| octets))
+    }
+
+    /// Reads the bytes of a piece and the name that its depositor gave; none where the node says 404.
+    pub fn get_named_piece(
+        &self,
+        key: &SecretKey,
+        reference: &str,
+        bytes_max: u64,
+    ) -> anyhow::Result<Option<(Vec<u8>, Option<String>)>> {
         let target = format!("/v1/pieces/{reference}");
         let bound = Requete { method: "GET", target: &target, ..Requete::default() };
         let mut answer = self
@@ -385,7 +395,12 @@ impl Client {
             .call()
             .context("la lecture d'une pièce n'a pas abouti")?;
         match answer.status().as_u16() {
-            200 => Ok(Some(answer.body_mut().with_config().limit(bytes_max).read_to_vec()?)),
+            200 => {
+                let header = answer.headers().get("Content-Disposition").and_then(|value| value.to_str().ok());
+                let nom = header.and_then(|text| text.split_once("filename*=UTF-8''")).map(|(_, nom)| nom.to_owned());
+                let nom = nom.and_then(|nom| crate::http::pieces::percent_decoded(&nom));
+                Ok(Some((answer.body_mut().with_config().limit(bytes_max).read_to_vec()?, nom)))
+            }
             404 => Ok(None),
             status => bail!("{}", problem(status, &read_text(&mut answer)?)),
         }

@@ -93,7 +93,7 @@ const EN_TETES: [(&str, &str); 4] = [
     ("ETag", "L'étiquette de cette réponse, à redonner dans `If-None-Match`."),
     ("Link", "S'il y a une page suivante : son adresse, `rel=\"next\"`."),
     ("Location", "Où ce qui vient d'être fait se relit."),
-    ("Content-Disposition", "Que c'est un fichier à enregistrer."),
+    ("Content-Disposition", "Que c'est un fichier à enregistrer, et sous quel nom, s'il en a un."),
 ];
 
 /// The document, made once.

@@ -156,7 +156,7 @@ fn nom(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 }
 
 /// Percent-decoding (RFC 3986 §2.1) to UTF-8; none where a `%` is not followed by two hex digits.
-pub(super) fn percent_decoded(text: &str) -> Option<String> {
+pub(crate) fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((byte, after)) = rest.split_first() {
@@ -182,7 +182,7 @@ pub(super) async fn get(
     let permit = node.limits.downloads.take(reader.organisation()).map_err(|_| overloaded("downloads"))?;
     let asked = Instant::now();
     let opened = node.blocking(move |app| open_readable(app, &reader, reference)).await;
-    let (file, taille) = match opened {
+    let Ouverte { file, taille, nom } = match opened {
         Ok(opened) => opened,
         Err(problem) => {
             drop(permit);
@@ -194,7 +194,7 @@ pub(super) async fn get(
     };
     let headers = [
         (CONTENT_TYPE, "application/octet-stream".to_owned()),
-        (CONTENT_DISPOSITION, "attachment".to_owned()),
+        (CONTENT_DISPOSITION, disposition(nom.as_deref())),
         (CONTENT_LENGTH, taille.to_string()),
     ];
     let lent = Lent { file: tokio::fs::File::from_std(file), begun: Instant::now(), sent: 0, _permit: permit };
@@ -208,11 +208,35 @@ async fn wait_for_the_step(asked: Instant) {
     tokio::time::sleep_until(at.into()).await;
 }
 
-/// Opens a piece that this reader may see, with its size.
-fn open_readable(app: &App, reader: &Reader, reference: Empreinte) -> Result<(std::fs::File, u64), Problem> {
+/// A file to save, under the name that its depositor gave (RFC 6266 §4.3, RFC 8187).
+fn disposition(nom: Option<&str>) -> String {
+    use std::fmt::Write as _;
+    let mut text = "attachment".to_owned();
+    let Some(nom) = nom else { return text };
+    text.push_str("; filename*=UTF-8''");
+    for byte in nom.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            // Writing to a String can't fail.
+            let _ = write!(text, "%{byte:02X}");
+        }
+    }
+    text
+}
+
+/// A piece that was opened to be sent.
+struct Ouverte {
+    file: std::fs::File,
+    taille: u64,
+    nom: Option<String>,
+}
+
+/// Opens a piece that this reader may see.
+fn open_readable(app: &App, reader: &Reader, reference: Empreinte) -> Result<Ouverte, Problem> {
     let index = app.ledger.index();
     let mut erased = None;
-    let mut open = |organisation: &Organisation| -> Result<Option<(std::fs::File, u64)>, Problem> {
+    let mut open = |organisation: &Organisation| -> Result<Option<Ouverte>, Problem> {
         // Erased by a leaf, whether or not the bytes are still there for an instant.
         if let Some(index) = index.erasure(organisation, reference)? {
             erased = Some(PieceError::Erased { index });
@@ -220,7 +244,8 @@ fn open_readable(app: &App, reader: &Reader, reference: Empreinte) -> Result<(st
         }
         let Some(file) = app.ledger.pieces().read(organisation, reference)? else { return Ok(None) };
         let taille = file.metadata().map_err(|error| Problem::internal(&error))?.len();
-        Ok(Some((file, taille)))
+        let nom = app.ledger.pieces().card(organisation, reference)?.and_then(|card| card.nom);
+        Ok(Some(Ouverte { file, taille, nom }))
     };
     if let Some(own) = open(reader.organisation())? {
         return Ok(own);

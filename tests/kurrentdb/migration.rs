@@ -72,7 +72,7 @@ fn a_ledger_moves_to_a_stream_and_back_leaf_for_leaf() {
     let url = cluster.url("greffe");
     let dir = arg(&ledger.dir);
     // Not while a node writes.
-    assert!(fail(&migration(&ledger.dir, &url), 1).contains("another greffe process"));
+    assert!(fail(&migration(&ledger.dir, &url), 1).contains("autre processus greffe"));
     node.stop();
 
     let said = succeed(&migration(&ledger.dir, &url));

@@ -25,6 +25,14 @@ pub fn succeed(args: &[&str]) -> String {
     text(&output.stdout)
 }
 
+/// Runs what must succeed; everything it said.
+pub fn said(args: &[&str]) -> String {
+    let output = run(args);
+    let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "greffe {args:?}\n{said}");
+    said
+}
+
 /// Runs what must end with that code; everything it said.
 pub fn fail(args: &[&str], code: i32) -> String {
     let output = run(args);
@@ -130,8 +138,21 @@ pub fn init(root: &Path, origin: &str) -> Initialised {
     Initialised { dir, vkey: vkey.trim().to_owned(), operator_key: root.join("registre.hors-ligne/operateur.pem") }
 }
 
-/// Enrols an organisation with a new key, through `greffe post`; the key's file.
+/// Enrols an organisation of the Loiret with a new key, through `greffe post`; the key's file.
 pub fn enrol(
+    root: &Path,
+    node: &Serving,
+    operator_key: &Path,
+    organisation: &str,
+    categorie: &str,
+    role: &str,
+) -> PathBuf {
+    enrol_in("045", root, node, operator_key, organisation, categorie, role)
+}
+
+/// The same, in another département.
+pub fn enrol_in(
+    departement: &str,
     root: &Path,
     node: &Serving,
     operator_key: &Path,
@@ -144,7 +165,7 @@ pub fn enrol(
     let subject = format!("adherent/{}", &organisation[10..]);
     let member = serde_json::json!({
         "type": "greffe.adherent.inscrit.v1", "source": crate::support::OPERATOR, "subject": subject,
-        "data": { "organisation": organisation, "categorie": categorie, "denomination": "Organisme d'essai", "departement": "045" },
+        "data": { "organisation": organisation, "categorie": categorie, "denomination": "Organisme d'essai", "departement": departement },
     });
     let enrolment = serde_json::json!({
         "type": "greffe.cle.enrolee.v1", "source": crate::support::OPERATOR, "subject": subject,

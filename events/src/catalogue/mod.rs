@@ -255,7 +255,7 @@ macro_rules! echanges {
             }
 
             /// Rules between the fields of an exchange, and with its subject.
-            pub(crate) fn check_echange(&self, dossier: &DossierId) -> Result<(), Refusal> {
+            pub fn check_echange(&self, dossier: &DossierId) -> Result<(), Refusal> {
                 match self {
                     Self::ActeTransmis(data) => return match dossier {
                         DossierId::Acte(id) => data.check(id),

@@ -150,7 +150,7 @@ impl Acte {
             annule: etat == Etat::Annule,
             etapes: &etapes,
         };
-        shown(&droit::defere(&faits, SILENCE_GARDE))
+        shown(&droit::defere_sans_etapes(&faits, SILENCE_GARDE))
     }
 
     fn a_examiner(&self, etat: Etat, faits: &[Fait]) -> Option<i64> {
@@ -194,7 +194,7 @@ fn dernier_jour(id: &IdActe, calendrier: &Calendrier, recu_le: Date) -> (Option<
         annule: false,
         etapes: &[reception],
     };
-    shown(&droit::defere(&faits, SILENCE_GARDE))
+    shown(&droit::defere_sans_etapes(&faits, SILENCE_GARDE))
 }
 
 fn shown(defere: &droit::Defere) -> (Option<String>, Option<String>) {

@@ -65,7 +65,8 @@ impl Theatre<'_> {
                 let mut lines = Vec::new();
                 let files = std::slice::from_ref(&import.archive);
                 let mut tell = |line: &str| lines.push(line.to_owned());
-                let summary = actes::import(self.client, &import.cle, files, Some(folder), &mut tell)?;
+                let summary =
+                    actes::import(self.client, &import.cle, files, Some(folder), &actes::Voix::default(), &mut tell)?;
                 if summary.recorded + summary.known != 1 {
                     bail!("{} : {}", scene.nom, lines.join("\n"));
                 }

@@ -25,6 +25,7 @@ pub mod lecture;
 pub mod lot;
 pub mod message;
 pub mod nom;
+pub mod rapprochement;
 pub mod sonde;
 pub mod xml;
 

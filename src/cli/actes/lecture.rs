@@ -1,0 +1,69 @@
+//! Reads an archive, a folder, or a message alone, each within bounds.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+use super::super::erreur::Detail;
+use crate::formats::actes::archive::{self, Entree};
+use crate::formats::actes::lot::Lot;
+
+/// Largest message or folder file read, in bytes: what an archive may hold.
+pub(super) const FILE_BYTES_MAX: u64 = 157_286_400;
+
+/// Most files of one folder.
+const FOLDER_FILES_MAX: usize = 1_000;
+
+/// Whether a name is that of an archive.
+pub(super) fn is_archive(file: &Path) -> bool {
+    file.file_name().and_then(|nom| nom.to_str()).is_some_and(|nom| nom.to_ascii_lowercase().ends_with(".tar.gz"))
+}
+
+/// The submission in a file or folder.
+pub(super) fn read(file: &Path) -> anyhow::Result<Lot> {
+    let today = jiff::Zoned::now().date();
+    let coded = |code: &str, error: &dyn std::fmt::Display| {
+        anyhow::Error::new(Detail(error.to_string())).context(format!("rien d'@CTES ne s'y lit [{code}]"))
+    };
+    if file.is_dir() {
+        let entries = read_folder(file)?;
+        return Lot::from_entries(entries, today).map_err(|error| coded(error.code(), &error));
+    }
+    let opened = File::open(file).context("fichier illisible")?;
+    if file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("xml")) {
+        let nom = file.file_name().and_then(|nom| nom.to_str()).context("le nom du fichier n'est pas de l'UTF-8")?;
+        let octets = read_all(opened)?;
+        return Lot::from_message(nom.to_owned(), octets, today).map_err(|error| coded(error.code(), &error));
+    }
+    let entries = archive::read(opened).map_err(|error| coded(error.code(), &error))?;
+    Lot::from_entries(entries, today).map_err(|error| coded(error.code(), &error))
+}
+
+fn read_all(file: File) -> anyhow::Result<Vec<u8>> {
+    let mut octets = Vec::new();
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut octets)?;
+    if octets.len() as u64 > FILE_BYTES_MAX {
+        bail!("[too-large] plus de {FILE_BYTES_MAX} octets");
+    }
+    Ok(octets)
+}
+
+fn read_folder(folder: &Path) -> anyhow::Result<Vec<Entree>> {
+    let mut entries = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if !entry.file_type()?.is_file() {
+            bail!("{} n'est pas un fichier ordinaire", entry.path().display());
+        }
+        if entries.len() == FOLDER_FILES_MAX {
+            bail!("plus de {FOLDER_FILES_MAX} fichiers");
+        }
+        let nom =
+            entry.file_name().into_string().map_err(|nom| anyhow::anyhow!("{} n'est pas de l'UTF-8", nom.display()))?;
+        entries.push(Entree { nom, octets: read_all(File::open(entry.path())?)? });
+    }
+    entries.sort_by(|a, b| a.nom.cmp(&b.nom));
+    Ok(entries)
+}

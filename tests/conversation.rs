@@ -273,7 +273,7 @@ fn a_prefecture_that_has_a_key_speaks_for_itself() {
     let ar = archive::accuse(&dir, "045", COMMUNE, "SEULE");
     let lettre =
         courriers.de_l_etat(vec![avec(Message::DemandePieceComplementaire(lettre("SEULE", Some("les annexes"))), 1)]);
-    let told = monde.import(&monde.prefecture, &[&ar, &lettre], &["--prefecture", &PREFECTURE[10..]]);
+    let told = monde.import(&monde.prefecture, &[&ar, &demande], &["--prefecture", &PREFECTURE[10..]]);
     assert!(told.contains("2 enregistré(s)"), "{told}");
     let acte = monde.acte("SEULE");
     assert_eq!(acte["accuses"][0]["signe_par"], PREFECTURE);
@@ -300,7 +300,7 @@ fn a_prefecture_that_has_a_key_speaks_for_itself() {
     let journal = monde.get(&monde.prefecture, "/v1/journal?famille=examen");
     assert_eq!(journal["lignes"].as_array().unwrap().len(), 1);
     // Nobody else takes its word for its own.
-    let autre = courriers.de_l_etat(vec![avec(Message::LettreObservations(lettre_de("SEULE")), 1)]);
+    let autre = courriers.de_l_etat(vec![avec(Message::LettreObservations(lettre("SEULE", Some("vice de forme"))), 1)]);
     fail(
         &[
             "actes",

@@ -271,7 +271,7 @@ fn a_prefecture_that_has_a_key_speaks_for_itself() {
     monde.import(&monde.commune, &[&archive::sample(&dir, "045", COMMUNE, "SEULE")], &[]);
     assert_eq!(monde.numeros(&monde.prefecture, "a-acquitter"), ["SEULE"]);
     let ar = archive::accuse(&dir, "045", COMMUNE, "SEULE");
-    let lettre =
+    let demande =
         courriers.de_l_etat(vec![avec(Message::DemandePieceComplementaire(lettre("SEULE", Some("les annexes"))), 1)]);
     let told = monde.import(&monde.prefecture, &[&ar, &demande], &["--prefecture", &PREFECTURE[10..]]);
     assert!(told.contains("2 enregistré(s)"), "{told}");

@@ -500,3 +500,188 @@ fn a_classification_that_arrives_flags_the_act_that_names_an_older_one() {
     assert_eq!((&counted["lignes"][0]["matiere"], &counted["lignes"][0]["transmis"]), (&"4.2".into(), &1.into()));
     assert!(ecriture::message(&Message::DemandeClassification(None), Generation::Gen2).is_ok());
 }
+
+/// What an archive that transmits the act of this identifier would hold.
+fn transmission(dir: &Path, id: &IdActe) -> PathBuf {
+    let acte = Acte {
+        date: id.date,
+        numero: id.numero.clone(),
+        numero_brut: id.numero.to_string(),
+        nature: id.nature,
+        ..acte("X")
+    };
+    let enveloppe = EnveloppeClMisill {
+        emetteur: IdCl {
+            siren: id.siren.into(),
+            departement: id.departement.into(),
+            arrondissement: 1.into(),
+            nature: 31.into(),
+        },
+        referent: None,
+        courriels_retour: vec!["mairie@example.org".to_owned()],
+        formulaires: Vec::new(),
+    };
+    Courriers { dir, serie: 0 }.archive(Enveloppe::ClMisill(enveloppe), vec![avec(Message::Acte(Box::new(acte)), 1)])
+}
+
+#[test]
+fn each_answer_of_the_field_has_the_outcome_that_is_known_of_it() {
+    let Some(fixtures) = std::env::var_os("GREFFE_FIXTURES").map(PathBuf::from) else {
+        println!("skipped: GREFFE_FIXTURES is not set (answers of prefectures)");
+        return;
+    };
+    let fixtures = fixtures.join("actes");
+    let s2low = "034-000000000-20170701-20170721D-AI";
+    let courrier = "034-000000000-20170701-20170725A-AI";
+    let (ano, ar_stela, nack) =
+        ("007-210703385-20170519-2017_048-DE", "006-210600235-20180522-684-AI", "044-214400152-20181001-123456-DE");
+    let classification = "034-000000000-20170101-C-AI";
+    // Files, files that the samples lack, the act, whether it is known and received, and what becomes of the message.
+    let table: Vec<(Vec<&str>, &str, &str, &str, &str)> = vec![
+        (vec!["s2low/test-archive-MISILCL"], "", s2low, "transmis", "accuse"),
+        (vec!["s2low/test-archive-MISILCL"], "", s2low, "", "acte-inconnu"),
+        (vec!["s2low/test-anomalie/ANO_EACT--210703385--20170612-2.xml"], "", ano, "transmis", "anomalie 005"),
+        (vec!["s2low/test-anomalie/ANO_EACT--210703385--20170612-2.xml"], "", ano, "", "acte-inconnu"),
+        (
+            vec!["s2low/test-message-anomalie/034-000000000-20170701-20170721D-AI-1-3_0.xml"],
+            "",
+            s2low,
+            "transmis",
+            "anomalie 042",
+        ),
+        (
+            vec!["s2low/test-message-anomalie/034-000000000-20170701-20170721D-AI-1-3_0.xml"],
+            "",
+            s2low,
+            "recu",
+            "cycle-contraire",
+        ),
+        (vec!["s2low/test-message-anomalie-avec-erreur"], "", s2low, "transmis", "anomalie 002"),
+        (
+            vec!["s2low/test-message-anomalie-avec-erreur-mal-presentee/034-000000000-20170701-20170721D-AI-1-3_0.xml"],
+            "",
+            s2low,
+            "transmis",
+            "illisible",
+        ),
+        (
+            vec!["s2low/test-courrier-simple"],
+            "034-000000000-20170701-20170725A-AI-2-1_1.pdf",
+            courrier,
+            "transmis",
+            "courrier-simple",
+        ),
+        (
+            vec!["s2low/test-courrier-simple-renumerote"],
+            "034-000000000-20170701-20170725A-AI-2-1_16.pdf",
+            courrier,
+            "transmis",
+            "courrier-simple",
+        ),
+        (vec!["s2low/test-defere-ta"], "034-000000000-20170701-20170725A-AI-5-1_1.pdf", courrier, "recu", "defere"),
+        (vec!["stela/006-210600235-20180522-684-AI-1-2_5279.xml"], "", ar_stela, "transmis", "accuse"),
+        (
+            vec!["stela/044-214400152----1-3_1.xml", "stela/EACT--SPREF0441-214400152-20181012-9.xml"],
+            "",
+            nack,
+            "transmis",
+            "anomalie 002",
+        ),
+        (vec!["pastell/999-1234----7-2_1.xml"], "", classification, "transmis", "classification"),
+        (vec!["stela/exemple_codes_matieres.xml"], "", classification, "transmis", "classification"),
+    ];
+    for (files, lacking, act, known, expected) in table {
+        let root = tempfile::tempdir().unwrap();
+        let ledger = init(root.path(), "greffe.essai.invalid");
+        let node = Serving::start(&ledger.dir);
+        let id: IdActe = act.parse().unwrap();
+        let (organisation, departement) = (format!("urn:siren:{}", id.siren), id.departement.to_string());
+        let key =
+            enrol_in(&departement, root.path(), &node, &ledger.operator_key, &organisation, "commune", "collectivite");
+        let folder = root.path().join("recu");
+        std::fs::create_dir(&folder).unwrap();
+        for file in &files {
+            let from = fixtures.join(file);
+            let all: Vec<PathBuf> = if from.is_dir() {
+                std::fs::read_dir(&from).unwrap().map(|entry| entry.unwrap().path()).collect()
+            } else {
+                vec![from]
+            };
+            for from in all {
+                std::fs::copy(&from, folder.join(from.file_name().unwrap())).unwrap();
+            }
+        }
+        if !lacking.is_empty() {
+            std::fs::write(folder.join(lacking), b"%PDF-1.4\n").unwrap();
+        }
+        let monde = Monde { root, ledger, node, commune: key.clone(), prefecture: key };
+        let dir = monde.root.path().to_owned();
+        if !known.is_empty() {
+            monde.import(&monde.commune, &[&transmission(&dir, &id)], &[]);
+        }
+        if known == "recu" {
+            let draft = dir.join("ar.json");
+            let mut data = serde_json::json!({ "date_reception": "2017-07-26",
+                "auteur_declare": { "qualite": "prefecture", "departement": departement } });
+            let file = dir.join("message.xml");
+            std::fs::write(&file, "<ar/>").unwrap();
+            let piece = succeed(&[
+                "piece",
+                "put",
+                arg(&file),
+                "--role",
+                "message",
+                "--type",
+                "application/xml",
+                "--key",
+                arg(&monde.commune),
+                "--url",
+                &monde.node.url,
+            ]);
+            let piece: Value = serde_json::from_str(&piece).unwrap();
+            data["pieces"] = serde_json::json!([piece]);
+            std::fs::write(
+                &draft,
+                serde_json::json!({ "type": "greffe.acte.accuse-reception.v1", "source": organisation,
+                "subject": format!("acte/{act}"), "data": data })
+                .to_string(),
+            )
+            .unwrap();
+            succeed(&["post", arg(&draft), "--key", arg(&monde.commune), "--url", &monde.node.url]);
+        }
+        // A message alone is given as a file; with its envelope, as the folder of an archive.
+        let count = std::fs::read_dir(&folder).unwrap().count();
+        let what =
+            if count == 1 { std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path() } else { folder };
+        let told = monde.import(&monde.commune, &[&what], &["--pour", id.siren.as_str()]);
+        let waiting = monde.get(&monde.commune, "/v1/quarantaine")["lignes"].as_array().unwrap().clone();
+        let name = format!("{files:?} {known}: {told}");
+        if matches!(expected, "acte-inconnu" | "cycle-contraire" | "illisible") {
+            assert_eq!(waiting.len(), 1, "{name}");
+            assert_eq!(waiting[0]["motif"], expected, "{name}");
+            let etat = if known.is_empty() { continue } else { known };
+            assert_eq!(monde.get(&monde.commune, &format!("/v1/actes/{act}"))["etat"], etat, "{name}");
+            continue;
+        }
+        assert!(waiting.is_empty(), "{name}");
+        if expected == "classification" {
+            let known = monde.get(&monde.commune, &format!("/v1/classifications?siren={}", id.siren));
+            assert!(known["lignes"][0]["matieres"].as_u64().unwrap() > 200, "{name} {known}");
+            continue;
+        }
+        let acte = monde.get(&monde.commune, &format!("/v1/actes/{act}"));
+        let found = match expected.split_once(' ') {
+            Some((_, code)) => {
+                assert_eq!(
+                    (&acte["etat"], &acte["anomalies"][0]["code"]),
+                    (&"anomalie".into(), &code.into()),
+                    "{name}"
+                );
+                continue;
+            }
+            None if expected == "accuse" => acte["etat"] == "recu",
+            None => acte["correspondance"][0]["genre"] == expected,
+        };
+        assert!(found, "{name}\n{acte}");
+    }
+}

@@ -53,6 +53,16 @@ pub(crate) fn measure(world: &World, echanges: &Echanges) {
     line(&mut connection, "prefecture: 1,000 acts a page", |n| {
         (&world.prefecture, format!("/v1/actes?limit=1000&apres={}", somewhere(n)))
     });
+    for liste in ["a-examiner", "a-suivre", "expirent", "a-acquitter", "silencieux", "pieces-attendues"] {
+        line(&mut connection, &format!("prefecture: work list {liste}"), |_| {
+            (&world.prefecture, format!("/v1/travail/{liste}?limit=100"))
+        });
+    }
+    for liste in ["a-publier", "a-repondre", "refuses"] {
+        line(&mut connection, &format!("commune: work list {liste}"), |n| {
+            (&commune(n).1, format!("/v1/travail/{liste}?limit=100"))
+        });
+    }
     line(&mut connection, "commune: its journal", |n| (&commune(n).1, "/v1/journal?limit=100".to_owned()));
     line(&mut connection, "prefecture: its journal, constats (none)", |n| {
         (&world.prefecture, format!("/v1/journal?limit=100&constat=true&apres={}", somewhere(n)))
@@ -85,6 +95,12 @@ pub(crate) fn measure(world: &World, echanges: &Echanges) {
     line(&mut connection, "anybody: tenders", |n| (&fournisseur(n).1, "/v1/consultations?limit=100".to_owned()));
     line(&mut connection, "auditor: members", |_| (&auditeur, "/v1/adherents?limit=100".to_owned()));
     println!("totals:");
+    line(&mut connection, "prefecture: what was said, by month, nature and matière", |_| {
+        (&world.prefecture, "/v1/actes/statistiques?par=mois,nature,matiere".to_owned())
+    });
+    line(&mut connection, "auditor: the same, of all départements", |_| {
+        (&auditeur, "/v1/actes/statistiques?par=departement,mois,nature,matiere".to_owned())
+    });
     line(&mut connection, "commune: its budgets, by exercice", |n| {
         (&commune(n).1, format!("/v1/flux/totaux?budget={}", commune(n).0))
     });

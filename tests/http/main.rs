@@ -21,5 +21,6 @@ mod refus;
 #[path = "../../events/tests/schema/mod.rs"]
 mod schema;
 mod tableurs;
+mod travail;
 mod vues;
 mod webhooks;

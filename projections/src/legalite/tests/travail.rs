@@ -144,7 +144,7 @@ fn each_act_is_where_somebody_has_to_do_something() {
     let tot =
         |n| view.read(|conn| find(conn, &id(n), &Acces::Tout, ms("2028-01-01T12:00:00Z"))).unwrap().defere.au_plus_tot;
     let day = |n| tot(n).unwrap().to_string();
-    assert_eq!(liste(&view, L::Expirent, &day(4), 10), [4]);
+    assert_eq!(liste(&view, L::Expirent, &day(4), 10), [4, 5]);
     let after = (0..400).find_map(|add| {
         let day = "2026-11-21".parse::<jiff::civil::Date>().unwrap().checked_add(jiff::Span::new().days(add)).unwrap();
         let is_empty = liste(&view, L::AExaminer, &day.to_string(), 10).is_empty();

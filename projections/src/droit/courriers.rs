@@ -80,8 +80,8 @@ pub(super) struct Messages<'a> {
 enum Lien {
     /// The one of that rank.
     Sur(usize),
-    /// One of those of that date before it, or any before it.
-    PeutEtre(Option<Date>),
+    /// One of those before it.
+    PeutEtre,
 }
 
 impl<'a> Messages<'a> {
@@ -94,7 +94,14 @@ impl<'a> Messages<'a> {
     /// The letters among the first `n` messages, each with what of these answers it.
     pub(super) fn courriers(&self, n: usize) -> Vec<Courrier> {
         let is_letter = |rang: &usize| famille(self.etapes[*rang].genre) == Some(self.etapes[*rang].genre);
-        (0..n).filter(is_letter).map(|rang| self.courrier(rang, n)).collect()
+        let is_first = |rang: &usize| !(0..*rang).any(|before| self.is_same(before, *rang));
+        (0..n).filter(is_letter).filter(is_first).map(|rang| self.courrier(rang, n)).collect()
+    }
+
+    /// Whether both are one letter, said twice: a letter is known by its day (ACTES `DateCourrierPref`).
+    fn is_same(&self, one: usize, other: usize) -> bool {
+        let (one, other) = (self.etapes[one], self.etapes[other]);
+        (one.genre, one.date) == (other.genre, other.date)
     }
 
     fn courrier(&self, rang: usize, n: usize) -> Courrier {
@@ -103,8 +110,10 @@ impl<'a> Messages<'a> {
         let est_observations = letter.genre == Genre::Observations;
         let accuse = if est_observations { Genre::ObservationsAcquittees } else { Genre::DemandePiecesAcquittee };
         let mut acknowledged = said().filter(|(_, etape, is_sure)| etape.genre == accuse && *is_sure);
-        // Whoever answered had received it.
-        let known_by = said().filter(|(.., is_sure)| *is_sure).map(|(_, etape, _)| etape.envoi()).min();
+        // Whoever answered had received it; whoever recorded it first as well.
+        let answered = said().filter(|(.., is_sure)| *is_sure).map(|(_, etape, _)| etape.envoi());
+        let again = (rang + 1..n).filter(|at| self.is_same(rang, *at)).map(|at| self.etapes[at].enregistre_le);
+        let known_by = answered.chain(again).min();
         let arrivee = match acknowledged.next() {
             Some((_, etape, _)) => Plage::sur(etape.envoi()),
             None => arrivee(letter, known_by, Incertitude::ReceptionDuCourrier),
@@ -126,7 +135,7 @@ impl<'a> Messages<'a> {
         match self.liens[at] {
             _ if famille(self.etapes[at].genre) != Some(letter.genre) || self.etapes[at].genre == letter.genre => None,
             Lien::Sur(of) => (of == rang).then_some(true),
-            Lien::PeutEtre(date) => date.is_none_or(|date| date == letter.date).then_some(false),
+            Lien::PeutEtre => Some(false),
         }
     }
 }
@@ -135,14 +144,13 @@ impl Lien {
     fn of(rang: usize, etapes: &[&Etape]) -> Self {
         let said = etapes[rang];
         let letters = || (0..rang).filter(|at| Some(etapes[*at].genre) == famille(said.genre));
-        let only = |mut of: Vec<usize>| if of.len() == 1 { of.pop() } else { None };
-        let named: Vec<usize> = letters().filter(|at| Some(etapes[*at].date) == said.courrier).collect();
-        if !named.is_empty() {
-            return only(named).map_or(Self::PeutEtre(said.courrier), Self::Sur);
+        if let Some(named) = letters().find(|at| Some(etapes[*at].date) == said.courrier) {
+            return Self::Sur(named);
         }
         // It names none, or one that is not here.
-        let unnamed = if said.courrier.is_none() { only(letters().collect()) } else { None };
-        unnamed.map_or(Self::PeutEtre(None), Self::Sur)
+        let first = letters().next().filter(|_| said.courrier.is_none());
+        let is_only = |first: &usize| letters().all(|at| etapes[at].date == etapes[*first].date);
+        first.filter(is_only).map_or(Self::PeutEtre, Self::Sur)
     }
 }
 

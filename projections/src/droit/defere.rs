@@ -150,6 +150,8 @@ pub enum SansEffet {
     DemandeExplications,
     /// It came after the delay had run out.
     HorsDelai,
+    /// The same letter, said again.
+    Repete,
     /// Observations were made before: only the first extend.
     PasLaPremiere,
     /// No letter that extends is known that it would answer.

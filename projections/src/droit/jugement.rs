@@ -54,7 +54,7 @@ impl Dossier<'_> {
         let mut effets: Vec<_> = known.iter().map(|etape| self.first_look(etape)).collect();
         let Some((reception, governing)) = reception(known) else {
             let waits = |effet: &mut (Effet, Option<SansEffet>)| {
-                if matches!(effet.0, Effet::Precise | Effet::Proroge) || effet.1 == Some(SansEffet::SansDemande) {
+                if effet.0 == Effet::Precise || matches!(effet.1, Some(SansEffet::Repete | SansEffet::SansDemande)) {
                     *effet = (Effet::SansEffet, Some(SansEffet::RienNeCourt));
                 }
             };
@@ -105,7 +105,8 @@ impl Dossier<'_> {
         match etape.genre {
             Genre::Reception => nothing(SansEffet::DejaRecu),
             Genre::CourrierSimple => nothing(SansEffet::DemandeExplications),
-            Genre::DemandePieces | Genre::Observations => (Effet::Proroge, None),
+            // Letters are judged one by one; what is left repeats one.
+            Genre::DemandePieces | Genre::Observations => nothing(SansEffet::Repete),
             Genre::DemandePiecesAcquittee | Genre::ObservationsAcquittees | Genre::ReponseObservationsAcquittee => {
                 (Effet::Precise, None)
             }

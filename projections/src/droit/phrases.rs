@@ -43,6 +43,7 @@ impl SansEffet {
             Self::DejaRecu => "la réception était déjà établie",
             Self::DemandeExplications => "des explications ne sont pas des pièces",
             Self::HorsDelai => "le délai avait expiré",
+            Self::Repete => "ce courrier était déjà connu",
             Self::PasLaPremiere => "seul le premier recours gracieux proroge",
             Self::SansDemande => "aucun courrier qui proroge n'est connu, auquel ce serait la réponse",
             Self::DejaDecide => "la question était déjà tranchée, ou le délai expiré",

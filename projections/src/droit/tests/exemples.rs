@@ -246,6 +246,21 @@ fn documents_asked_for_again_after_two_months_may_not_extend() {
     assert_eq!(cas.bornes(), entre("2026-05-04", "2026-06-29", &[Doute::DemandeApresDeuxMois]));
 }
 
+/// Stated from a file by the gateway and by the member.
+#[test]
+fn a_letter_that_is_said_twice_is_one_letter() {
+    let again = Etape { enregistre_le: day("2026-02-20"), constat: true, ..etape(DemandePieces, "2026-02-16") };
+    let answer = Etape { courrier: Some(day("2026-02-16")), ..etape(PiecesAcquittees, "2026-03-03") };
+    for answer in [answer, Etape { courrier: None, ..answer }] {
+        let cas = Cas::recu("2026-01-12").dit(DemandePieces, "2026-02-16").puis(again).puis(answer);
+        assert_eq!(cas.bornes(), un("2026-05-04"));
+        assert_eq!(effet(&cas.defere("2026-04-01"), DemandePieces), (Effet::SansEffet, Some(SansEffet::Repete)));
+    }
+    // Whoever recorded it first had it.
+    let twice = Cas::recu("2026-01-12").puis(again).dit(DemandePieces, "2026-02-16");
+    assert_eq!(twice.bornes(), un("2026-06-17"));
+}
+
 #[test]
 fn an_answer_to_a_letter_that_is_not_here_decides_nothing_for_sure() {
     let other = Etape { courrier: Some(day("2026-01-30")), ..etape(ObservationsRejetees, "2026-02-20") };

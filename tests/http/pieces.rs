@@ -146,7 +146,7 @@ fn no_answer_and_no_delay_tells_whether_another_holds_the_bytes() {
         let own = changed(
             &changed(&event, "/source", json!(OTHER_COMMUNE)),
             "/subject",
-            json!("acte/007-210703385-20260717-O2-DE"),
+            json!("acte/045-210703385-20260717-O2-DE"),
         );
         let reply = node.post(&own, &[OTHER_COMMUNE_KEY]);
         assert_eq!(reply.problem(), (422, "piece-missing".to_owned()));

@@ -11,4 +11,5 @@ pub mod ledger;
 pub mod store;
 pub mod tlog;
 pub mod vues;
+pub mod web;
 pub mod webhooks;

@@ -1,4 +1,4 @@
-//! `greffe token`: a reader token, for `curl` and scripts.
+//! `greffe token`: a reader token, for `curl` and scripts; or a one-time link, to read pages in a browser.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,6 +7,7 @@ use super::client::Client;
 use super::{Outcome, now_ms, print};
 use crate::http::auth::{self, Requete};
 use crate::ledger::folder::read_secret_key;
+use crate::web::lien;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -22,6 +23,9 @@ pub struct Args {
     /// Lie le jeton à une requête, « PUT /v1/pieces/<sha256> » ; un dépôt n'en prend pas d'autre.
     #[arg(long, value_name = "MÉTHODE CHEMIN", value_parser = method_and_target)]
     request: Option<(String, String)>,
+    /// Un lien à usage unique, pour lire les pages dans un navigateur : valable cinq minutes, il ouvre une session au nom de la clé.
+    #[arg(long, conflicts_with = "request")]
+    link: bool,
     /// L'en-tête Greffe-Sel de cette requête, tel qu'il sera envoyé.
     #[arg(long, requires = "request")]
     sel: Option<String>,
@@ -50,6 +54,10 @@ pub fn run(args: &Args) -> Outcome {
         client.origin().clone()
     };
     let now_s = now_ms() / 1_000;
+    if args.link {
+        print(lien::adresse(&args.url, &lien::issue(&key, &asked, now_s)))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let token = match &args.request {
         Some((method, target)) => {
             let request = Requete { method, target, sel: args.sel.as_deref(), nom: args.nom.as_deref() };

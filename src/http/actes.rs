@@ -33,19 +33,19 @@ use crate::vues::StorePieces;
 /// The query of a list.
 #[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ListQuery {
+pub(crate) struct ListQuery {
     #[schemars(with = "Option<Siren>")]
-    siren: Option<String>,
+    pub siren: Option<String>,
     #[schemars(with = "Option<Departement>")]
-    departement: Option<String>,
+    pub departement: Option<String>,
     #[schemars(with = "Option<Nature>")]
-    nature: Option<String>,
+    pub nature: Option<String>,
     #[serde(default)]
     #[schemars(schema_with = "etats")]
-    etat: Option<String>,
+    pub etat: Option<String>,
     #[schemars(range(min = 1, max = 1_000))]
     limit: Option<u32>,
-    apres: Option<String>,
+    pub apres: Option<String>,
     at_least: Option<u64>,
 }
 
@@ -65,26 +65,46 @@ pub(super) async fn list(
     node.blocking(move |app| {
         let filtre = Filtre { acces: acces(app, &reader)?, ..filtre };
         let maintenant_ms = app.ledger.now_ms();
-        let read = |view: &_| {
-            let actes = legalite::list(view, &filtre, maintenant_ms)?;
-            let Some(last) = actes.last().map(|acte| acte.index) else {
-                return Ok(Page { lignes: actes, suite: None });
-            };
-            let next = Filtre { apres: Some(last), limite: 1, ..filtre.clone() };
-            let beyond = legalite::list(view, &next, maintenant_ms)?;
-            Ok(Page { lignes: actes, suite: (!beyond.is_empty()).then_some(last) })
-        };
+        let read = |view: &_| lignes(view, &filtre, maintenant_ms);
         // The view's connection is given back first: files may be slow.
-        let answer = demande.lit(&app.vues.legalite, &vu(app, &filtre.acces, maintenant_ms), read, |mut page| {
-            let objets = objets(app);
-            for acte in &mut page.lignes {
-                objets.fill(acte);
-            }
-            Ok(PageJson::from(page))
-        });
+        let vu = vu(app, &filtre.acces, maintenant_ms);
+        let answer = demande.lit(&app.vues.legalite, &vu, read, |page| Ok(PageJson::from(avec_objets(app, page))));
         answer.map(compression::never)
     })
     .await
+}
+
+/// The same, for whoever shows it otherwise.
+pub(crate) fn page(app: &App, reader: &Reader, query: &ListQuery) -> Result<Page<ActeRow>, Problem> {
+    let filtre = Filtre { acces: acces(app, reader)?, ..query.filtre()? };
+    let read = app.vues.legalite.read(|view, _| lignes(view, &filtre, app.ledger.now_ms()))?;
+    Ok(avec_objets(app, read))
+}
+
+/// One act, if it is there and the reader may see it.
+pub(crate) fn un(app: &App, reader: &Reader, id: &str) -> Result<ActeRow, Problem> {
+    let id: IdActe = id.parse().map_err(|_| Problem::not_found())?;
+    let acces = acces(app, reader)?;
+    let acte = app.vues.legalite.read(|view, _| legalite::find(view, &id.to_string(), &acces, app.ledger.now_ms()))?;
+    let mut acte = acte.ok_or_else(Problem::not_found)?;
+    objets(app).fill(&mut acte);
+    Ok(acte)
+}
+
+fn lignes(view: &rusqlite::Connection, filtre: &Filtre, maintenant_ms: u64) -> rusqlite::Result<Page<ActeRow>> {
+    let lignes = legalite::list(view, filtre, maintenant_ms)?;
+    let Some(last) = lignes.last().map(|acte| acte.index) else { return Ok(Page { lignes, suite: None }) };
+    let next = Filtre { apres: Some(last), limite: 1, ..filtre.clone() };
+    let beyond = legalite::list(view, &next, maintenant_ms)?;
+    Ok(Page { lignes, suite: (!beyond.is_empty()).then_some(last) })
+}
+
+fn avec_objets(app: &App, mut page: Page<ActeRow>) -> Page<ActeRow> {
+    let objets = objets(app);
+    for acte in &mut page.lignes {
+        objets.fill(acte);
+    }
+    page
 }
 
 /// `GET /v1/actes/{id}`.
@@ -222,7 +242,7 @@ impl Tableau for ActeRow {
 }
 
 /// Why an act is executory, or is not, for people.
-fn motif(motif: Motif) -> &'static str {
+pub(crate) fn motif(motif: Motif) -> &'static str {
     match motif {
         Motif::PublieEtTransmis => "publié et transmis",
         Motif::NotifieEtTransmis => "notifié et transmis",

@@ -95,6 +95,9 @@ impl From<TokenError> for Problem {
     }
 }
 
+/// The type of reader tokens. Another type is another purpose (RFC 8725 §3.11): no endpoint takes both.
+const TYP: &str = "JWT";
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header<'a> {
@@ -145,9 +148,14 @@ pub fn issue_for(key: &SecretKey, origin: &Origin, now_s: u64, request: &Requete
 }
 
 fn sign(key: &SecretKey, origin: &Origin, now_s: u64, req: Option<Empreinte>) -> String {
-    let header = Header { alg: "EdDSA", typ: "JWT", kid: key.id() };
     let claims = Claims { aud: origin.as_str(), iat: now_s, exp: now_s.saturating_add(TOKEN_SECONDS_MAX), req };
-    let signed = format!("{}.{}", encode(&header), encode(&claims));
+    sign_jwt(key, TYP, &claims)
+}
+
+/// A JWT of this type, signed with an enrolled key.
+pub(crate) fn sign_jwt(key: &SecretKey, typ: &str, claims: &impl Serialize) -> String {
+    let header = Header { alg: "EdDSA", typ, kid: key.id() };
+    let signed = format!("{}.{}", encode(&header), encode(claims));
     let signature = BASE64URL_NOPAD.encode(&key.sign(signed.as_bytes()).0);
     format!("{signed}.{signature}")
 }
@@ -185,13 +193,13 @@ pub fn verify<E>(
         Ok(token) => token,
         Err(error) => return Ok(Err(error)),
     };
-    if !token.key.verify(token.signed.as_bytes(), &token.signature) {
-        return Ok(Err(TokenError::Signature));
+    if let Err(error) = token.jwt.check_signature() {
+        return Ok(Err(error));
     }
     if token.req.is_some_and(|req| req != request.digest()) {
         return Ok(Err(TokenError::Request));
     }
-    let (key, until_s, is_bound) = (token.key, token.until_s, token.req.is_some());
+    let (key, until_s, is_bound) = (token.jwt.key, token.until_s, token.req.is_some());
     let known = find(&key)?;
     Ok(entitled(known).map(|record| Porteur { key, record, until_s, is_bound }))
 }
@@ -208,9 +216,7 @@ pub fn entitled(known: Option<(KeyRecord, Standing)>) -> Result<KeyRecord, Token
 
 /// A token whose claims hold; **not** verified.
 struct Token<'a> {
-    key: KeyId,
-    signed: &'a str,
-    signature: Signature,
+    jwt: Jwt<'a>,
     until_s: u64,
     req: Option<Empreinte>,
 }
@@ -227,6 +233,29 @@ impl<'a> Token<'a> {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, token)| token.trim_matches(' '))
             .ok_or(TokenError::Malformed("the scheme is Bearer"))?;
+        let jwt = Jwt::read(token, TYP)?;
+        let claims: Claims = serde_json::from_slice(&jwt.claims).map_err(|_| {
+            TokenError::Malformed("the claims are {\"aud\",\"iat\",\"exp\"}, with or without \"req\", and nothing else")
+        })?;
+        let until_s = check_claims(claims.aud, (claims.iat, claims.exp), origin, now_s)?;
+        let req = claims.req;
+        Ok(Self { jwt, until_s, req })
+    }
+}
+
+/// A JWT of ours by its form; **not** verified.
+pub(crate) struct Jwt<'a> {
+    /// The key that it names.
+    pub key: KeyId,
+    /// JSON.
+    pub claims: Vec<u8>,
+    signed: &'a str,
+    signature: Signature,
+}
+
+impl<'a> Jwt<'a> {
+    /// Reads one of this type.
+    pub fn read(token: &'a str, typ: &str) -> Result<Self, TokenError> {
         let wrong = TokenError::Malformed("a token is three base64url parts (JWS compact)");
         let (signed, signature) = token.rsplit_once('.').ok_or(wrong)?;
         let (header, claims) = signed.split_once('.').ok_or(wrong)?;
@@ -234,24 +263,29 @@ impl<'a> Token<'a> {
         let (header, claims, signature) = (decode(header)?, decode(claims)?, decode(signature)?);
         let header: Header = serde_json::from_slice(&header)
             .map_err(|_| TokenError::Malformed("the header is {\"alg\",\"typ\",\"kid\"} and nothing else"))?;
-        if header.alg != "EdDSA" || header.typ != "JWT" {
-            return Err(TokenError::Malformed("alg is EdDSA and typ is JWT"));
+        if header.alg != "EdDSA" || header.typ != typ {
+            return Err(TokenError::Malformed("alg is EdDSA and typ is that of its purpose, JWT for a reader token"));
         }
-        let claims: Claims = serde_json::from_slice(&claims).map_err(|_| {
-            TokenError::Malformed("the claims are {\"aud\",\"iat\",\"exp\"}, with or without \"req\", and nothing else")
-        })?;
         let signature = Signature(signature.try_into().map_err(|_| wrong)?);
-        if claims.aud != origin.as_str() {
-            return Err(TokenError::Audience);
-        }
-        let is_short = claims.exp >= claims.iat && claims.exp - claims.iat <= TOKEN_SECONDS_MAX;
-        let until_s = claims.exp.saturating_add(SKEW_SECONDS_MAX);
-        let is_now = claims.iat <= now_s.saturating_add(SKEW_SECONDS_MAX) && now_s < until_s;
-        if !is_short || !is_now {
-            return Err(TokenError::Expired);
-        }
-        Ok(Self { key: header.kid, signed, signature, until_s, req: claims.req })
+        Ok(Self { key: header.kid, claims, signed, signature })
     }
+
+    /// Whether the key that it names signed it.
+    pub fn check_signature(&self) -> Result<(), TokenError> {
+        let is_signed = self.key.verify(self.signed.as_bytes(), &self.signature);
+        if is_signed { Ok(()) } else { Err(TokenError::Signature) }
+    }
+}
+
+/// Whether claims are for this log and hold now; until when they are taken, Unix seconds.
+pub(crate) fn check_claims(aud: &str, (iat, exp): (u64, u64), origin: &Origin, now_s: u64) -> Result<u64, TokenError> {
+    if aud != origin.as_str() {
+        return Err(TokenError::Audience);
+    }
+    let is_short = exp >= iat && exp - iat <= TOKEN_SECONDS_MAX;
+    let until_s = exp.saturating_add(SKEW_SECONDS_MAX);
+    let is_now = iat <= now_s.saturating_add(SKEW_SECONDS_MAX) && now_s < until_s;
+    if is_short && is_now { Ok(until_s) } else { Err(TokenError::Expired) }
 }
 
 #[cfg(test)]

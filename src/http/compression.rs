@@ -7,10 +7,10 @@
 //! secret out bit by bit. Two ways to put a guess there:
 //!
 //! - *by the request*: nothing of a request is repeated in an answer that holds a secret (only in problems, which hold none), and no other
-//!   site can make a browser ask in a reader's name, for there are no cookies and CORS is closed;
+//!   site can make a browser ask in a reader's name: the API knows no cookie and CORS is closed, the cookie of pages (`crate::web`) is `SameSite=Strict`;
 //! - *by the log*: one member's event stands in a list beside another's. Leaves have no room for free text (DESIGN, promise 9), and
 //!   each guess would be a signed event, for ever in the log under its author's name. One text is freely chosen and confidential: the
-//!   objet of an act, read from its piece. **So acts are not compressed** ([`never`]), and whatever shows such a text must not be.
+//!   objet of an act, read from its piece. **So acts are not compressed** ([`never`]), nor the pages of those who have come in, and whatever shows such a text must not be.
 
 use axum::http::{Extensions, HeaderMap, StatusCode, Version, header};
 use axum::response::Response;
@@ -36,7 +36,7 @@ const TYPES: [&str; 6] = [
 struct Never;
 
 /// The answer, never to be compressed.
-pub(super) fn never(mut response: Response) -> Response {
+pub(crate) fn never(mut response: Response) -> Response {
     response.extensions_mut().insert(Never);
     response
 }

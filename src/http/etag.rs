@@ -66,13 +66,13 @@ impl Etag {
 }
 
 /// JSON with the tag of its bytes.
-pub(super) fn json<T: Serialize>(value: &T) -> Result<Response, Problem> {
+pub(crate) fn json<T: Serialize>(value: &T) -> Result<Response, Problem> {
     let bytes = serde_json::to_vec(value).map_err(|error| Problem::internal(&error))?;
     Ok(bytes_as("application/json", bytes))
 }
 
 /// A body with the tag of its bytes.
-pub(super) fn bytes_as(content_type: &'static str, bytes: impl Into<Bytes>) -> Response {
+pub(crate) fn bytes_as(content_type: &'static str, bytes: impl Into<Bytes>) -> Response {
     let bytes = bytes.into();
     Etag::of(&[content_type.as_bytes(), &bytes]).tag(([(CONTENT_TYPE, content_type)], bytes).into_response())
 }

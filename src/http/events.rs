@@ -75,18 +75,19 @@ pub(super) async fn receipt(
 ) -> Result<Response, Problem> {
     let index = index_in_path(&index)?;
     let media_type = negotiate(&headers, &["application/json", "text/plain"])?;
-    let receipt = node
-        .blocking(move |app| {
-            readable_leaf(app, &reader, index)?;
-            app.ledger.receipt(index)?.ok_or_else(Problem::not_found)
-        })
-        .await?;
+    let receipt = node.blocking(move |app| receipt_of(app, &reader, index)).await?;
     let vary = [(VARY, ACCEPT.as_str())];
     if media_type == "text/plain" {
         let proof = receipt.to_tlog_proof().map_err(|error| Problem::internal(&error))?;
         return Ok((vary, etag::bytes_as("text/plain; charset=utf-8", proof.into_bytes())).into_response());
     }
     Ok((vary, etag::json(&receipt)?).into_response())
+}
+
+/// The receipt of a leaf that this reader may see.
+pub(crate) fn receipt_of(app: &App, reader: &Reader, index: u64) -> Result<Receipt, Problem> {
+    readable_leaf(app, reader, index)?;
+    app.ledger.receipt(index)?.ok_or_else(Problem::not_found)
 }
 
 /// `GET /v1/events/{index}`.

@@ -15,10 +15,10 @@ use greffe_events::EventType;
 use greffe_events::horodatage::Horodatage;
 use greffe_events::ident::{Organisation, Subject};
 use greffe_projections::journal::{self, EvenementRow, Filtre};
+use greffe_projections::liste::{LIMITE_MAX, Page, Tranche};
 use schemars::{Schema, SchemaGenerator};
 use serde::Deserialize;
 
-use super::Node;
 use super::access::Reader;
 use super::csv::{Cellule, Tableau};
 use super::liste::{Conditions, Demande};
@@ -26,9 +26,10 @@ use super::openapi::{mots, organisation};
 use super::problem::Problem;
 use super::request::{Params, bad_parameter, index_in_path, parameter};
 use super::vues::{FindQuery, PageJson, acces_propre, mot, tranche, wait_for};
+use super::{App, Node};
 
 /// Families of dossiers.
-pub(super) const FAMILLES: [&str; 11] = [
+pub(crate) const FAMILLES: [&str; 11] = [
     Subject::REGISTRE,
     Subject::ADHERENT,
     Subject::PIECE,
@@ -45,27 +46,27 @@ pub(super) const FAMILLES: [&str; 11] = [
 /// The query of a list.
 #[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ListQuery {
+pub(crate) struct ListQuery {
     #[serde(rename = "type")]
     #[serde(default)]
     #[schemars(schema_with = "types")]
-    event_type: Option<String>,
+    pub event_type: Option<String>,
     #[serde(default)]
     #[schemars(schema_with = "organisation")]
-    source: Option<String>,
+    pub source: Option<String>,
     #[serde(default)]
     #[schemars(schema_with = "familles")]
-    famille: Option<String>,
-    sujet: Option<String>,
-    constat: Option<bool>,
-    code: Option<String>,
+    pub famille: Option<String>,
+    pub sujet: Option<String>,
+    pub constat: Option<bool>,
+    pub code: Option<String>,
     #[schemars(with = "Option<Horodatage>")]
-    depuis: Option<String>,
+    pub depuis: Option<String>,
     #[schemars(with = "Option<Horodatage>")]
-    avant: Option<String>,
+    pub avant: Option<String>,
     #[schemars(range(min = 1, max = 1_000))]
     limit: Option<u32>,
-    apres: Option<String>,
+    pub apres: Option<String>,
     at_least: Option<u64>,
 }
 
@@ -118,6 +119,22 @@ pub(super) async fn list(
         )
     })
     .await
+}
+
+/// The same, for whoever shows it otherwise.
+pub(crate) fn page(app: &App, reader: &Reader, query: &ListQuery) -> Result<Page<EvenementRow>, Problem> {
+    let (filtre, tranche) = (query.filtre()?, tranche(query.limit, query.apres.as_deref())?);
+    let acces = acces_propre(reader);
+    Ok(app.vues.journal.read(|view, _| journal::list(view, &acces, &filtre, tranche))?)
+}
+
+/// What this reader sees of what was said about a dossier, in the order of the log; at most [`LIMITE_MAX`] events.
+pub(crate) fn du_dossier(app: &App, reader: &Reader, sujet: &str) -> Result<Vec<EvenementRow>, Problem> {
+    let filtre = Filtre { sujet: Some(sujet.to_owned()), ..Filtre::default() };
+    let (acces, tranche) = (acces_propre(reader), Tranche { apres: None, limite: LIMITE_MAX });
+    let mut page = app.vues.journal.read(|view, _| journal::list(view, &acces, &filtre, tranche))?;
+    page.lignes.reverse();
+    Ok(page.lignes)
 }
 
 /// `GET /v1/journal/{index}`.

@@ -26,6 +26,7 @@
 //! | [`node`] | `GET /.well-known/greffe.json`, `GET /health/live`, `GET /health/ready` |
 //! | [`metrics`] | `GET /metrics` |
 //! | [`openapi`], `docs` | `GET /openapi.json`, `GET /docs` |
+//! | [`crate::web`] | pages for people, beside the API |
 //! | `routes`, `operation` | every operation: the router and its description are made of one list |
 //! | [`problem`] | every answer that is a no (RFC 9457) |
 //! | [`auth`], `session`, [`access`] | who reads, for how long, and what they may read |
@@ -44,13 +45,13 @@ pub mod actes;
 pub mod adherents;
 pub mod auth;
 pub mod bounds;
-mod compression;
+pub(crate) mod compression;
 mod connexion;
 pub mod consultations;
 pub mod cors;
 mod csv;
 mod docs;
-mod etag;
+pub(crate) mod etag;
 pub mod events;
 pub mod extrait;
 pub mod factures;
@@ -74,11 +75,11 @@ pub mod refus;
 pub mod request;
 mod routes;
 pub mod serve;
-mod session;
+pub(crate) mod session;
 pub mod tiles;
 mod trace;
 pub mod travail;
-mod vues;
+pub(crate) mod vues;
 pub mod webhooks;
 
 use std::sync::Arc;
@@ -99,6 +100,7 @@ use self::operation::Operation;
 use self::problem::{Cause, Problem};
 use crate::ledger::Ledger;
 use crate::vues::Lecteurs;
+use crate::web::{self, Sessions};
 use crate::webhooks::Webhooks;
 
 pub use self::serve::serve;
@@ -128,12 +130,15 @@ pub struct Node {
     mesures: Arc<Mesures>,
     /// What followers of the feed read.
     recentes: Arc<Recentes>,
+    /// Who has come in to read pages.
+    sessions: Arc<Sessions>,
 }
 
 impl Node {
     /// Nothing is under way.
     pub fn new(app: App) -> Self {
         Self {
+            sessions: Arc::new(Sessions::since(app.ledger.now_ms())),
             app,
             limits: Arc::new(Limits::new()),
             marque: Uuid::now_v7(),
@@ -152,6 +157,8 @@ pub fn router(node: Node) -> Router {
         let router = if hors_limite { &mut free } else { &mut limited };
         *router = std::mem::take(router).route(path, handler);
     }
+    // Pages for people are no operations of the API: their addresses may change.
+    limited = limited.merge(web::routes());
     free.merge(limited.layer(middleware::from_fn_with_state(node.clone(), bounds::limit_requests)))
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_this_method)

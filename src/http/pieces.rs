@@ -178,6 +178,11 @@ pub(super) async fn get(
     reader: Reader,
     Path(reference): Path<String>,
 ) -> Result<Response, Problem> {
+    envoie(&node, reader, &reference).await
+}
+
+/// The bytes of a piece that this reader may see, as a file to keep.
+pub(crate) async fn envoie(node: &Node, reader: Reader, reference: &str) -> Result<Response, Problem> {
     let reference: Empreinte = reference.parse().map_err(|_| Problem::not_found())?;
     let permit = node.limits.downloads.take(reader.organisation()).map_err(|_| overloaded("downloads"))?;
     let asked = Instant::now();

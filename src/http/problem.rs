@@ -186,6 +186,14 @@ impl Problem {
             .retry_after(REFUSAL_RETRY_S)
     }
 
+    /// What it says to people, in French: its title, and what to do about it.
+    pub(crate) fn pour_les_gens(&self) -> (&'static str, &'static str) {
+        match self.kind {
+            Kind::Refused(code) => (code.titre(), code.conseil()),
+            Kind::Service(cause) => (cause.titre(), cause.conseil()),
+        }
+    }
+
     /// The one answer for what is not there and for what the reader may not see: neither tells of the other.
     pub fn not_found() -> Self {
         Self::new(Cause::NotFound, "nothing here that this reader may see")
@@ -374,10 +382,11 @@ impl schemars::JsonSchema for Problem {
 
 impl Serialize for Problem {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let ([english, french], conseil) = match self.kind {
-            Kind::Refused(code) => ([code.title(), code.titre()], code.conseil()),
-            Kind::Service(cause) => ([cause.title(), cause.titre()], cause.conseil()),
+        let english = match self.kind {
+            Kind::Refused(code) => code.title(),
+            Kind::Service(cause) => cause.title(),
         };
+        let (french, conseil) = self.pour_les_gens();
         let code = self.code();
         Wire {
             kind: format!("{TYPE_PREFIX}{code}"),

@@ -20,15 +20,21 @@ use tracing::Span;
 use super::bounds::{BODY_SILENCE_MAX, DRAIN_BYTES_MAX};
 use super::problem::{Cause, Problem};
 use super::{App, Node};
+use crate::web::Sessions;
 
 impl Node {
     /// What is served.
-    pub(super) fn app(&self) -> &App {
+    pub(crate) fn app(&self) -> &App {
         &self.app
     }
 
+    /// Who has come in to read pages.
+    pub(crate) fn sessions(&self) -> &Arc<Sessions> {
+        &self.sessions
+    }
+
     /// Runs what reads a disk or computes, on a thread where that may block.
-    pub(super) async fn blocking<T: Send + 'static>(
+    pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&App) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
@@ -46,7 +52,7 @@ impl Node {
 }
 
 /// A header that may stand once, as text.
-pub(super) fn single_header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Problem> {
+pub(crate) fn single_header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Problem> {
     let mut values = headers.get_all(name).iter();
     let wrong = || Problem::new(Cause::HeaderInvalid, "the header stands once, in ASCII").at(name.as_str());
     let value = values.next().map(|value| value.to_str().map_err(|_| wrong())).transpose()?;
@@ -97,7 +103,7 @@ pub(super) fn bad_parameter(name: &str, detail: impl Into<String>) -> Problem {
 }
 
 /// The index in a path: a decimal number in its one spelling. Anything else names nothing.
-pub(super) fn index_in_path(text: &str) -> Result<u64, Problem> {
+pub(crate) fn index_in_path(text: &str) -> Result<u64, Problem> {
     text.parse::<u64>().ok().filter(|index| index.to_string() == text).ok_or_else(Problem::not_found)
 }
 
@@ -167,7 +173,7 @@ pub(super) fn too_slow() -> Problem {
 }
 
 /// A whole body of at most `bytes_max`, within `wait_max`.
-pub(super) async fn whole_body(mut body: Body, bytes_max: usize, wait_max: Duration) -> Result<Vec<u8>, Problem> {
+pub(crate) async fn whole_body(mut body: Body, bytes_max: usize, wait_max: Duration) -> Result<Vec<u8>, Problem> {
     let read = async {
         let mut bytes = Vec::new();
         while let Some(chunk) = next_chunk(&mut body).await? {

@@ -49,25 +49,35 @@ impl FromRequestParts<Node> for Session {
             let request = Requete { method: method.as_str(), target, sel: sel.as_deref(), nom: nom.as_deref() };
             let porteur = auth::verify(authorization.as_deref(), &request, origin, now_ms, known)??;
             let reader = Reader::of(&porteur.record);
-            if porteur.record.roles.iter().any(|role| matches!(role, Role::Auditeur(_))) {
-                // Where it reads from, if the address does not say it.
-                let since = since.map(|id| format!(" Last-Event-ID: {id}")).unwrap_or_default();
-                let demande = format!("{method} {target}{since}");
-                if demande.len() > DEMANDE_BYTES_MAX {
-                    let detail = format!("what an auditor asks for is noted: in {DEMANDE_BYTES_MAX} bytes at most");
-                    return Err(Problem::new(Cause::QueryInvalid, detail));
-                }
-                let route = format!("{method} {route}");
-                let noted = app.lectures.note(now_ms, porteur.key, reader.organisation(), &route, &demande);
-                noted.map_err(|error| {
-                    tracing::error!(%error, "what an auditor asks for can't be noted, so it is not answered");
-                    Problem::new(Cause::StoreUnavailable, "the node can't note that this is read").retry_after(30)
-                })?;
-            }
+            // Where it reads from, if the address does not say it.
+            let since = since.map(|id| format!(" Last-Event-ID: {id}")).unwrap_or_default();
+            let demande = format!("{method} {target}{since}");
+            note(app, now_ms, (porteur.key, &porteur.record), &format!("{method} {route}"), &demande)?;
             Ok(Self { reader, porteur })
         })
         .await
     }
+}
+
+/// Notes what an auditor's key asks for; of any other nothing. What can't be noted is not answered.
+pub(crate) fn note(
+    app: &App,
+    now_ms: u64,
+    (key, record): (KeyId, &KeyRecord),
+    route: &str,
+    demande: &str,
+) -> Result<(), Problem> {
+    if !record.roles.iter().any(|role| matches!(role, Role::Auditeur(_))) {
+        return Ok(());
+    }
+    if demande.len() > DEMANDE_BYTES_MAX {
+        let detail = format!("what an auditor asks for is noted: in {DEMANDE_BYTES_MAX} bytes at most");
+        return Err(Problem::new(Cause::QueryInvalid, detail));
+    }
+    app.lectures.note(now_ms, key, &record.organisation, route, demande).map_err(|error| {
+        tracing::error!(%error, "what an auditor asks for can't be noted, so it is not answered");
+        Problem::new(Cause::StoreUnavailable, "the node can't note that this is read").retry_after(30)
+    })
 }
 
 impl FromRequestParts<Node> for Reader {

@@ -31,7 +31,7 @@ pub(super) const LIMIT_DEFAULT: u32 = 50;
 const CURSOR_BELOW_INDEX: u8 = 1;
 
 /// The cursor of the page that starts before this leaf.
-pub(super) fn cursor(index: u64) -> String {
+pub(crate) fn cursor(index: u64) -> String {
     let mut bytes = vec![CURSOR_BELOW_INDEX];
     bytes.extend_from_slice(&index.to_be_bytes());
     BASE64URL_NOPAD.encode(&bytes)
@@ -207,7 +207,7 @@ pub(super) fn acces(app: &App, reader: &Reader, famille: Famille) -> Result<Acce
 
 /// What the reader may see of members and of the journal: what concerns itself, whom it audits, and its départements. A
 /// delegation lets a gateway read exchanges, not the life of its members.
-pub(super) fn acces_propre(reader: &Reader) -> Acces {
+pub(crate) fn acces_propre(reader: &Reader) -> Acces {
     match reader.organisations() {
         None => Acces::Tout,
         Some(organisations) => {

@@ -47,7 +47,7 @@ fn wait_until(what: &str, condition: impl Fn() -> bool) {
 #[test]
 fn what_is_not_in_the_api_is_answered_with_a_problem() {
     let node = Node::fresh();
-    for path in ["/", "/v1", "/v1/pes", "/openapi.yaml", "/v1/events/0/leaf", "/v1/events/", "/.well-known/"] {
+    for path in ["/rien", "/v1", "/v1/pes", "/openapi.yaml", "/v1/events/0/leaf", "/v1/events/", "/.well-known/"] {
         assert_eq!(node.get(path).problem(), (404, "not-found".to_owned()), "{path}");
     }
     for path in [

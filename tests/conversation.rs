@@ -1,5 +1,5 @@
 //! The whole conversation with the prefecture, through the built program: archives both ways, what fits no act, and what each side sees.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 #[path = "support/archive.rs"]
 mod archive;
@@ -525,9 +525,10 @@ fn transmission(dir: &Path, id: &IdActe) -> PathBuf {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table, and what it is held against")]
 fn each_answer_of_the_field_has_the_outcome_that_is_known_of_it() {
     let Some(fixtures) = std::env::var_os("GREFFE_FIXTURES").map(PathBuf::from) else {
-        println!("skipped: GREFFE_FIXTURES is not set (answers of prefectures)");
+        eprintln!("skipped: GREFFE_FIXTURES is not set (answers of prefectures)");
         return;
     };
     let fixtures = fixtures.join("actes");

@@ -121,10 +121,7 @@ impl Projection for Legalite {
 }
 
 fn is_shown(event_type: EventType) -> bool {
-    match event_type.family() {
-        Subject::ACTE | Subject::EXAMEN | Subject::CLASSIFICATION | Subject::PIECE => true,
-        _ => false,
-    }
+    matches!(event_type.family(), Subject::ACTE | Subject::EXAMEN | Subject::CLASSIFICATION | Subject::PIECE)
 }
 
 fn transmis(

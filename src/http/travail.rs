@@ -99,11 +99,11 @@ pub(super) async fn travail(
         let read = |view: &_| legalite::travail(view, liste, &lieu, &acces, apres.as_ref(), limite, maintenant_ms);
         let answer = demande.lit(&app.vues.legalite, &vu(app, &acces, maintenant_ms), read, |page| {
             let page = page.ok_or_else(Problem::not_found)?;
-            let (mut actes, objets) = (page.actes, objets(app));
-            for acte in &mut actes {
+            let (mut lignes, objets) = (page.actes, objets(app));
+            for acte in &mut lignes {
                 objets.fill(acte);
             }
-            Ok(PageJson::new(actes, page.suite.as_ref().map(cursor)))
+            Ok(PageJson::new(lignes, page.suite.as_ref().map(cursor)))
         });
         answer.map(compression::never)
     })

@@ -12,13 +12,11 @@ use crate::http::Node;
 
 /// `GET /`.
 pub(super) async fn montre(State(node): State<Node>, visiteur: Option<Visiteur>) -> Result<Response, Non> {
-    Ok(trouve(&match visiteur {
-        Some(visiteur) => Cadre::de(&visiteur, Ici::Accueil).page("Bienvenue", &dedans(&visiteur)),
-        None => {
-            let registre = node.app().ledger.opening().origine.to_string();
-            Cadre::default().page("Le registre probant des échanges des collectivités", &dehors(&registre))
-        }
-    }))
+    if let Some(visiteur) = visiteur {
+        return Ok(trouve(&Cadre::de(&visiteur, Ici::Accueil).page("Bienvenue", &dedans(&visiteur))));
+    }
+    let registre = node.app().ledger.opening().origine.to_string();
+    Ok(trouve(&Cadre::default().page("Le registre probant des échanges des collectivités", &dehors(&registre))))
 }
 
 fn dehors(registre: &str) -> Markup {

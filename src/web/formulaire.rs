@@ -116,7 +116,8 @@ mod tests {
     #[test]
     fn only_a_page_of_this_site_sends_its_forms() {
         const PRODUCTION: &str = "https://greffe.exemple.fr";
-        let table: [(&[(&str, &str)], Result<bool, Refus>); 11] = [
+        type Cas<'a> = (&'a [(&'a str, &'a str)], Result<bool, Refus>);
+        let table: [Cas<'_>; 11] = [
             (&[("origin", PRODUCTION), ("host", "greffe.exemple.fr")], Ok(true)),
             // A proxy that names itself.
             (&[("origin", PRODUCTION), ("host", "127.0.0.1:4180"), ("sec-fetch-site", "same-origin")], Ok(true)),

@@ -91,8 +91,9 @@ fn ligne(dit: &EvenementRow, noms: &Noms) -> Markup {
 
 /// A dossier, with a link to its page where it has one.
 fn dossier(sujet: &str) -> Markup {
-    match sujet.split_once('/') {
-        Some(("acte" | "examen", id)) => html! { a href={ "/actes/" (id) } { (sujet) } },
-        _ => html! { (sujet) },
+    if let Some(("acte" | "examen", id)) = sujet.split_once('/') {
+        html! { a href={ "/actes/" (id) } { (sujet) } }
+    } else {
+        html! { (sujet) }
     }
 }

@@ -40,9 +40,10 @@ pub(super) fn jour(jour: Jour) -> Markup {
 
 /// The same of a day that a view gives as text; that text where it is none.
 pub(super) fn jour_dit(texte: &str) -> Markup {
-    match texte.parse::<Jour>() {
-        Ok(day) => jour(day),
-        Err(_) => html! { (texte) },
+    if let Ok(day) = texte.parse::<Jour>() {
+        jour(day)
+    } else {
+        html! { (texte) }
     }
 }
 

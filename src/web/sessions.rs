@@ -55,13 +55,13 @@ struct Etat {
 #[derive(Debug, Clone, Copy)]
 struct Ouverte {
     key: KeyId,
-    ouverte_ms: u64,
+    depuis_ms: u64,
     vue_ms: u64,
 }
 
 impl Ouverte {
     fn holds(&self, now_ms: u64) -> bool {
-        now_ms.saturating_sub(self.ouverte_ms) < SESSION_SECONDS_MAX * 1_000
+        now_ms.saturating_sub(self.depuis_ms) < SESSION_SECONDS_MAX * 1_000
             && now_ms.saturating_sub(self.vue_ms) < SESSION_IDLE_SECONDS_MAX * 1_000
     }
 }
@@ -94,7 +94,7 @@ impl Sessions {
         etat.ouvertes.retain(|_, ouverte| ouverte.holds(now_ms));
         etat.make_room(|ouverte| ouverte.key == lien.key, SESSIONS_PAR_CLE_MAX);
         etat.make_room(|_| true, SESSIONS_MAX);
-        etat.ouvertes.insert(empreinte(&nom), Ouverte { key: lien.key, ouverte_ms: now_ms, vue_ms: now_ms });
+        etat.ouvertes.insert(empreinte(&nom), Ouverte { key: lien.key, depuis_ms: now_ms, vue_ms: now_ms });
         Ok(nom)
     }
 

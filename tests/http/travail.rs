@@ -23,7 +23,8 @@ fn world() -> (Node, u64) {
     let bytes = b"<illisible";
     node.deposit(COMMUNE_KEY, bytes, Some([7; 32])).expect(201);
     let engagement = greffe_events::piece::engagement(&[7; 32], greffe_events::piece::Empreinte::of(bytes));
-    let piece = json!({ "role": "message", "type": "application/xml", "taille": bytes.len(), "engagement": engagement });
+    let piece =
+        json!({ "role": "message", "type": "application/xml", "taille": bytes.len(), "engagement": engagement });
     let mise = json!({ "message": "inconnu", "motif": "illisible", "pieces": [piece] });
     let subject = "quarantaine/214502494_01990000-0000-7000-8000-000000000001";
     let last = node.post(&event("quarantaine.mise", COMMUNE, subject, &mise), &[COMMUNE_KEY]);
@@ -48,7 +49,11 @@ fn each_list_is_for_whom_it_is() {
         ("/v1/travail/refuses?siren=214502494", [&commune[..], &[AUDITOR_KEY, OPERATOR_KEY]].concat(), 0),
         ("/v1/travail/a-publier?siren=214502494", [&commune[..], &[AUDITOR_KEY, OPERATOR_KEY]].concat(), 2),
         ("/v1/actes/statistiques?par=nature&departement=045", vec![PREFECTURE_KEY, 61, AUDITOR_KEY, OPERATOR_KEY], 1),
-        ("/v1/quarantaine/214502494_01990000-0000-7000-8000-000000000001", [&commune[..], &[AUDITOR_KEY, OPERATOR_KEY]].concat(), 0),
+        (
+            "/v1/quarantaine/214502494_01990000-0000-7000-8000-000000000001",
+            [&commune[..], &[AUDITOR_KEY, OPERATOR_KEY]].concat(),
+            0,
+        ),
     ];
     let everybody =
         [COMMUNE_KEY, OTHER_COMMUNE_KEY, PREFECTURE_KEY, OTHER_PREFECTURE_KEY, AUDITOR_KEY, OPERATOR_KEY, 60, 61, 62];

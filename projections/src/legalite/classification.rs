@@ -30,7 +30,7 @@ pub(super) fn add(
     organisation: &Organisation,
     data: &Data,
 ) -> Result<(), ApplyError> {
-    let (date, departement, matieres) = match data {
+    let (version, departement, matieres) = match data {
         Data::ClassificationPubliee(data) => (data.date, data.departement, Some(data.matieres.len())),
         Data::ClassificationInchangee(data) => (data.date, data.departement, None),
         _ => return Ok(()),
@@ -41,7 +41,7 @@ pub(super) fn add(
             leaf.index(),
             organisation.to_string(),
             departement.as_str(),
-            date.to_string(),
+            version.to_string(),
             leaf.recorded_at_ms()?,
             data.is_constat(),
             matieres,

@@ -1,6 +1,6 @@
 //! What an event says about an act, as a row of `faits`.
 
-use greffe_events::catalogue::AuteurDeclare;
+use greffe_events::catalogue::{AuteurDeclare, SuiteObservations};
 use greffe_events::horodatage::Jour;
 use greffe_events::ident::IdActe;
 use greffe_events::{Data, Event, EventType, Recorded};
@@ -65,7 +65,7 @@ impl<'a> Fait<'a> {
             Data::ActePiecesComplementaires(data) => reponse(data.courrier),
             Data::ActeRejetLettreObservations(data) => reponse(data.courrier),
             Data::ActeReponseLettreObservations(data) => {
-                Self { mot: data.suite.map(|suite| suite.as_str()), ..reponse(data.courrier) }
+                Self { mot: data.suite.map(SuiteObservations::as_str), ..reponse(data.courrier) }
             }
             Data::ActeAccuseDemandePieces(data) => Self { date: data.date_reception, ..reponse(data.courrier) },
             Data::ActeAccuseLettreObservations(data) => Self { date: data.date_reception, ..reponse(data.courrier) },

@@ -248,7 +248,9 @@ pub(super) fn acte(
         faits.push(fait);
     }
     let etapes = suivi::etapes(&faits, &calendrier);
-    faits.into_iter().for_each(|fait| acte.take(fait));
+    for fait in faits {
+        acte.take(fait);
+    }
     if let (Some(transmis), Some(used)) = (acte.transmis_index, &acte.classification) {
         let known = classification::connue(conn, &acte.siren, &acte.departement, transmis)?;
         acte.classification_plus_recente = known.filter(|known| known > used);

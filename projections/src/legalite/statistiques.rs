@@ -147,7 +147,10 @@ pub struct StatistiqueRow {
     pub deferes: u64,
 }
 
-const SOMMES: [(EventType, fn(&mut StatistiqueRow) -> &mut u64); 8] = [
+/// Where a number stands in a row.
+type Place = fn(&mut StatistiqueRow) -> &mut u64;
+
+const SOMMES: [(EventType, Place); 8] = [
     (EventType::ActeTransmis, |row| &mut row.transmis),
     (EventType::ActeAccuseReception, |row| &mut row.recus),
     (EventType::ActeAnomalie, |row| &mut row.anomalies),

@@ -172,12 +172,12 @@ pub fn travail(
     let suite = (found.len() > limite).then(|| found[limite - 1].clone());
     let whole =
         |at: &Curseur| acte(conn, "idx = ?1", at.index, maintenant_ms)?.ok_or(rusqlite::Error::QueryReturnedNoRows);
-    let actes = found
+    let page = found
         .iter()
         .take(limite)
         .map(|at| whole(at).map(|acte| acces.montre(acte)))
         .collect::<rusqlite::Result<_>>()?;
-    Ok(Some(PageDeTravail { actes, suite }))
+    Ok(Some(PageDeTravail { actes: page, suite }))
 }
 
 fn after(apres: Option<&Curseur>) -> i64 {

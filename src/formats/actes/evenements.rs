@@ -176,6 +176,7 @@ impl<'a, S: FnMut() -> [u8; 32]> Redaction<'a, S> {
         own
     }
 
+    #[allow(clippy::too_many_lines, reason = "a table: one arm for each kind of message")]
     fn data(&self, message: &MessageDuLot, sujet: &SujetDuMessage, cited: Vec<Piece>) -> Result<Data, Raison> {
         let departement = match sujet {
             SujetDuMessage::Acte(id) => Some(id.departement),
@@ -192,7 +193,7 @@ impl<'a, S: FnMut() -> [u8; 32]> Redaction<'a, S> {
         };
         let pieces = || liste(cited.clone());
         let letter = || jour(message.message.date_courrier(), "DateCourrierPref");
-        let sent = |date: Option<Date>, what| jour(date.or_else(|| self.envelope_date(message)), what);
+        let sent = |date: Option<Date>, what| jour(date.or_else(|| envelope_date(message)), what);
         Ok(match &message.message {
             Message::Acte(acte) => self.transmis(acte, cited)?.into(),
             Message::ArActe(ar) => catalogue::ActeAccuseReception {
@@ -338,11 +339,11 @@ impl<'a, S: FnMut() -> [u8; 32]> Redaction<'a, S> {
         let departement = emetteur.and_then(|emetteur| emetteur.departement().valeur).unwrap_or(departement_acte);
         AuteurDeclare { qualite, departement, arrondissement }
     }
+}
 
-    /// The day on which the envelope was made, by its name.
-    fn envelope_date(&self, message: &MessageDuLot) -> Option<Date> {
-        message.identifiants.enveloppe.as_ref().map(|enveloppe| enveloppe.date)
-    }
+/// The day on which the envelope was made, by its name.
+fn envelope_date(message: &MessageDuLot) -> Option<Date> {
+    message.identifiants.enveloppe.as_ref().map(|enveloppe| enveloppe.date)
 }
 
 /// What a message is about, once it is known.

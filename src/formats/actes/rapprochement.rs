@@ -70,7 +70,7 @@ pub fn rapproche(identifiants: &Identifiants, connus: &[IdActe]) -> Rapprochemen
     }
     let is_envelope = identifiants.date.is_none() && identifiants.numero.is_none() && identifiants.nature.is_none();
     if is_envelope && !identifiants.cites.is_empty() {
-        return by_names(identifiants, of_siren().cloned().collect(), &aside);
+        return by_names(identifiants, &of_siren().collect::<Vec<_>>(), &aside);
     }
     let from_name = || {
         let text = identifiants.nom.as_ref().and_then(|nom| nom.numero.as_deref())?;
@@ -117,17 +117,17 @@ fn one(mut found: Vec<IdActe>, aside: &dyn Fn(MotifQuarantaine) -> Rapprochement
 /// The acts whose messages an envelope listed.
 fn by_names(
     identifiants: &Identifiants,
-    connus: Vec<IdActe>,
+    connus: &[&IdActe],
     aside: &dyn Fn(MotifQuarantaine) -> Rapprochement,
 ) -> Rapprochement {
     let mut found = Vec::new();
     for cite in &identifiants.cites {
         let Some(nom) = NomFichier::parse(cite) else { continue };
         let Some(numero) = nom.numero.as_deref().and_then(numero_retenu) else { continue };
-        let fits = |connu: &&IdActe| {
+        let fits = |connu: &IdActe| {
             has_number(connu, numero.as_str()) && nom.nature.is_none_or(|nature| nature == connu.nature)
         };
-        let fitting: Vec<&IdActe> = connus.iter().filter(fits).collect();
+        let fitting: Vec<&IdActe> = connus.iter().copied().filter(|connu| fits(connu)).collect();
         // The date of a file name may be that of sending: it tells only where several fit.
         match fitting.as_slice() {
             [] => {}

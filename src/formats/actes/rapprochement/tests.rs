@@ -35,6 +35,7 @@ fn a_message_finds_its_act_or_says_why_not() {
     let named = |nom: &str| Identifiants { nom: NomFichier::parse(nom), ..parts(None, day(), None) };
     let other = |identifiants: Identifiants| Identifiants { siren: "210703385".parse().ok(), ..identifiants };
     let repeats = |numero: &str| Identifiants { numero: numero.parse().ok(), ..dit(Some(A)) };
+    #[allow(clippy::type_complexity, reason = "the columns of the table")]
     let table: Vec<(&str, Identifiants, Vec<&str>, Result<Vec<&str>, M>)> = vec![
         ("its IDActe", dit(Some(A)), vec![A, AUTRE], Ok(vec![A])),
         ("an IDActe with the date of sending", dit(Some("045-214502494-20170720-D1-DE")), vec![A, AUTRE], Ok(vec![A])),

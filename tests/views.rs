@@ -51,7 +51,7 @@ fn a_view_comes_out_the_same_whatever_happened_to_its_file() {
     let journal = dir.join("vues/journal-v2.sqlite");
     let whole = fs::read(&journal).unwrap();
     fs::write(&journal, &whole[..whole.len() / 2]).unwrap();
-    fs::remove_file(dir.join("vues/legalite-v2.sqlite")).unwrap();
+    fs::remove_file(dir.join("vues/legalite-v3.sqlite")).unwrap();
     assert_eq!(digest(), expected);
 
     // A row that a hand changed is not seen by itself: building the view again takes it out.

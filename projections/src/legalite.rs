@@ -91,8 +91,8 @@ impl Projection for Legalite {
          CREATE INDEX actes_sans_accuse ON actes(departement, idx) WHERE etat = 'transmis';
          CREATE INDEX actes_a_examiner ON actes(departement, a_examiner, au_plus_tot, idx) WHERE a_examiner IS NOT NULL;
          CREATE INDEX actes_incertains ON actes(departement, a_examiner, au_plus_tard)
-             WHERE a_examiner IS NOT NULL AND au_plus_tard > au_plus_tot;
-         CREATE INDEX actes_attendus ON actes(departement, attend, au_plus_tot, idx) WHERE attend IS NOT NULL;
+             WHERE a_examiner IS NOT NULL AND (au_plus_tard IS NULL OR au_plus_tard > au_plus_tot);
+         CREATE INDEX actes_attendus ON actes(departement, attend, idx) WHERE attend IS NOT NULL;
          CREATE INDEX actes_a_repondre ON actes(siren, idx) WHERE attend IS NOT NULL;
          CREATE INDEX actes_refuses ON actes(siren, idx) WHERE etat = 'anomalie';
          CREATE INDEX actes_a_publier ON actes(siren, idx) WHERE a_publier IS NOT NULL;"
@@ -133,12 +133,23 @@ fn transmis(
 ) -> Result<(), ApplyError> {
     let id_text = event.subject.identifier();
     let matiere = data.matiere.to_string();
+    let is_first = leaf.leaf()?.previous.is_none();
+    if !is_first {
+        // What was transmitted before keeps its place among what was said, and its files.
+        tx.execute(
+            "INSERT INTO faits SELECT id, idx, 'transmis', transmis_le_ms, NULL, NULL, 'urn:siren:' || siren, NULL, NULL, NULL, NULL,
+                 NULL, NULL FROM actes WHERE id = ?1 AND transmissions > 0 ON CONFLICT DO NOTHING",
+            [id_text],
+        )?;
+    }
     let added = tx.execute(
         "INSERT INTO actes VALUES
              (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'transmis', ?9, 1, NULL, 1, NULL, NULL, NULL, NULL, NULL)
              ON CONFLICT(id) DO UPDATE SET idx = ?1, arrondissement = ?5, matiere = ?7, classification = ?8,
                  etat = 'transmis', transmis_le_ms = ?9, transmissions = transmissions + 1
-                 WHERE (etat = 'publie' OR etat = 'anomalie')",
+                 WHERE transmissions = 0 OR (
+                     EXISTS (SELECT 1 FROM faits WHERE acte = ?2 AND genre = 'anomalie' AND idx > actes.idx)
+                     AND NOT EXISTS (SELECT 1 FROM faits WHERE acte = ?2 AND genre = 'accuse-reception'))",
         (
             leaf.index(),
             id_text,
@@ -157,5 +168,5 @@ fn transmis(
     pieces::cite(tx, leaf.index(), event)?;
     statistiques::transmis(tx, leaf, id, &matiere, data.arrondissement)?;
     // The first leaf of its dossier: nothing was said before.
-    if leaf.leaf()?.previous.is_some() { suivi::settle(tx, id) } else { Ok(()) }
+    if is_first { Ok(()) } else { suivi::settle(tx, id) }
 }

@@ -379,7 +379,7 @@ impl Client {
         Ok(self.get_named_piece(key, reference, bytes_max)?.map(|(octets, _)| octets))
     }
 
-    /// Reads the bytes of a piece and the name that its depositor gave; none where the node says 404.
+    /// Reads the bytes of a piece and the name that its depositor gave; none where the node says 404, or 410.
     pub fn get_named_piece(
         &self,
         key: &SecretKey,
@@ -401,7 +401,8 @@ impl Client {
                 let nom = nom.and_then(|nom| crate::http::pieces::percent_decoded(&nom));
                 Ok(Some((answer.body_mut().with_config().limit(bytes_max).read_to_vec()?, nom)))
             }
-            404 => Ok(None),
+            // Not there, or erased.
+            404 | 410 => Ok(None),
             status => bail!("{}", problem(status, &read_text(&mut answer)?)),
         }
     }

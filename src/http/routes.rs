@@ -215,15 +215,18 @@ fn legalite() -> Vec<Operation> {
         lue("/v1/actes/statistiques", "statistiques-actes", ACTES, get(travail::statistiques))
             .resume("Ce qui a été dit des actes, compté par département, arrondissement, nature, matière ou mois.")
             .query::<travail::StatistiquesQuery>()
-            .liste::<travail::Statistiques>(),
+            .liste::<travail::Statistiques>()
+            .causes(&[Cause::NotFound]),
         lue("/v1/travail/{liste}", "liste-de-travail", ACTES, get(travail::travail))
             .resume("Ce qui attend la préfecture ou la collectivité, le plus pressant d'abord.")
             .query::<travail::TravailQuery>()
-            .liste::<vues::PageJson<greffe_projections::legalite::ActeRow>>(),
+            .liste::<vues::PageJson<greffe_projections::legalite::ActeRow>>()
+            .causes(&[Cause::NotFound]),
         lue("/v1/classifications", "lister-classifications", ACTES, get(travail::classifications))
             .resume("Les versions de la classification : celles d'une préfecture, ou celles qu'un membre a reçues.")
             .query::<travail::ClassificationsQuery>()
-            .liste::<travail::Classifications>(),
+            .liste::<travail::Classifications>()
+            .causes(&[Cause::NotFound]),
         lue("/v1/actes/{id}", "acte", ACTES, get(actes::find))
             .resume("Un acte : état, accusés, publications, caractère exécutoire, dernier jour du déféré, pièces.")
             .query::<vues::FindQuery>()

@@ -8,7 +8,8 @@
 //!
 //! A prefecture's lists are of a département, a collectivité's of a SIREN; who reads one alone needs not name it. What a prefecture
 //! examined, and so the lists that tell it, is for the prefecture alone and for whoever reads everything. Statistics are of
-//! départements, for those who read them; classifications are no secret to anybody with a key of the département or of the member.
+//! départements, for those who read them; which classifications a prefecture
+//! published is no secret to anybody with a key, what a member received is the member's.
 
 use axum::extract::{Path, State};
 use axum::response::Response;

@@ -25,7 +25,7 @@ vocabulaire! {
 /// An agent of the prefecture examined an act. Notes go into a piece of finalité `texte`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ActeExamine {
-    /// Index of the last leaf of the act that the agent had seen: what came after is unseen.
+    /// Index of the last leaf of the act that the agent says it had seen: what came after is unseen.
     pub jusqu_a: IndexFeuille,
     /// The conclusion.
     pub suite: SuiteExamen,

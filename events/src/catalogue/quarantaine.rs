@@ -130,7 +130,7 @@ impl Controle for QuarantaineMise {
 pub struct QuarantaineRattachee {
     /// Which act.
     pub acte: IdActe,
-    /// Index of the leaf that says it in the act's dossier.
+    /// Index of the leaf that says it in the act's dossier, as who attaches it states.
     pub feuille: IndexFeuille,
     /// What proves it.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]

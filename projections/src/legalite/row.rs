@@ -387,7 +387,8 @@ impl Fait {
     /// Whether both say the same, in two voices perhaps.
     pub(super) fn says_as(&self, other: &Self) -> bool {
         self.genre == other.genre
-            && (self.is_receipt() || (&self.date, &self.courrier) == (&other.date, &other.courrier))
+            && (self.is_receipt()
+                || (&self.date, &self.courrier, &self.code) == (&other.date, &other.courrier, &other.code))
     }
 
     /// What the law makes of it.
@@ -482,8 +483,9 @@ impl ActeRow {
             Some(EventType::ActeAnnulationAcquittee) => {
                 self.annulation.get_or_insert_with(empty).accuses.push(fait.accuse());
             }
+            // Of an earlier transmission its files are shown.
+            Some(EventType::ActeTransmis) | None => {}
             Some(_) => self.correspondance.push(fait.courrier()),
-            None => {}
         }
     }
 

@@ -98,7 +98,7 @@ fn settled(tx: &Writer<'_>, id: &IdActe) -> Result<bool, ApplyError> {
         (
             acte.transmis,
             etat.as_str(),
-            attend(&faits).filter(|_| etat == Etat::Recu),
+            attend(&faits).filter(|_| matches!(etat, Etat::Transmis | Etat::Recu | Etat::AnnulationDemandee)),
             a_publier,
             au_plus_tot,
             au_plus_tard,
@@ -121,16 +121,19 @@ impl Acte {
     fn etat(&self, faits: &[Fait]) -> Etat {
         let said = |wanted| move |fait: &&Fait| event_type(&fait.genre) == Some(wanted);
         let any = |wanted| faits.iter().any(|fait| said(wanted)(&fait));
-        // What rejected an earlier transmission says nothing of this one.
+        // What was said of an earlier transmission says nothing of this one, but for what came before the first.
+        let again = faits.iter().any(|fait| said(EventType::ActeTransmis)(&fait));
+        let now = |wanted| faits.iter().filter(said(wanted)).any(|fait| !again || fait.index > self.transmis);
+        let recu = any(EventType::ActeAccuseReception);
         let refuse = faits.iter().filter(said(EventType::ActeAnomalie)).any(|fait| fait.index > self.transmis);
-        if any(EventType::ActeAnnulationAcquittee) {
+        if now(EventType::ActeAnnulationAcquittee) {
             Etat::Annule
-        } else if any(EventType::ActeAnnulationDemandee) {
-            Etat::AnnulationDemandee
-        } else if any(EventType::ActeAccuseReception) {
-            Etat::Recu
-        } else if refuse {
+        } else if refuse && !recu {
             Etat::Anomalie
+        } else if now(EventType::ActeAnnulationDemandee) {
+            Etat::AnnulationDemandee
+        } else if recu {
+            Etat::Recu
         } else {
             Etat::Transmis
         }

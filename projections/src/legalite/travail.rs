@@ -7,7 +7,7 @@
 //! | `a-examiner` | a prefecture | received, with something that it has not examined, and may still be referred to the court | last day of the déféré |
 //! | `a-suivre` | a prefecture | examined « à suivre », and may still be referred | last day of the déféré |
 //! | `expirent` | a prefecture | both of these whose last day comes within [`EXPIRE_JOURS`] days | last day of the déféré |
-//! | `pieces-attendues` | a prefecture | documents were asked for, and neither sent nor refused | last day of the déféré |
+//! | `pieces-attendues` | a prefecture | documents were asked for, and neither sent nor refused | transmission |
 //! | `a-repondre` | a collectivité | a letter of the prefecture waits for an answer | transmission |
 //! | `refuses` | a collectivité | rejected, not transmitted again | transmission |
 //! | `a-publier` | a collectivité | transmitted, neither published nor notified | transmission |
@@ -131,9 +131,10 @@ pub(super) const A_EXAMINER: &str = "SELECT idx, au_plus_tot FROM actes INDEXED 
      WHERE departement = ?1 AND a_examiner = ?2 AND (au_plus_tot, idx) > (?3, ?4) AND au_plus_tot < ?5
      ORDER BY au_plus_tot, idx LIMIT ?6";
 pub(super) const INCERTAINS: &str = "SELECT idx, au_plus_tot FROM actes INDEXED BY actes_incertains
-     WHERE departement = ?1 AND a_examiner = ?2 AND au_plus_tard > au_plus_tot AND au_plus_tard >= ?3 LIMIT ?4";
-pub(super) const ATTENDUS: &str = "SELECT idx, au_plus_tot FROM actes INDEXED BY actes_attendus
-     WHERE departement = ?1 AND attend = ?2 AND (au_plus_tot, idx) > (?3, ?4) ORDER BY au_plus_tot, idx LIMIT ?5";
+     WHERE departement = ?1 AND a_examiner = ?2 AND (au_plus_tard IS NULL OR au_plus_tard > au_plus_tot)
+     AND (au_plus_tard IS NULL OR au_plus_tard >= ?3) LIMIT ?4";
+pub(super) const ATTENDUS: &str = "SELECT idx, NULL FROM actes INDEXED BY actes_attendus
+     WHERE departement = ?1 AND attend = ?2 AND idx > ?3 ORDER BY idx LIMIT ?4";
 pub(super) const A_REPONDRE: &str = "SELECT idx, NULL FROM actes INDEXED BY actes_a_repondre
      WHERE siren = ?1 AND attend IS NOT NULL AND idx > ?2 ORDER BY idx LIMIT ?3";
 pub(super) const REFUSES: &str = "SELECT idx, NULL FROM actes INDEXED BY actes_refuses
@@ -201,8 +202,7 @@ impl Demande<'_> {
                 self.without_receipt(self.maintenant_ms.saturating_sub(SILENCE_JOURS * 24 * 3_600 * 1_000))
             }
             ListeDeTravail::PiecesAttendues => {
-                let (jour, index) = self.start(Date::MIN);
-                rows(self.conn, ATTENDUS, (self.departement, PIECES, jour, index, self.limite + 1))
+                rows(self.conn, ATTENDUS, (self.departement, PIECES, after(self.apres), self.limite + 1))
             }
             ListeDeTravail::AExaminer => self.referable(&[NOUVEAU], aujourdhui, Date::MAX),
             ListeDeTravail::ASuivre => self.referable(&[A_SUIVRE], aujourdhui, Date::MAX),

@@ -1,6 +1,6 @@
 //! Takes the messages of a submission to the node: finds the act, deposits, signs, posts, keeps the receipt.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -44,6 +44,8 @@ pub(super) struct Depot<'a> {
     voix: &'a Voix,
     /// The acts of a member, once one had to be looked for among them.
     connus: HashMap<Siren, Vec<IdActe>>,
+    /// What is in a member's quarantine, once something had to be looked for there: the message, and the act that it names.
+    en_quarantaine: HashMap<Organisation, HashSet<(Empreinte, Option<IdActe>)>>,
 }
 
 /// What became of a message.
@@ -57,7 +59,14 @@ enum Sort {
 
 impl<'a> Depot<'a> {
     pub(super) fn new(client: &'a Client, key: &'a SecretKey, voix: &'a Voix) -> Self {
-        Self { client, key, voix, connus: HashMap::new() }
+        Self { client, key, voix, connus: HashMap::new(), en_quarantaine: HashMap::new() }
+    }
+
+    /// Into which log this goes, and in which voice.
+    pub(super) fn registre(&self) -> String {
+        let voix = [self.voix.pour, self.voix.prefecture]
+            .map(|siren| siren.map_or_else(|| "-".to_owned(), |siren| siren.to_string()));
+        format!("{} {}", self.client.origin(), voix.join(" "))
     }
 
     /// Takes a file to the node; how it went, and whether something in it waits for an act.
@@ -140,7 +149,8 @@ impl<'a> Depot<'a> {
         inconnus: Inconnus,
     ) -> anyhow::Result<(String, Sort)> {
         let code = message.message.code();
-        let sujets = match &message.message {
+        let mut missing = false;
+        let sujets: Vec<SujetDuMessage> = match &message.message {
             Message::Acte(_) => {
                 let id = message.id_acte.clone().ok_or_else(|| {
                     let detail = "SIREN or département can't be read, so the act has no identifier";
@@ -153,10 +163,18 @@ impl<'a> Depot<'a> {
             | Message::ReponseClassificationSansChangement(_) => {
                 let siren = rapprochement::siren(&message.identifiants).or(self.voix.pour).or(self.voix.prefecture);
                 let siren = siren.context("rien ne dit pour quelle collectivité : --pour SIREN")?;
-                vec![SujetDuMessage::Classification(siren)]
+                let member = self.newest(&format!("/v1/adherents/{siren}"))?;
+                let departement = member.and_then(|member| member["departement"].as_str()?.parse().ok());
+                vec![SujetDuMessage::Classification { siren, departement }]
             }
             _ => match self.find(&message.identifiants)? {
-                Rapprochement::Actes(actes) => actes.into_iter().map(SujetDuMessage::Acte).collect(),
+                Rapprochement::Actes { connus, manquent } => {
+                    if manquent > 0 && inconnus == Inconnus::Attendent {
+                        return Ok((message.nom.clone(), Sort::Waits));
+                    }
+                    missing = manquent > 0;
+                    connus.into_iter().map(SujetDuMessage::Acte).collect()
+                }
                 Rapprochement::Quarantaine(motif, acte) => {
                     return self.unplaced(redaction, message, motif, acte, receipts, inconnus);
                 }
@@ -184,6 +202,10 @@ impl<'a> Depot<'a> {
                     _ => bail!("{problem}"),
                 },
             };
+        }
+        if missing {
+            // Of the others nobody may lose sight.
+            return self.unplaced(redaction, message, MotifQuarantaine::ActeInconnu, None, receipts, inconnus);
         }
         Ok(last)
     }
@@ -227,7 +249,7 @@ impl<'a> Depot<'a> {
                 };
                 (id.to_string(), stem(&format!("{id}.{suffix}")))
             }
-            SujetDuMessage::Classification(siren) => {
+            SujetDuMessage::Classification { siren, .. } => {
                 (format!("classification de {siren}"), stem(message.nom.trim_end_matches(".xml")))
             }
         };
@@ -240,12 +262,16 @@ impl<'a> Depot<'a> {
             return Ok(Ok((what, Sort::Known)));
         }
         let proposition = redaction.dit(message, sujet).map_err(raison)?;
-        if let (Message::Acte(_), SujetDuMessage::Acte(id)) = (&message.message, sujet)
-            && let Some(connus) = self.connus.get_mut(&id.siren)
-        {
-            connus.push(id.clone());
+        let said = self.submit(&proposition, &receipt_file)?;
+        if said.is_ok() {
+            redaction.emporte();
+            if let (Message::Acte(_), SujetDuMessage::Acte(id)) = (&message.message, sujet)
+                && let Some(connus) = self.connus.get_mut(&id.siren)
+            {
+                connus.push(id.clone());
+            }
         }
-        Ok(self.submit(&proposition, &receipt_file)?.map(|index| (what, Sort::Recorded(index))))
+        Ok(said.map(|index| (what, Sort::Recorded(index))))
     }
 
     /// A message that fits no act.
@@ -263,7 +289,7 @@ impl<'a> Depot<'a> {
             return Ok((named, Sort::Waits));
         }
         let code = message.message.code();
-        if !code.est_de_l_etat() {
+        if !code.est_de_l_etat() || self.voix.prefecture.is_some() {
             // Its own word: it can be imported again once its act is there.
             bail!("[{}] {named} : importez d'abord l'acte dont ce message {} parle", motif.as_str(), code.as_str());
         }
@@ -280,7 +306,7 @@ impl<'a> Depot<'a> {
 
     /// Puts a message into quarantine, unless it is there.
     fn aside<S: FnMut() -> [u8; 32]>(
-        &self,
+        &mut self,
         redaction: &mut Redaction<'_, S>,
         mise: &Mise<'_>,
         identifiants: &Identifiants,
@@ -290,32 +316,45 @@ impl<'a> Depot<'a> {
         let titulaire = organisation(siren.context("rien ne dit pour quelle collectivité : --pour SIREN")?);
         let what = mise.nom.to_owned();
         let sha256 = Empreinte::of(mise.octets);
-        let list = format!("/v1/quarantaine?limit=1000&siren={}", titulaire.abrege());
-        if self.is_there(&list, sha256, mise.octets.len() as u64)? {
+        if !self.en_quarantaine.contains_key(&titulaire) {
+            let there = self.quarantine_of(&titulaire)?;
+            self.en_quarantaine.insert(titulaire.clone(), there);
+        }
+        let place = (sha256, mise.acte.clone());
+        if self.en_quarantaine.get(&titulaire).is_some_and(|there| there.contains(&place)) {
             return Ok((what, Sort::Known));
         }
         let proposition = redaction.quarantaine(mise, &titulaire, self.client.new_id()).map_err(raison)?;
         let file = receipts.join(format!("{}.quarantaine.recu.json", mise.nom.trim_end_matches(".xml")));
         match self.submit(&proposition, &file)? {
-            Ok(index) => Ok((what, Sort::SetAside(index, mise.motif))),
+            Ok(index) => {
+                redaction.emporte();
+                self.en_quarantaine.entry(titulaire).or_default().insert(place);
+                Ok((what, Sort::SetAside(index, mise.motif)))
+            }
             Err(problem) => bail!("{problem}"),
         }
     }
 
-    /// Whether a row of these lists cites this very message.
-    fn is_there(&self, list: &str, sha256: Empreinte, taille: u64) -> anyhow::Result<bool> {
-        let mut next = Some(list.to_owned());
-        for _ in 0..PAGES_MAX {
-            let Some(path) = next else { return Ok(false) };
-            let Some(page) = self.newest(&path)? else { return Ok(false) };
+    /// What is in a member's quarantine: each message, and the act that it names.
+    fn quarantine_of(&self, titulaire: &Organisation) -> anyhow::Result<HashSet<(Empreinte, Option<IdActe>)>> {
+        let list = format!("/v1/quarantaine?limit=1000&siren={}", titulaire.abrege());
+        let (mut there, mut next) = (HashSet::new(), Some(list.clone()));
+        while let Some(path) = next {
+            let Some(page) = self.newest(&path)? else { break };
             for row in page["lignes"].as_array().into_iter().flatten() {
-                if self.cites(row, sha256, taille)?.is_some() {
-                    return Ok(true);
+                let acte = row["acte"].as_str().and_then(|acte| acte.parse().ok());
+                for piece in row["pieces"].as_array().into_iter().flatten() {
+                    let is_message = piece["role"] == RolePiece::Message.as_str() && piece["effacee_index"].is_null();
+                    let reference = piece["reference"].as_str().unwrap_or_default();
+                    if is_message && let Some(octets) = self.client.get_piece(self.key, reference, FILE_BYTES_MAX)? {
+                        there.insert((Empreinte::of(&octets), acte.clone()));
+                    }
                 }
             }
-            next = page["suite"].as_str().map(|suite| format!("{list}&apres={suite}"));
+            next = page["suite"].as_str().map(|suite| format!("{list}&apres={}", percent_encoded(suite)));
         }
-        Ok(false)
+        Ok(there)
     }
 
     /// The leaf of this row that cites this very message.
@@ -324,6 +363,7 @@ impl<'a> Depot<'a> {
             let is_message = piece["role"] == RolePiece::Message.as_str() && piece["taille"].as_u64() == Some(taille);
             let reference = piece["reference"].as_str().unwrap_or_default();
             if is_message
+                && piece["effacee_index"].is_null()
                 && let Some(octets) = self.client.get_piece(self.key, reference, FILE_BYTES_MAX)?
                 && Empreinte::of(&octets) == sha256
             {
@@ -345,7 +385,7 @@ impl<'a> Depot<'a> {
                 },
                 None => Ok(None),
             },
-            SujetDuMessage::Classification(siren) => {
+            SujetDuMessage::Classification { siren, .. } => {
                 let siren = self.voix.prefecture.unwrap_or(*siren);
                 let found = self.newest(&format!("/v1/classifications?siren={siren}"))?;
                 for row in found.iter().flat_map(|page| page["lignes"].as_array().into_iter().flatten()) {
@@ -386,10 +426,18 @@ impl<'a> Depot<'a> {
 
     /// Which act a message is about.
     fn find(&mut self, identifiants: &Identifiants) -> anyhow::Result<Rapprochement> {
-        if let Some(named) = rapprochement::designe(identifiants)
-            && self.newest(&format!("/v1/actes/{named}"))?.is_some()
-            && let found @ Rapprochement::Actes(_) = rapprochement::rapproche(identifiants, &[named])
-        {
+        let mut known = Vec::new();
+        for named in rapprochement::designe(identifiants).into_iter().chain(rapprochement::repete(identifiants)) {
+            if self.newest(&format!("/v1/actes/{named}"))?.is_some() {
+                known.push(named);
+            }
+        }
+        let found = rapprochement::rapproche(identifiants, &known);
+        let is_sure = match &found {
+            Rapprochement::Actes { .. } => true,
+            Rapprochement::Quarantaine(motif, _) => *motif == MotifQuarantaine::IdentifiantsContradictoires,
+        };
+        if is_sure && !known.is_empty() {
             return Ok(found);
         }
         let Some(siren) = rapprochement::siren(identifiants) else {

@@ -3,8 +3,8 @@
 //! Archives of a folder are taken by the day that their names bear, the collectivité's before the State's of that day, then by their
 //! serial; what has another name comes after, by name. An answer that comes before its act waits until all others were taken.
 //!
-//! `greffe-import.jsonl`, beside the receipts, has one line for each archive that went well: its name, its digest, how it went. An
-//! archive of the same digest is not taken again, so that an import that was broken off goes on where it was; delete the file to
+//! `greffe-import.jsonl`, beside the receipts, has one line for each archive that went well: into which log and in which voice, its name, its
+//! digest, how it went. An archive of the same digest is not taken into that log again, so that an import that was broken off goes on where it was; delete the file to
 //! have everything looked at anew. The node records nothing twice in any case.
 
 use std::collections::HashSet;
@@ -98,7 +98,7 @@ impl Plan {
     ) -> anyhow::Result<Summary> {
         let mut summary = Summary::default();
         let mut waiting = Vec::new();
-        let mut done = Fait::default();
+        let mut done = Fait { registre: depot.registre(), ..Fait::default() };
         for place in &self.files {
             let digest = place.noted.as_ref().map(|noted| done.look(noted, &place.file)).transpose()?;
             if let Some((_, true)) = digest {
@@ -135,6 +135,8 @@ impl Plan {
 /// What was done before.
 #[derive(Default)]
 struct Fait {
+    /// Into which log, and in which voice.
+    registre: String,
     read: HashSet<PathBuf>,
     digests: HashSet<Empreinte>,
 }
@@ -147,7 +149,8 @@ impl Fait {
         {
             for line in BufReader::new(list).lines() {
                 // A line that was cut off by a crash tells nothing: its archive is looked at again.
-                let digest = serde_json::from_str::<serde_json::Value>(&line?).ok();
+                let line = serde_json::from_str::<serde_json::Value>(&line?).ok();
+                let digest = line.filter(|line| line["registre"] == self.registre.as_str());
                 let digest =
                     digest.and_then(|line| line["sha256"].as_str().and_then(|text| text.parse::<Empreinte>().ok()));
                 self.digests.extend(digest);
@@ -159,6 +162,7 @@ impl Fait {
 
     fn note(&mut self, noted: &Path, file: &Path, digest: Empreinte, how: &Summary) -> anyhow::Result<()> {
         let line = serde_json::json!({
+            "registre": self.registre,
             "archive": file.file_name().map(|nom| nom.to_string_lossy().into_owned()),
             "sha256": digest.to_string(),
             "enregistres": how.recorded, "deja_connus": how.known, "en_quarantaine": how.set_aside,

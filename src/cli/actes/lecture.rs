@@ -8,7 +8,9 @@ use anyhow::{Context, bail};
 
 use super::super::erreur::Detail;
 use crate::formats::actes::archive::{self, Entree};
-use crate::formats::actes::lot::Lot;
+use crate::formats::actes::identifiants::Identifiants;
+use crate::formats::actes::lot::{Lot, MessageRefuse};
+use crate::formats::actes::nom::NomFichier;
 
 /// Largest message or folder file read, in bytes: what an archive may hold.
 pub(super) const FILE_BYTES_MAX: u64 = 157_286_400;
@@ -35,10 +37,34 @@ pub(super) fn read(file: &Path) -> anyhow::Result<Lot> {
     if file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("xml")) {
         let nom = file.file_name().and_then(|nom| nom.to_str()).context("le nom du fichier n'est pas de l'UTF-8")?;
         let octets = read_all(opened)?;
-        return Lot::from_message(nom.to_owned(), octets, today).map_err(|error| coded(error.code(), &error));
+        return Lot::from_message(nom.to_owned(), octets.clone(), today).or_else(|error| {
+            // A message of the State that can't be read is put aside: nobody will send it again.
+            if !is_of_the_state(nom) {
+                return Err(coded(error.code(), &error));
+            }
+            let refused = MessageRefuse {
+                nom: nom.to_owned(),
+                octets: Some(octets),
+                identifiants: Identifiants::sans_message(nom, None),
+                code: error.code(),
+                detail: error.to_string(),
+            };
+            Ok(Lot {
+                enveloppe: None,
+                messages: Vec::new(),
+                refuses: vec![refused],
+                autres: Vec::new(),
+                ecarts: Vec::new(),
+            })
+        });
     }
     let entries = archive::read(opened).map_err(|error| coded(error.code(), &error))?;
     Lot::from_entries(entries, today).map_err(|error| coded(error.code(), &error))
+}
+
+/// Whether a file's name is that of a message of the State.
+fn is_of_the_state(nom: &str) -> bool {
+    nom.starts_with("ANO_") || NomFichier::parse(nom).is_some_and(|lu| lu.code.est_de_l_etat())
 }
 
 fn read_all(file: File) -> anyhow::Result<Vec<u8>> {

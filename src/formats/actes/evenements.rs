@@ -102,7 +102,7 @@ impl<'a, S: FnMut() -> [u8; 32]> Redaction<'a, S> {
         let (cited, fichiers): (Vec<Piece>, Vec<ADeposer>) = own.into_iter().unzip();
         let (source, dossier) = match sujet {
             SujetDuMessage::Acte(id) => (Organisation::Siren(id.siren), id.dossier()),
-            SujetDuMessage::Classification(siren) => {
+            SujetDuMessage::Classification { siren, .. } => {
                 let owner = self.prefecture.clone().filter(|_| message.message.code().est_de_l_etat());
                 let owner = owner.unwrap_or(Organisation::Siren(*siren));
                 (owner.clone(), owner.dossier_classification())
@@ -111,9 +111,12 @@ impl<'a, S: FnMut() -> [u8; 32]> Redaction<'a, S> {
         let source = self.prefecture.clone().filter(|_| message.message.code().est_de_l_etat()).unwrap_or(source);
         let data = self.data(message, sujet, cited)?;
         check(&data, &dossier)?;
-        // What nothing cites has travelled.
-        self.communes.retain(|(piece, _)| piece.role != RolePiece::Autre);
         Ok(Proposition { source, dossier, data, fichiers })
+    }
+
+    /// The last one was recorded: what nothing cites has travelled with it.
+    pub fn emporte(&mut self) {
+        self.communes.retain(|(piece, _)| piece.role != RolePiece::Autre);
     }
 
     /// A message that could not be placed.
@@ -141,7 +144,6 @@ impl<'a, S: FnMut() -> [u8; 32]> Redaction<'a, S> {
         let dossier = IdQuarantaine { titulaire: titulaire.clone(), numero }.dossier();
         let data = data.into();
         check(&data, &dossier)?;
-        self.communes.retain(|(piece, _)| piece.role != RolePiece::Autre);
         Ok(Proposition { source: titulaire.clone(), dossier, data, fichiers })
     }
 
@@ -164,7 +166,7 @@ impl<'a, S: FnMut() -> [u8; 32]> Redaction<'a, S> {
                         && id.nature.is_public()
                         && id_du_nom(&fichier.nom).as_ref() == Some(id)
                 }
-                SujetDuMessage::Classification(_) => false,
+                SujetDuMessage::Classification { .. } => false,
             };
             own.push(if is_public {
                 pieces::publique(role, &fichier.nom, fichier.octets.clone())
@@ -180,9 +182,9 @@ impl<'a, S: FnMut() -> [u8; 32]> Redaction<'a, S> {
     fn data(&self, message: &MessageDuLot, sujet: &SujetDuMessage, cited: Vec<Piece>) -> Result<Data, Raison> {
         let departement = match sujet {
             SujetDuMessage::Acte(id) => Some(id.departement),
-            SujetDuMessage::Classification(_) => {
+            SujetDuMessage::Classification { departement, .. } => {
                 let name = message.identifiants.nom.as_ref().and_then(|nom| nom.departement);
-                self.emetteur().and_then(|emetteur| emetteur.departement().valeur).or(name)
+                self.emetteur().and_then(|emetteur| emetteur.departement().valeur).or(*departement).or(name)
             }
         };
         let located =
@@ -352,7 +354,12 @@ pub enum SujetDuMessage {
     /// An act.
     Acte(IdActe),
     /// The classification that this collectivité uses.
-    Classification(Siren),
+    Classification {
+        /// Which.
+        siren: Siren,
+        /// Where it lies, as far as the caller knows: neither message nor envelope may tell.
+        departement: Option<Departement>,
+    },
 }
 
 /// A message to put aside.

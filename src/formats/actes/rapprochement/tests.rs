@@ -22,7 +22,7 @@ fn dit(acte: Option<&str>) -> Identifiants {
     Identifiants { id_acte, siren: "214502494".parse().ok(), ..Identifiants::default() }
 }
 
-fn parts(numero: Option<&str>, jour: Option<jiff::civil::Date>, nature: Option<Nature>) -> Identifiants {
+fn parts(numero: Option<&str>, jour: Option<Date>, nature: Option<Nature>) -> Identifiants {
     Identifiants { numero: numero.map(|text| text.parse().unwrap()), date: jour, nature, ..dit(None) }
 }
 
@@ -40,12 +40,8 @@ fn a_message_finds_its_act_or_says_why_not() {
         ("its IDActe", dit(Some(A)), vec![A, AUTRE], Ok(vec![A])),
         ("an IDActe with the date of sending", dit(Some("045-214502494-20170720-D1-DE")), vec![A, AUTRE], Ok(vec![A])),
         ("an IDActe in other letters", dit(Some("045-214502494-20170717-d1-DE")), vec![A], Ok(vec![A])),
-        (
-            "two years of one number",
-            dit(Some("045-214502494-20170720-D1-DE")),
-            vec![A, MEME_NUMERO],
-            Err(M::ActeAmbigu),
-        ),
+        ("two years of one number", dit(Some("045-214502494-20170720-D1-DE")), vec![A, MEME_NUMERO], Ok(vec![A])),
+        ("another year's number", dit(Some("045-214502494-20200720-D1-DE")), vec![A], Err(M::ActeInconnu)),
         ("an IDActe of another nature", dit(Some(AUTRE_NATURE)), vec![A], Err(M::ActeInconnu)),
         ("an unknown IDActe", dit(Some(AUTRE)), vec![A], Err(M::ActeInconnu)),
         ("another collectivité's", other(dit(Some(A))), vec![A, VOISINE], Err(M::AutreDestinataire)),
@@ -91,7 +87,13 @@ fn a_message_finds_its_act_or_says_why_not() {
             "an envelope, a day of neither",
             cites(&["045-214502494-20190101-D1-DE-1-1_0.xml"]),
             vec![A, MEME_NUMERO],
-            Err(M::ActeAmbigu),
+            Err(M::ActeInconnu),
+        ),
+        (
+            "an envelope of two acts, one of them unknown",
+            cites(&["045-214502494-20170717-D1-DE-1-1_0.xml", "045-214502494-20170717-D2-DE-1-1_0.xml", "x.xml"]),
+            vec![A, A],
+            Ok(vec![A, "?", "?"]),
         ),
         (
             "an envelope of unknown acts",
@@ -103,7 +105,10 @@ fn a_message_finds_its_act_or_says_why_not() {
     for (what, identifiants, connus, expected) in table {
         let connus: Vec<IdActe> = connus.into_iter().map(id).collect();
         let found = match rapproche(&identifiants, &connus) {
-            Rapprochement::Actes(actes) => Ok(actes.iter().map(ToString::to_string).collect::<Vec<_>>()),
+            Rapprochement::Actes { connus, manquent } => {
+                let named = connus.iter().map(ToString::to_string);
+                Ok(named.chain(std::iter::repeat_n("?".to_owned(), manquent)).collect::<Vec<_>>())
+            }
             Rapprochement::Quarantaine(motif, _) => Err(motif),
         };
         assert_eq!(found, expected.map(|actes| actes.into_iter().map(ToOwned::to_owned).collect()), "{what}");

@@ -13,7 +13,7 @@
 //!
 //! Rows hold facts; what follows from them in law (since when an act is executory, until when it can be referred to the
 //! court) is computed when it is shown ([`crate::droit`]): it depends on a calendar, the clock, and the law of the day. What work
-//! lists are ordered by stands in the row too, as the law has it if nothing more is said ([`suivi`]).
+//! lists are ordered by stands in the row too, as the law has it if nothing more is said (`suivi`).
 //!
 //! Nothing is decided here: events were admitted. Orders that admission forbids are kept without a failure: an
 //! acknowledgement waits in `faits` for its act, a second transmission of an act that was not rejected adds nothing.

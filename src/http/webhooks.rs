@@ -15,7 +15,7 @@
 //! elsewhere ([`super::auth`]). What changes something takes no other token.
 //!
 //! A webhook is its organisation's: any key of it in force sees it and deletes it. What is announced is what the key that asked for it, or resumed it
-//! last, may read at that moment. To anybody else it is not there, but for the operator ([`operateur`]).
+//! last, may read at that moment. To anybody else it is not there, but for the operator (`operateur`).
 
 mod etape;
 pub(super) mod operateur;

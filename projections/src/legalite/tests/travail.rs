@@ -301,3 +301,28 @@ fn no_work_list_scans_a_table_or_sorts() {
         });
     }
 }
+
+#[test]
+fn an_act_sent_again_is_shown_whatever_was_asked_before_and_keeps_its_first_files() {
+    let mut story = Histoire::default();
+    let first = transmis(&mut story, 1);
+    dit(&mut story, 1, COMMUNE, "annulation-demandee", &json!({}));
+    dit(&mut story, 1, PREFECTURE, "anomalie", &json!({ "date": "2026-11-20", "code": "002", "portee": "acte" }));
+    let second = transmis(&mut story, 1);
+    let view = Vue::of(Legalite, &story);
+    let acte = view.read(|conn| find(conn, &id(1), &Acces::Tout, 0)).unwrap();
+    assert_eq!((acte.etat, acte.transmis_index, acte.transmissions), (Etat::Transmis, Some(second), 2));
+    assert_eq!(acte.pieces.iter().map(|piece| piece.index).collect::<Vec<_>>(), [second, first]);
+    assert_eq!(liste(&view, ListeDeTravail::AAcquitter, "2026-11-21", 10), [1]);
+}
+
+#[test]
+fn an_act_whose_last_day_is_open_stays_to_be_examined_until_the_later_one() {
+    let mut story = Histoire::default();
+    transmis(&mut story, 1);
+    // Received on 30 December: the last day of February, or the day after, which is a Saturday.
+    recu(&mut story, 1, "2024-12-30");
+    let view = Vue::of(Legalite, &story);
+    let on = |day| liste(&view, ListeDeTravail::AExaminer, day, 10);
+    assert_eq!((on("2025-02-28"), on("2025-03-03"), on("2025-03-04")), (vec![1], vec![1], vec![]));
+}
